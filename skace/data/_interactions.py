@@ -1,0 +1,577 @@
+"""Interactions: rows of an event log, each of which knows its own past."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Iterable
+from itertools import chain
+from types import ModuleType
+from typing import Any, NoReturn, Self
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+
+from skace._typing import IdArray, IntArray
+from skace._validation import check_ids, first_few, kind_of_ids
+from skace.data import _filters, _merge, _repr
+from skace.data._catalog import Catalog, require_columns
+from skace.data._log import EventLog, check_timestamps, sort_events
+from skace.data._sequences import check_sequences
+from skace.data._validation_set import ValidationSet
+
+__all__ = ["Interactions"]
+
+
+class Interactions:
+    """Supervised samples over one event log.
+
+    Row ``i`` is one event. Its input is everything that stands before it in its user's
+    log, its target is the item of the event. Slicing shares log and catalog and swaps
+    only row numbers, so ``KFold``, ``GridSearchCV`` and the splitters of
+    `skace.model_selection` work on it as on an array.
+
+    Parameters
+    ----------
+    users : array-like of shape (n_events,)
+        User ids, all integers or all strings.
+
+    items : array-like of shape (n_events,)
+        Item ids, all integers or all strings.
+
+    timestamps : array-like of shape (n_events,) or None, default=None
+        Numbers or datetime64. The log is sorted by user and time; events of equal time
+        keep their order. None: the events of each user are in time order already.
+
+    catalog : Catalog or None, default=None
+        What the items are. It may hold items that the log lacks (cold items), but not
+        the reverse. None builds one of ids only.
+
+    Attributes
+    ----------
+    catalog : Catalog
+        Shared by all slices.
+
+    shape : tuple of one int
+        ``(n_rows,)``, for scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, the log is empty, times are missing, or items are absent
+        from the catalog (or of another type than its ids). The first offenders are named.
+
+    Notes
+    -----
+    "Before" means an earlier position in the user's log, not an earlier time. A new
+    object's rows are in log order (user, time, original order); `source_rows` tells the
+    place of each row in the caller's input.
+
+    Storage is three flat arrays and offsets per user; a slice costs 8 bytes a row.
+
+    Stability: provisional.
+
+    Examples
+    --------
+    >>> from skace import Interactions
+    >>> X = Interactions(["bo", "al", "al"], ["pen", "ink", "pen"], [5, 2, 1])
+    >>> X.users
+    array(['al', 'al', 'bo'], dtype='<U2')
+    >>> X.items
+    array(['pen', 'ink', 'pen'], dtype='<U3')
+    >>> X.source_rows
+    array([2, 1, 0])
+    >>> X[[1]].items
+    array(['ink'], dtype='<U3')
+    """
+
+    _log: EventLog
+    _catalog: Catalog
+    _ends: IntArray  # (n_rows,) a row's past is log.items[offsets[user]:end]
+    _users: IntArray | None  # (n_rows,) user codes, for query rows only
+    _backend: Any  # implementation of the frame that the log came from
+
+    # scikit-learn's array API dispatch asks for these two.
+    device = "cpu"
+
+    def __init__(
+        self, users: Any, items: Any, timestamps: Any = None, *, catalog: Catalog | None = None
+    ) -> None:
+        user_ids = check_ids(users, "users")
+        item_ids = check_ids(items, "items")
+        if user_ids.size != item_ids.size:
+            raise ValueError(
+                f"users and items must have the same length, got {user_ids.size} and "
+                f"{item_ids.size}."
+            )
+        if user_ids.size == 0:
+            raise ValueError("the log is empty; Interactions needs at least one event.")
+        times = check_timestamps(timestamps, user_ids.size)
+        catalog = Catalog(np.unique(item_ids)) if catalog is None else catalog
+        log = sort_events(user_ids, rows_in_catalog(item_ids, catalog, "items"), times)
+        self._set(log, catalog, np.arange(log.n_events, dtype=np.int64))
+
+    def _set(
+        self,
+        log: EventLog,
+        catalog: Catalog,
+        ends: IntArray,
+        users: IntArray | None = None,
+        backend: Any = None,
+    ) -> Self:
+        """Store the parts; ``users`` given makes the rows queries."""
+        self._log = log
+        self._catalog = catalog
+        self._ends = ends
+        self._users = users
+        self._backend = backend
+        return self
+
+    def _derive(self, **parts: Any) -> "Interactions":
+        """Object that shares everything but the given parts."""
+        own = {
+            "log": self._log,
+            "catalog": self._catalog,
+            "ends": self._ends,
+            "users": self._users,
+            "backend": self._backend,
+        }
+        return object.__new__(Interactions)._set(**(own | parts))
+
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        user: str = "user_id",
+        item: str = "item_id",
+        timestamp: str | None = "timestamp",
+        catalog: Catalog | None = None,
+    ) -> "Interactions":
+        """Interactions from a pandas, polars or pyarrow frame with one row per event.
+
+        Parameters
+        ----------
+        frame : dataframe
+            Any eager frame that narwhals understands.
+
+        user : str, default="user_id"
+            Column of user ids.
+
+        item : str, default="item_id"
+            Column of item ids.
+
+        timestamp : str or None, default="timestamp"
+            Column of times (numbers or datetimes). None: the rows of each user are in
+            time order already.
+
+        catalog : Catalog or None, default=None
+            As in the constructor.
+
+        Returns
+        -------
+        X : Interactions
+            One row per event.
+
+        Raises
+        ------
+        ValueError
+            If a column is absent, and as the constructor does.
+
+        Examples
+        --------
+        >>> import polars
+        >>> from skace import Interactions
+        >>> log = polars.DataFrame({"user_id": [1, 1], "item_id": [7, 9], "timestamp": [2, 1]})
+        >>> Interactions.from_frame(log).items
+        array([9, 7])
+        """
+        table = nw.from_native(frame, eager_only=True)
+        require_columns(table, [user, item, *([timestamp] if timestamp else [])], "frame")
+        times = table[timestamp].to_numpy() if timestamp else None
+        X = cls(table[user].to_numpy(), table[item].to_numpy(), times, catalog=catalog)
+        return X._derive(backend=table.implementation)
+
+    @classmethod
+    def from_sequences(
+        cls, sequences: Iterable[Any], *, catalog: Catalog | None = None
+    ) -> "Interactions":
+        """Interactions from one sequence of item ids per user, oldest first.
+
+        Parameters
+        ----------
+        sequences : iterable of sequences of item ids
+            Sequence ``u`` belongs to user ``u`` (0, 1, ...). Empty ones are allowed: such
+            a user has no rows.
+
+        catalog : Catalog or None, default=None
+            As in the constructor.
+
+        Returns
+        -------
+        X : Interactions
+            One row per event, without timestamps.
+
+        Raises
+        ------
+        ValueError
+            If an element is an id instead of a sequence, if there is no event at all,
+            and as the constructor does.
+
+        Examples
+        --------
+        >>> from skace import Interactions
+        >>> X = Interactions.from_sequences([["pen", "ink"], [], ["pen"]])
+        >>> X.users
+        array([0, 0, 2])
+        """
+        log, catalog = _log_of_sequences(sequences, catalog, "sequences")
+        if log.n_events == 0:
+            raise ValueError("the log is empty; Interactions needs at least one event.")
+        ends = np.arange(log.n_events, dtype=np.int64)
+        return object.__new__(Interactions)._set(log, catalog, ends)
+
+    @classmethod
+    def concat(cls, parts: Iterable["Interactions"]) -> "Interactions":
+        """Join logs and rows.
+
+        Parameters
+        ----------
+        parts : iterable of Interactions
+            Slices of one log are joined row after row. Different logs are merged: users
+            and items are matched by id, the events of a user sorted by time (by order of
+            the parts where times are equal or absent), and the rows are those of all parts.
+
+        Returns
+        -------
+        X : Interactions
+            Rows of all parts. ``source_rows`` counts on through the parts.
+
+        Raises
+        ------
+        ValueError
+            If an item has different features in two catalogs, if only one of them has
+            features, if some parts have timestamps and others not, or ids differ in type.
+
+        Examples
+        --------
+        >>> from skace import Interactions
+        >>> monday = Interactions(["al"], ["pen"], [1])
+        >>> tuesday = Interactions(["al", "bo"], ["ink", "pen"], [2, 2])
+        >>> Interactions.concat([monday, tuesday]).items
+        array(['pen', 'ink', 'pen'], dtype='<U3')
+        """
+        parts = list(parts)
+        if not parts:
+            raise ValueError("parts is empty; give at least one Interactions.")
+        if all(part._log is parts[0]._log for part in parts):
+            return parts[0]._derive(**_merge.joined_rows(parts))
+        return parts[0]._derive(**_merge.merged_logs(parts))
+
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog, shared by all slices."""
+        return self._catalog
+
+    @property
+    def is_query(self) -> bool:
+        """Whether the rows are questions without an answer (see `next_queries`)."""
+        return self._users is not None
+
+    @property
+    def _row_users(self) -> IntArray:
+        """User code of each row."""
+        return self._log.users_at(self._ends) if self._users is None else self._users
+
+    @property
+    def _starts(self) -> IntArray:
+        """Log position at which each row's past begins."""
+        return self._log.offsets[self._row_users]
+
+    @property
+    def _item_codes(self) -> IntArray:
+        """Catalog row of each row's own item."""
+        if self.is_query:
+            raise ValueError(
+                "query rows have no item: they ask what comes next. Use rows of the log, "
+                "not next_queries(), for fit, score and target_ranks."
+            )
+        return self._log.items[self._ends]
+
+    @property
+    def users(self) -> IdArray:
+        """User id of each row, shape (n_rows,)."""
+        return self._log.user_ids[self._row_users]
+
+    @property
+    def items(self) -> IdArray:
+        """Item id of each row, the target, shape (n_rows,). Query rows have none."""
+        return self._catalog.item_ids[self._item_codes]
+
+    @property
+    def timestamps(self) -> npt.NDArray[Any] | None:
+        """Time of each row's event, shape (n_rows,), or None. Query rows have none."""
+        self._refuse_queries("timestamps")
+        return None if self._log.timestamps is None else self._log.timestamps[self._ends]
+
+    @property
+    def source_rows(self) -> IntArray:
+        """Place of each row in the caller's input, shape (n_rows,)."""
+        self._refuse_queries("source_rows")
+        return self._log.source[self._ends]
+
+    @property
+    def n_users(self) -> int:
+        """Number of users with a row."""
+        return int(np.unique(self._row_users).size)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items of the catalog, those without an event included."""
+        return self._catalog.n_items
+
+    @property
+    def shape(self) -> tuple[int]:
+        """``(n_rows,)``."""
+        return (int(self._ends.size),)
+
+    def _refuse_queries(self, what: str) -> None:
+        if self.is_query:
+            raise ValueError(f"query rows have no {what}: they are not events of the log.")
+
+
+    def __len__(self) -> int:
+        return int(self._ends.size)
+
+    def __getitem__(self, key: Any) -> "Interactions":
+        if isinstance(key, tuple):  # scikit-learn sends (indices, Ellipsis)
+            if len(key) != 2 or key[1] is not Ellipsis:
+                raise IndexError("Interactions is one-dimensional; index it with rows only.")
+            key = key[0]
+        rows = self._check_rows(key)
+        users = None if self._users is None else self._users[rows]
+        return self._derive(ends=self._ends[rows], users=users)
+
+    def _check_rows(self, key: Any) -> Any:
+        """Slice or array that picks rows, from any kind of index."""
+        if isinstance(key, slice):
+            return key
+        rows = np.asarray(key)
+        if rows.dtype.kind == "b":
+            if rows.shape != self.shape:
+                raise IndexError(
+                    f"boolean index has shape {rows.shape}, but there are {len(self)} rows."
+                )
+            return rows
+        if rows.size == 0:
+            return np.zeros(0, dtype=np.int64)
+        if rows.dtype.kind not in "iu" or rows.ndim > 1:
+            raise IndexError(
+                "rows must be an integer, a slice, integers or a boolean mask, got "
+                f"{type(key).__name__} of dtype {rows.dtype} and shape {rows.shape}."
+            )
+        return np.atleast_1d(rows)  # one row is still an Interactions
+
+    def take(self, indices: Any, axis: int = 0) -> "Interactions":
+        """Rows by position, as ``X[indices]``.
+
+        Parameters
+        ----------
+        indices : array-like of int
+            Row numbers.
+
+        axis : int, default=0
+            Must be 0; there for scikit-learn.
+
+        Returns
+        -------
+        X : Interactions
+            The rows, in the order and with the repeats that were asked for.
+        """
+        if axis != 0:
+            raise ValueError(f"axis must be 0, got {axis}; Interactions has one axis.")
+        return self[np.asarray(indices)]
+
+    @property
+    def iloc(self) -> Self:
+        """The object itself: ``X.iloc[rows]`` is ``X[rows]`` (for scikit-learn)."""
+        return self
+
+    loc = iloc
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
+        return np
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        # Without this numpy would walk X[0][0][0]... to its depth limit.
+        raise TypeError(
+            "Interactions cannot become an array. A transformer of item features goes into "
+            "OnItems(transformer); a model of rows must be a skace recommender."
+        )
+
+
+    def next_queries(self, at: Any = None) -> "Interactions":
+        """One row per user that asks what comes next.
+
+        Parameters
+        ----------
+        at : timestamp or None, default=None
+            Moment of the question: only rows before it count as history. None: all rows.
+
+        Returns
+        -------
+        queries : Interactions
+            One row for each user with a row here, in the order of `users`. Its history
+            ends at the user's last row here (at the last one before ``at``; it is empty
+            if there is none). It has no target.
+
+        Raises
+        ------
+        ValueError
+            If ``at`` is given but the log has no timestamps.
+
+        Examples
+        --------
+        >>> from skace import Interactions
+        >>> X = Interactions.from_sequences([["pen", "ink"], ["pen"]])
+        >>> X.next_queries()
+        Interactions(2 queries of 2 users over 2 items)
+        """
+        row_users = self._row_users
+        users = np.unique(row_users)
+        ends = self._ends if self.is_query else self._ends + 1
+        if at is not None:
+            times = self.timestamps
+            if times is None:
+                raise ValueError("at needs timestamps, but the log has none.")
+            is_before = times < at
+            ends, row_users = ends[is_before], row_users[is_before]
+        last = self._log.offsets[users]
+        np.maximum.at(last, np.searchsorted(users, row_users), ends)
+        return self._derive(ends=last, users=users)
+
+    def as_validation(self) -> ValidationSet:
+        """Wrap the rows for ``fit(X_val=...)`` inside a search.
+
+        Returns
+        -------
+        validation : ValidationSet
+            A holder without length: scikit-learn cuts metadata that is as long as X.
+        """
+        self._refuse_queries("target, so they cannot validate")
+        return ValidationSet(self)
+
+    def with_features(self, features: Any) -> "Interactions":
+        """Same rows over the same log, with other item features.
+
+        Parameters
+        ----------
+        features : array-like of shape (n_items, n_features), or as `Catalog` accepts
+            One row per item of ``catalog.item_ids``, in that order.
+
+        Returns
+        -------
+        X : Interactions
+            The log is shared.
+        """
+        return self._derive(catalog=self._catalog.with_features(features))
+
+    def k_core(self, n: int) -> "Interactions":
+        """Keep users and items with at least ``n`` events, repeated until nothing changes.
+
+        Parameters
+        ----------
+        n : int
+            Smallest number of events per user and per item.
+
+        Returns
+        -------
+        X : Interactions
+            A new log, whose catalog holds the remaining items only.
+
+        Raises
+        ------
+        ValueError
+            If these are not all rows of the log, or nothing remains.
+
+        Examples
+        --------
+        >>> from skace import Interactions
+        >>> X = Interactions.from_sequences([["pen", "ink"], ["ink", "pen"], ["cap", "pen"]])
+        >>> len(X.k_core(2))
+        4
+        """
+        return _filters.k_core(self, n)
+
+    def to_frame(self, backend: Any = None) -> Any:
+        """Rows as a frame of users, items and timestamps.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow"} or None, default=None
+            None: the library of the frame that the log came from, else the first of
+            these that is installed.
+
+        Returns
+        -------
+        frame : dataframe
+            Columns ``user_id``, ``item_id`` (rows of the log only) and ``timestamp`` (if
+            the log has times), one line per row.
+        """
+        return _repr.rows_to_frame(self, backend or self._backend)
+
+    def __repr__(self) -> str:
+        return _repr.text(self)
+
+    def _repr_html_(self) -> str:
+        return _repr.html(self)
+
+
+def rows_in_catalog(item_ids: IdArray, catalog: Catalog, name: str) -> IntArray:
+    """Catalog rows of the ids; what the catalog lacks is refused."""
+    if not isinstance(catalog, Catalog):
+        raise TypeError(
+            f"catalog must be a Catalog, got {type(catalog).__name__}; build one with "
+            "Catalog(item_ids, features) or Catalog.from_frame(items)."
+        )
+    if item_ids.size and kind_of_ids(item_ids) != kind_of_ids(catalog.item_ids):
+        raise ValueError(
+            f"{name} are {kind_of_ids(item_ids)} (first {first_few(item_ids[:1])}), but the "
+            f"catalog's item_ids are {kind_of_ids(catalog.item_ids)} (first "
+            f"{first_few(catalog.item_ids[:1])}); convert one of them."
+        )
+    rows = catalog.row_of(item_ids)
+    if (rows < 0).any():
+        lacking = np.unique(item_ids[rows < 0])
+        raise ValueError(
+            f"the catalog lacks {lacking.size} item(s) of the log: {first_few(lacking)}; "
+            "add them to the catalog or drop their events."
+        )
+    return rows
+
+
+def _log_of_sequences(
+    sequences: Iterable[Any], catalog: Catalog | None, name: str
+) -> tuple[EventLog, Catalog]:
+    """Log with one user per sequence, empty ones included."""
+    sequences = check_sequences(sequences, name)
+    lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
+    ids = check_ids(list(chain.from_iterable(sequences)), f"the ids in {name}")
+    if catalog is None:
+        # A catalog cannot be empty; its one item is never referred to.
+        catalog = Catalog(np.unique(ids) if ids.size else np.zeros(1, dtype=np.int64))
+    log = EventLog(
+        items=rows_in_catalog(ids, catalog, f"the ids in {name}"),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        user_ids=np.arange(lengths.size),
+        timestamps=None,
+        source=np.arange(ids.size, dtype=np.int64),
+    )
+    return log, catalog
+
+
+def queries_of_sequences(histories: Iterable[Any], name: str) -> Interactions:
+    """One query per history, for ``predict``; empty histories are questions too."""
+    log, catalog = _log_of_sequences(histories, None, name)
+    users = np.arange(log.user_ids.size, dtype=np.int64)
+    return object.__new__(Interactions)._set(log, catalog, log.offsets[1:].copy(), users)
