@@ -4,6 +4,7 @@
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import (
+    HasMethods,
     Hidden,
     Interval,
     InvalidParameterError,
@@ -15,6 +16,7 @@ from sklearn.utils._param_validation import (
 
 __all__ = [
     "CallbackSupportMixin",
+    "HasMethods",
     "Hidden",
     "Interval",
     "InvalidParameterError",

@@ -1,0 +1,131 @@
+"""Network: an encoder and an item table on a device."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skace._torch._tables import ItemModule
+from skace._typing import FloatArray, IntArray
+
+__all__ = ["Network"]
+
+_POSITIONS = 8 * 1024  # history positions, padding included, that are encoded at once
+
+
+class Network(nn.Module):
+    """What is trained and asked.
+
+    Histories are read to the last ``max_length`` events. Inference is float32, and its
+    result does not depend on how rows are grouped.
+    """
+
+    def __init__(self, encoder: nn.Module, items: ItemModule, max_length: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.items = items
+        self.max_length = max_length
+        self._table: torch.Tensor | None = None
+
+    def train(self, mode: bool = True) -> "Network":
+        """Switch dropout, and forget the table, which training changes."""
+        self._table = None
+        super().train(mode)
+        return self
+
+    @property
+    def table(self) -> torch.Tensor:
+        """Item vectors of shape (n_items, D), computed once between trainings."""
+        if self._table is None:
+            with torch.no_grad():
+                self._table = self.items().detach().float()
+        return self._table
+
+    def encode(
+        self, items: IntArray, starts: IntArray, ends: IntArray, extra: FloatArray | None = None
+    ) -> FloatArray:
+        """States after the last event of each history.
+
+        Parameters
+        ----------
+        items : ndarray of shape (n_events,)
+            Table rows; those from n_items on stand for the rows of ``extra``.
+        starts, ends : ndarray of shape (n_rows,)
+            The histories are ``items[start:end]``, none of them empty.
+        extra : ndarray of shape (n_extra, n_features) or None, default=None
+            Features of items that the table does not hold.
+
+        Returns
+        -------
+        states : ndarray of shape (n_rows, D), float32
+        """
+        if self.training:
+            self.eval()
+        starts = np.maximum(starts, ends - self.max_length)
+        table = self._extended_table(extra)
+        states = np.empty((ends.size, table.shape[1]), dtype=np.float32)
+        for rows in groups_of_similar_length(ends - starts):
+            states[rows] = in_halves(
+                lambda part: self._encode_rows(items, starts[part], ends[part], table), rows
+            )
+        return states
+
+    def _extended_table(self, extra: FloatArray | None) -> torch.Tensor:
+        """The table, followed by the vectors of unknown items."""
+        if extra is None:
+            return self.table
+        features = torch.as_tensor(extra, dtype=torch.float32).to(self.table.device)
+        with torch.no_grad():
+            return torch.cat([self.table, self.items.embed(features).float()])
+
+    @torch.no_grad()
+    def _encode_rows(
+        self, items: IntArray, starts: IntArray, ends: IntArray, table: torch.Tensor
+    ) -> FloatArray:
+        """States of rows that are encoded together."""
+        lengths = ends - starts
+        steps = np.arange(lengths.max())
+        # Padding repeats the first event: a causal encoder does not let it back.
+        places = starts[:, None] + np.where(steps < lengths[:, None], steps, 0)
+        rows = torch.from_numpy(items[places]).to(table.device)  # (n, T)
+        hidden = self.encoder(F.embedding(rows, table))  # (n, T, D)
+        last = torch.from_numpy(lengths - 1).to(table.device)
+        states: FloatArray = hidden[torch.arange(last.numel()), last].cpu().numpy()
+        return states
+
+    @torch.no_grad()
+    def inner_products(self, states: FloatArray, columns: IntArray | None = None) -> FloatArray:
+        """Scores of shape (n_rows, n_items or n_columns), float32, of encoded histories."""
+        table = self.table
+        if columns is not None:
+            table = table[torch.from_numpy(columns).to(table.device)]
+        hidden = torch.from_numpy(states).to(table.device)
+        return in_halves(
+            lambda part: (hidden[part] @ table.T).cpu().numpy(), np.arange(len(states))
+        )
+
+
+def groups_of_similar_length(lengths: IntArray) -> Iterator[IntArray]:
+    """Row numbers, longest first, in groups of bounded size with their padding."""
+    order = np.argsort(-lengths, kind="stable")
+    begin = 0
+    while begin < order.size:
+        n_rows = max(1, _POSITIONS // int(lengths[order[begin]]))
+        yield order[begin : begin + n_rows]
+        begin += n_rows
+
+
+def in_halves(compute: Callable[[IntArray], FloatArray], rows: IntArray) -> FloatArray:
+    """Result of ``compute(rows)``; when memory runs out, that of the two halves of the rows."""
+    try:
+        return compute(rows)
+    except torch.OutOfMemoryError:
+        if rows.size == 1:
+            raise
+    # Outside the except clause, so that the failed attempt's tensors are free.
+    torch.cuda.empty_cache()
+    middle = rows.size // 2
+    return np.concatenate([in_halves(compute, rows[:middle]), in_halves(compute, rows[middle:])])

@@ -1,0 +1,65 @@
+"""Where and how to compute: device, precision, private random numbers."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["autocast", "private_generator", "resolve_device", "resolve_precision"]
+
+# torch's dropout draws from the global generator, so trainings take turns.
+_training_lock = threading.RLock()
+
+
+def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
+    """Device for a name.
+
+    Parameters
+    ----------
+    device : str
+        "auto" is CUDA where torch sees it, else the CPU.
+    fallback : bool, default=False
+        Whether a fitted model whose device is absent answers on the CPU, with a warning,
+        instead of raising.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is not known to torch; use 'auto', 'cpu', 'cuda' or 'cuda:0'."
+        ) from error
+    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted.type == "cuda" and (wanted.index or 0) >= n_cuda:
+        text = f"device={device!r} asks for CUDA, but torch sees {n_cuda} CUDA device(s)"
+        if not fallback:
+            raise ValueError(f"{text}; use device='auto' or device='cpu'.")
+        warnings.warn(f"{text}; computing on the CPU.", UserWarning, stacklevel=2)
+        return torch.device("cpu")
+    return wanted
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Type of the encoder's products in training; "auto" is bfloat16 on CUDA only."""
+    if precision == "auto":
+        is_fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if is_fast else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Context in which products are computed in ``dtype``."""
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+@contextmanager
+def private_generator(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+    """Seed torch's generators for the block, then put the caller's state back."""
+    cuda = [device] if device.type == "cuda" else []
+    with _training_lock, torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)

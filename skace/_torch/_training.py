@@ -1,0 +1,96 @@
+"""The training loop: batches, steps, epochs."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from skace._torch._batches import Batch, DeviceLog
+from skace._torch._losses import Loss
+from skace._torch._network import Network
+from skace._torch._runtime import autocast
+from skace._typing import BoolArray
+from skace._windows import batch_order
+
+__all__ = ["Competitors", "Trainer"]
+
+
+class Competitors:
+    """The items that compete in the softmax, and their places among each other."""
+
+    def __init__(self, takes_part: BoolArray, device: torch.device) -> None:
+        self.is_all = bool(takes_part.all())
+        self.rows = torch.as_tensor(np.flatnonzero(takes_part)).to(device)
+        self.places = torch.as_tensor(np.cumsum(takes_part) - 1).to(device)
+
+    def of(self, table: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Their vectors, and the targets as rows of these."""
+        if self.is_all:
+            return table, targets
+        return table[self.rows], self.places[targets]
+
+
+@dataclass(slots=True, eq=False)
+class Trainer:
+    """One pass after another over the windows of a log.
+
+    Override nothing: pass another ``loss``, ``network`` or ``step`` instead.
+    """
+
+    network: Network
+    log: DeviceLog
+    loss: Loss
+    competitors: Competitors
+    optimizer: torch.optim.Optimizer
+    batch_size: int
+    dtype: torch.dtype
+    rng: np.random.RandomState
+
+    def epochs(self, n_epochs: int) -> Iterator[float]:
+        """Train, and yield the mean loss in nats after each epoch."""
+        for _ in range(n_epochs):
+            yield self.run_epoch()
+
+    def run_epoch(self) -> float:
+        """Learn from every training row once."""
+        self.network.train()
+        device = self.log.items.device
+        # Sums stay on the device: reading them would make the GPU wait for us at each step.
+        total = torch.zeros(2, device=device, dtype=torch.float64)
+        for numbers in batch_order(self.log.lengths, self.batch_size, self.rng):
+            total += self.step(self.log.batch(numbers))
+        self.network.items.pin_cold()
+        self.network.eval()
+        loss, weight = total.tolist()
+        return loss / weight
+
+    def step(self, batch: Batch) -> torch.Tensor:
+        """Update the network with one batch; return (summed loss, summed weight)."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, weight = self.batch_loss(batch)
+        (loss / weight).backward()
+        self.optimizer.step()
+        return torch.stack([loss.detach(), weight]).double()
+
+    def batch_loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Summed loss and weight of the real positions of a batch."""
+        table = self.network.items()  # (n_items, D), once a step
+        is_target = batch.weights > 0  # (B, T)
+        weights = batch.weights[is_target]  # (N,)
+        with autocast(table.device, self.dtype):
+            hidden = self.network.encoder(F.embedding(batch.items, table))[is_target]  # (N, D)
+            rivals, targets = self.competitors.of(table, batch.targets[is_target])
+            return self.loss(hidden, rivals, targets, weights), weights.sum()
+
+
+def build_optimizer(
+    network: Network, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay (plain Adam for 0)."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
+    )

@@ -1,0 +1,96 @@
+"""The protocol by which item features enter a model."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from abc import ABC, abstractmethod
+
+from sklearn.base import BaseEstimator
+
+from skace._sklearn_compat import StrOptions
+
+__all__ = ["ItemTable"]
+
+
+class ItemTable(BaseEstimator, ABC):
+    """How item features become the table that a network reads from and answers with.
+
+    A table is a parameter object: cheap to make, without torch, cloned by scikit-learn,
+    its own parameters reachable from a grid (``rec__item_table__cold_items``). Third parties
+    implement `width` and `build`.
+
+    Parameters
+    ----------
+    cold_items : {"excluded", "negatives"}, default="excluded"
+        Items of the catalog without a training row. "excluded": they take no part in the
+        softmax or among negatives, so training does not push them down, and their vector
+        stays where the features put it. "negatives": they are wrong answers at every
+        position, as is usual elsewhere; training then teaches that nobody wants them.
+
+    Notes
+    -----
+    Stability: provisional.
+    """
+
+    _parameter_constraints: dict = {"cold_items": [StrOptions({"excluded", "negatives"})]}
+
+    def __init__(self, *, cold_items="excluded"):
+        self.cold_items = cold_items
+
+    def width(self, n_features, embedding_dim):
+        """Width D of the table, checked before any work.
+
+        Parameters
+        ----------
+        n_features : int or None
+            Width of the item features, None if there are none.
+
+        embedding_dim : int or None
+            What the model was asked for.
+
+        Returns
+        -------
+        width : int
+            Width of the table.
+
+        Raises
+        ------
+        ValueError
+            If features and model do not go together.
+        """
+        self._validate_params()
+        if n_features is None:
+            return 128 if embedding_dim is None else embedding_dim
+        if embedding_dim is not None and embedding_dim != n_features:
+            raise ValueError(
+                f"embedding_dim={embedding_dim}, but the item features have {n_features} columns, "
+                f"and {type(self).__name__} takes them as they are; set embedding_dim=None, or "
+                f"reduce them first with ACETransformer(n_components={embedding_dim})."
+            )
+        return n_features
+
+    @abstractmethod
+    def build(self, features, *, n_items, width, is_cold, generator):
+        """Build the torch module; torch may be imported here and not before.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_items, n_features), float32, or None
+            Item features in the order of the model's columns.
+
+        n_items : int
+            Number of items.
+
+        width : int
+            What `width` returned.
+
+        is_cold : ndarray of shape (n_items,), bool
+            Items without a training row, unless ``cold_items="negatives"``.
+
+        generator : torch.Generator
+            Source of randomness, on the CPU.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            ``module()`` is the table of shape (n_items, width). See
+            `skace._torch._tables.ItemModule` for the two methods with defaults.
+        """

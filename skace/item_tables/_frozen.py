@@ -1,0 +1,45 @@
+"""FrozenTable: the features as they are."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.item_tables._base import ItemTable
+
+__all__ = ["FrozenTable"]
+
+
+class FrozenTable(ItemTable):
+    """Use the item features as they are; only the encoder learns.
+
+    Few parameters, and cold items are on equal terms with the others.
+
+    Parameters
+    ----------
+    cold_items : {"excluded", "negatives"}, default="excluded"
+        Whether items without a training row take part in the softmax as wrong answers.
+
+    Notes
+    -----
+    Stability: provisional.
+
+    Examples
+    --------
+    >>> from skace.item_tables import FrozenTable
+    >>> FrozenTable()
+    FrozenTable()
+    """
+
+    def width(self, n_features, embedding_dim):
+        """Width of the table, which is that of the features; see `ItemTable.width`."""
+        if n_features is None:
+            raise ValueError(
+                "FrozenTable needs item features, but the catalog has none; build it with "
+                "Catalog(item_ids, features), or use TrainableTable()."
+            )
+        return super().width(n_features, embedding_dim)
+
+    def build(self, features, *, n_items, width, is_cold, generator):
+        """Build the module; see `ItemTable.build`."""
+        import torch
+
+        from skace._torch._tables import FrozenItems
+
+        return FrozenItems(torch.tensor(features, dtype=torch.float32))

@@ -1,0 +1,66 @@
+"""TrainableTable: start from the features, then fine-tune."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Real
+
+from skace._sklearn_compat import Interval
+from skace.item_tables._base import ItemTable
+
+__all__ = ["TrainableTable"]
+
+
+class TrainableTable(ItemTable):
+    """Start from the item features and train every entry.
+
+    The way of ACE, LLM2X and LLMInit. Without features the table starts at random, which
+    is the classical recommender of item ids.
+
+    Parameters
+    ----------
+    init_std : float, default=0.02
+        Standard deviation of the random start where there are no features.
+
+    cold_items : {"excluded", "negatives"}, default="excluded"
+        Items of the catalog without a training row. "excluded": they take no part in the
+        softmax or among negatives, so training does not push them down, and their vector
+        stays where the features put it. "negatives": they are wrong answers at every
+        position, as is usual elsewhere.
+
+    Notes
+    -----
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] Lee, Kim, Lee, "ACE: anisotropy-controllable embedding", SIGIR 2026,
+       arXiv 2605.29322.
+    .. [2] Harte et al., "Leveraging Large Language Models for Sequential Recommendation",
+       RecSys 2023, arXiv 2309.09261.
+
+    Examples
+    --------
+    >>> from skace.item_tables import TrainableTable
+    >>> TrainableTable(init_std=0.1)
+    TrainableTable(init_std=0.1)
+    """
+
+    _parameter_constraints: dict = {
+        **ItemTable._parameter_constraints,
+        "init_std": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, *, init_std=0.02, cold_items="excluded"):
+        super().__init__(cold_items=cold_items)
+        self.init_std = init_std
+
+    def build(self, features, *, n_items, width, is_cold, generator):
+        """Build the module; see `ItemTable.build`."""
+        import torch
+
+        from skace._torch._tables import TrainableItems, random_vectors
+
+        if features is None:
+            vectors = random_vectors(n_items, width, self.init_std, generator)
+        else:
+            vectors = torch.tensor(features, dtype=torch.float32)
+        return TrainableItems(vectors, torch.as_tensor(is_cold))

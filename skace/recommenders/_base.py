@@ -1,0 +1,552 @@
+"""SequentialRecommender: what every recommender shares."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from abc import ABC, abstractmethod
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skace._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context, with_callbacks
+from skace._topk import ranks_of_targets, top_k
+from skace._validation import check_ids, first_few, kind_of_ids
+from skace.data import Catalog
+from skace.data._inputs import rows_to_fit, rows_to_predict, rows_to_score
+from skace.metrics import ndcg_at_k
+from skace.recommenders._histories import histories_of
+from skace.recommenders._leakage import warn_of_future_leakage
+
+__all__ = ["SequentialRecommender"]
+
+_BLOCK_BYTES = 64 * 2**20  # of scores held at once
+
+
+class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
+    """Base class of all recommenders.
+
+    A subclass implements `_fit_rows`, `_encode` and sets ``item_vectors_``, or overrides
+    `_score` where scores are not inner products. Everything that users call is here: input
+    conversion, ids, ranks, lists of the best, popularity for empty histories, seen items.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    exclude_seen : bool, default=False
+        Whether items of the (full) past may not be recommended. Holds for `predict`,
+        `recommend`, `target_ranks` and `score`.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that the model was not fitted on and cannot embed.
+
+    Notes
+    -----
+    Stability: provisional.
+    """
+
+    _parameter_constraints: dict = {
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "exclude_seen": ["boolean"],
+        "handle_unknown": [StrOptions({"error", "ignore"})],
+    }
+
+    _doc_link_module = "skace"
+
+    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error"):
+        self.k = k
+        self.exclude_seen = exclude_seen
+        self.handle_unknown = handle_unknown
+
+    # What a model implements.
+
+    @abstractmethod
+    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):
+        """Learn from rows.
+
+        Parameters
+        ----------
+        X : Interactions
+            Training rows.
+        columns : ndarray of shape (n_catalog_items,)
+            Model column of each item of X's catalog.
+        weights : ndarray of shape (n_events,) or None
+            Weight of each event of the log, if any were given.
+        X_val : Interactions or None
+            Validation rows.
+        context : CallbackContext
+            Of this fit.
+        n_passes : int or None
+            Passes over the rows; None leaves it to the model's parameters.
+        """
+
+    @abstractmethod
+    def _encode(self, histories):
+        """Vectors of shape (n_rows, n_dims), float32, of non-empty histories."""
+
+    def _score(self, histories, columns=None):
+        """Scores of shape (n_rows, n_items or n_columns) of non-empty histories."""
+        vectors = self.item_vectors_ if columns is None else self.item_vectors_[columns]
+        return self._encode(histories) @ vectors.T
+
+    def _check_before_fit(self, X):
+        """Raise for parameters that do not suit the rows, before any work."""
+
+    def _embeddable_features(self, catalog):
+        """Features of a catalog from which unknown items can be embedded, or None."""
+        return None
+
+    # Learning.
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, X_val=None, sample_weight=None):
+        """Learn from the rows of X.
+
+        Writes ``item_ids_``, ``item_counts_``, ``popularity_``, ``item_vectors_`` and what
+        the model adds.
+
+        Parameters
+        ----------
+        X : Interactions, frame or list of sequences of item ids
+            Training rows. A frame needs the columns ``user_id``, ``item_id`` and
+            ``timestamp``. A list is learned from in full.
+
+        y : None or array-like, default=None
+            For Interactions: nothing, or their own items. For lists: one more event for
+            each sequence.
+
+        X_val : Interactions, ValidationSet or None, default=None
+            Rows for early stopping in place of held-out training rows. Only their ids
+            matter. Inside a search wrap them with ``X_val.as_validation()``.
+
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            Weight of each row in counts and loss. Rows that repeat an event count once,
+            with the mean of their weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is refused by `Interactions`, is empty, holds query rows, if k
+            exceeds the number of items, or if X_val shares rows with X.
+        """
+        fresh = not (getattr(self, "warm_start", False) and hasattr(self, "item_ids_"))
+        return self._learn(X, y, X_val, sample_weight, fresh=fresh, n_passes=None)
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Learn from new events in one pass, keeping what has been learned.
+
+        Writes what `fit` writes; ``item_ids_`` grows at its end.
+
+        Parameters
+        ----------
+        X : Interactions, frame or list of sequences of item ids
+            Rows are the new events; their pasts may reach back to events that were
+            learned before. Items that are new to the model join with their features.
+
+        y : None or array-like, default=None
+            As in `fit`.
+
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. Without rows it is left as it is.
+        """
+        fresh = not hasattr(self, "item_ids_")
+        if not fresh and len(X) == 0:
+            return self
+        return self._learn(X, y, None, sample_weight, fresh=fresh, n_passes=1)
+
+    def _learn(self, X, y, X_val, sample_weight, *, fresh, n_passes):
+        """Check everything, then learn."""
+        X = rows_to_fit(X, y)
+        weights = _event_weights(X, sample_weight)
+        X_val = _check_validation(X_val, X)
+        if self.k > X.n_items:
+            raise ValueError(
+                f"k={self.k} exceeds the {X.n_items} items of the catalog; lower k."
+            )
+        self._check_before_fit(X)
+        warn_of_future_leakage(X)
+        context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
+        metadata = {"X": X, "y": X.items}
+        context.call_on_fit_task_begin(estimator=self, **metadata)
+        columns = self._learn_items(X, weights, fresh=fresh)
+        self._fit_rows(X, columns, weights, X_val, context, n_passes=n_passes)
+        context.call_on_fit_task_end(
+            estimator=self, reconstruction_attributes=self._fitted_state, **metadata
+        )
+        return self
+
+    def _n_subtasks(self, n_passes):
+        """Number of epochs for the progress bar; 0 for models without."""
+        return 0
+
+    def _learn_items(self, X, weights, *, fresh):
+        """Set or extend ids and counts; return the column of each catalog item."""
+        ids = X.catalog.item_ids
+        if fresh:
+            self._forget()
+            self.item_ids_ = ids
+            self.item_counts_ = np.zeros(0, dtype=np.int64)
+            self.popularity_ = np.zeros(0)
+            columns = np.arange(ids.size)
+        else:
+            columns = self._columns_of(X)
+            is_new = columns < 0
+            columns[is_new] = self.item_ids_.size + np.arange(is_new.sum())
+            self.item_ids_ = np.concatenate([self.item_ids_, ids[is_new]])
+            self.__dict__.pop("_vocabulary", None)
+        events = np.unique(X._ends)
+        items = columns[X._log.items[events]]
+        self.item_counts_ = _add_counts(self.item_counts_, items, self.item_ids_.size)
+        event_weights = None if weights is None else weights[events]
+        self.popularity_ = _add_counts(self.popularity_, items, self.item_ids_.size, event_weights)
+        return columns
+
+    def _forget(self):
+        """Delete what an earlier fit has set."""
+        for name in [name for name in vars(self) if name.endswith("_") and name[0] != "_"]:
+            delattr(self, name)
+        for name in self._transient:
+            self.__dict__.pop(name, None)
+
+    def _fitted_state(self):
+        """Fitted attributes, for callbacks that want a fitted copy."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and name[0] != "_"
+        }
+
+    # What is rebuilt on use and therefore not pickled.
+    _transient = ("_vocabulary",)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in self._transient}
+
+    # Answering.
+
+    def predict(self, X):
+        """Best ``k`` items for each row.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows, queries (`Interactions.next_queries`), or one history per visitor. A row
+            is answered from its past; its own item is not looked at.
+
+        Returns
+        -------
+        item_ids : ndarray of shape (n_rows, k)
+            Best first; ties in the order of ``item_ids_``. A row with an empty past gets
+            the most popular items.
+
+        Raises
+        ------
+        ValueError
+            If X is a frame or an array, if k exceeds the number of items, or a history
+            holds an unknown item and ``handle_unknown="error"``.
+        """
+        return self.recommend(X)[0]
+
+    def recommend(self, X, k=None, *, candidates=None, exclude_seen=None):
+        """Best items and their scores, if wanted out of a list of candidates.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            As in `predict`.
+
+        k : int or None, default=None
+            Length of the lists; None takes the parameter ``k``.
+
+        candidates : array-like of item ids or None, default=None
+            Only these may be recommended. None: all items.
+
+        exclude_seen : bool or None, default=None
+            None takes the parameter ``exclude_seen``.
+
+        Returns
+        -------
+        item_ids : ndarray of shape (n_rows, min(k, n_candidates))
+            Best first. Where fewer items are eligible, seen ones follow.
+
+        scores : ndarray of the same shape, float32
+            Their scores; ``-inf`` for seen items that fill up a row.
+        """
+        check_is_fitted(self)
+        X = rows_to_predict(X)
+        k = self.k if k is None else k
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be an int in the range [1, inf), got {k!r}.")
+        columns = self._candidate_columns(candidates)
+        if columns is None and k > self.item_ids_.size:
+            raise ValueError(
+                f"k={k} exceeds the {self.item_ids_.size} items of the model; lower k."
+            )
+        width = k if columns is None else min(k, columns.size)
+        item_ids = np.empty((len(X), width), dtype=self.item_ids_.dtype)
+        best = np.empty((len(X), width), dtype=np.float32)
+        ids = self.item_ids_ if columns is None else self.item_ids_[columns]
+        for rows, scores in self._score_blocks(X, exclude_seen, columns):
+            places = top_k(scores, width)
+            item_ids[rows] = ids[places]
+            best[rows] = np.take_along_axis(scores, places, axis=1)
+        return item_ids, best
+
+    def decision_function(self, X):
+        """Scores of all items for each row.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_rows, n_items), float32
+            Columns in the order of ``item_ids_``; higher is better. Rows with an empty past
+            get counts. ``exclude_seen`` sets seen items to ``-inf``.
+
+        Notes
+        -----
+        Takes ``4 * n_rows * n_items`` bytes. `predict` and `target_ranks` work in blocks
+        and do not.
+        """
+        check_is_fitted(self)
+        X = rows_to_predict(X)
+        result = np.empty((len(X), self.item_ids_.size), dtype=np.float32)
+        for rows, scores in self._score_blocks(X):
+            result[rows] = scores
+        return result
+
+    def target_ranks(self, X, *, exclude_seen=None):
+        """Rank of each row's own item among all items.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows with targets. For lists every event is a row.
+
+        exclude_seen : bool or None, default=None
+            None takes the parameter ``exclude_seen``.
+
+        Returns
+        -------
+        ranks : ndarray of shape (n_rows,), float64
+            Strictly better items plus half of the equal others, from 0. ``inf`` for a
+            target that the model does not know or may not recommend.
+
+        Notes
+        -----
+        Works in blocks of rows of 64 MiB of scores.
+        """
+        check_is_fitted(self)
+        return self._ranks(rows_to_score(X), exclude_seen)
+
+    def _ranks(self, X, exclude_seen=None):
+        """`target_ranks` of checked rows."""
+        ranks = np.empty(len(X))
+        targets = self._columns_of(X)[X._item_codes]
+        for rows, scores in self._score_blocks(X, exclude_seen):
+            ranks[rows] = ranks_of_targets(scores, targets[rows])
+        return ranks
+
+    def score(self, X, y=None, sample_weight=None):
+        """Mean NDCG@10 over the rows, ranked among all items.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows with targets. For lists, all events count, or only ``y``.
+
+        y : None or array-like, default=None
+            For Interactions: nothing, or their own items. For lists: the one target of
+            each sequence.
+
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            Weights of the mean.
+
+        Returns
+        -------
+        score : float
+            In [0, 1], whatever the parameter ``k`` is.
+        """
+        check_is_fitted(self)
+        X = rows_to_score(X, y)
+        if len(X) == 0:
+            raise ValueError("X has no rows; there is nothing to score.")
+        return float(ndcg_at_k(self._ranks(X), 10, sample_weight=sample_weight))
+
+    def encode(self, X):
+        """Vector of each row's history.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            As in `predict`.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_rows, n_dims), float32
+            Their inner products with ``item_vectors_`` are the scores, so any index for
+            maximum inner product search serves. Zero for an empty history.
+        """
+        check_is_fitted(self)
+        histories = self._histories(rows_to_predict(X))
+        vectors = np.zeros((len(histories), self.item_vectors_.shape[1]), dtype=np.float32)
+        filled = np.flatnonzero(histories.lengths > 0)
+        vectors[filled] = self._encode(histories.take(filled))
+        return vectors
+
+    # Ids, blocks.
+
+    def _columns_of(self, X):
+        """Model column of each item of X's catalog, -1 for unknown ones (a new array)."""
+        ids = X.catalog.item_ids
+        if ids is self.item_ids_ or np.array_equal(ids, self.item_ids_):
+            return np.arange(ids.size)
+        if X._log.n_events == 0:
+            return np.full(ids.size, -1)
+        if kind_of_ids(ids) != kind_of_ids(self.item_ids_):
+            raise ValueError(
+                f"the item ids of X are {kind_of_ids(ids)} (first {first_few(ids[:1])}), but the "
+                f"model was fitted on {kind_of_ids(self.item_ids_)} (first "
+                f"{first_few(self.item_ids_[:1])}); convert one of them."
+            )
+        return self._rows_of_ids(ids)
+
+    def _rows_of_ids(self, ids):
+        """Model column of each id, -1 for unknown ones."""
+        if not hasattr(self, "_vocabulary"):
+            self._vocabulary = Catalog(self.item_ids_)
+        return self._vocabulary.row_of(ids)
+
+    def _candidate_columns(self, candidates):
+        """Sorted columns of the candidates, None for all."""
+        if candidates is None:
+            return None
+        ids = check_ids(candidates, "candidates")
+        if ids.size == 0:
+            raise ValueError("candidates is empty; give at least one item id, or None for all.")
+        columns = self._rows_of_ids(ids)
+        if (columns < 0).any():
+            unknown = ids[columns < 0]
+            raise ValueError(
+                f"candidates holds {unknown.size} item id(s) that the model does not know: "
+                f"{first_few(unknown)}; leave them out, or partial_fit the model with them."
+            )
+        return np.unique(columns)
+
+    def _histories(self, X):
+        """Histories of the rows of X in model columns."""
+        return histories_of(
+            X,
+            self._columns_of(X),
+            self.item_ids_.size,
+            self.handle_unknown,
+            self._embeddable_features(X.catalog),
+        )
+
+    def _score_blocks(self, X, exclude_seen=None, columns=None):
+        """Yield (rows, scores of these rows), with empty pasts and seen items settled."""
+        exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
+        histories = self._histories(X)
+        n_columns = self.item_ids_.size if columns is None else columns.size
+        step = max(1, _BLOCK_BYTES // (4 * n_columns))
+        for begin in range(0, len(X), step):
+            rows = slice(begin, min(begin + step, len(X)))
+            block = histories.take(rows)
+            scores = self._scores_of_block(block, columns)
+            if exclude_seen:
+                self._mask_seen(scores, block, columns)
+            yield rows, scores
+
+    def _scores_of_block(self, histories, columns):
+        """Scores by the model, or by popularity for empty histories."""
+        is_empty = histories.lengths == 0
+        if not is_empty.any():
+            return self._score(histories, columns)
+        popularity = self.popularity_ if columns is None else self.popularity_[columns]
+        scores = np.empty((len(histories), popularity.size), dtype=np.float32)
+        scores[is_empty] = popularity
+        if not is_empty.all():
+            scores[~is_empty] = self._score(histories.take(~is_empty), columns)
+        return scores
+
+    def _mask_seen(self, scores, histories, columns):
+        """Set the scores of seen items to -inf, in place (the block is ours)."""
+        rows, seen = histories.seen(self.item_ids_.size)
+        if columns is not None:
+            places = np.full(self.item_ids_.size, -1)
+            places[columns] = np.arange(columns.size)
+            seen = places[seen]
+            rows, seen = rows[seen >= 0], seen[seen >= 0]
+        scores[rows, seen] = -np.inf
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Rows are events with a past, not a 2-D array: scikit-learn's generic data does not fit.
+        tags.input_tags.two_d_array = False
+        tags.target_tags.required = False
+        tags.non_deterministic = False
+        return tags
+
+
+def _add_counts(old, items, n_items, weights=None):
+    """Counts per item, grown to ``n_items``, with those of ``items`` added."""
+    counts = np.bincount(items, weights=weights, minlength=n_items).astype(old.dtype)
+    counts[: old.size] += old
+    return counts
+
+
+def _event_weights(X, sample_weight):
+    """Weight of each event of the log, or None; repeats of a row are averaged."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != X.shape:
+        raise ValueError(
+            f"sample_weight must have one value per row: expected shape {X.shape}, got "
+            f"{weights.shape}."
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights > 0).any():
+        raise ValueError(
+            "sample_weight must be finite, not negative, and positive for at least one row."
+        )
+    n_events = X._log.n_events
+    repeats = np.bincount(X._ends, minlength=n_events)
+    return np.bincount(X._ends, weights=weights, minlength=n_events) / np.maximum(repeats, 1)
+
+
+def _check_validation(X_val, X):
+    """Validation rows, which must not be training rows."""
+    if X_val is None:
+        return None
+    X_val = rows_to_score(getattr(X_val, "interactions", X_val))
+    if len(X_val) == 0:
+        raise ValueError("X_val has no rows; leave it out, or give rows.")
+    same_log = X_val._log is X._log or (
+        np.array_equal(X_val._log.offsets, X._log.offsets)
+        and np.array_equal(X_val.catalog.item_ids[X_val._log.items], X.catalog.item_ids[X._log.items])
+    )
+    n_shared = np.intersect1d(X_val._ends, X._ends).size if same_log else 0
+    if n_shared:
+        raise ValueError(
+            f"X_val shares {n_shared} row(s) with X, so early stopping would watch what it trains "
+            "on; split first, for example with leave_last_out(X)."
+        )
+    return X_val

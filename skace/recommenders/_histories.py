@@ -1,0 +1,102 @@
+"""Histories: what a model is asked about, in its own item columns."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skace._validation import first_few
+
+__all__ = ["Histories", "histories_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histories:
+    """One past per row: ``items[starts[i]:ends[i]]``, oldest first.
+
+    ``items`` are columns of the model; columns from ``n_items`` on are unknown items that
+    the model embeds from the features of the catalog in which they came.
+    """
+
+    items: np.ndarray  # (n_events,) int64
+    starts: np.ndarray  # (n_rows,)
+    ends: np.ndarray  # (n_rows,)
+    extra_features: np.ndarray | None = None  # (n_extra, n_features)
+
+    def __len__(self):
+        return int(self.starts.size)
+
+    @property
+    def lengths(self):
+        """Number of events of each past, shape (n_rows,)."""
+        return self.ends - self.starts
+
+    def take(self, rows):
+        """Histories of some rows, over the same events."""
+        return Histories(self.items, self.starts[rows], self.ends[rows], self.extra_features)
+
+    def seen(self, n_items):
+        """Row numbers and columns of all past events of known items."""
+        rows = np.repeat(np.arange(len(self)), self.lengths)
+        shift = np.arange(rows.size) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        columns = self.items[self.starts[rows] + shift]
+        is_known = columns < n_items
+        return rows[is_known], columns[is_known]
+
+
+def histories_of(X, columns, n_items, handle_unknown, features=None):
+    """Histories of the rows of ``X``.
+
+    Parameters
+    ----------
+    X : Interactions
+        Rows or queries.
+    columns : ndarray of shape (n_catalog_items,)
+        Model column of each item of X's catalog, -1 for unknown ones.
+    n_items : int
+        Number of columns of the model.
+    handle_unknown : {"error", "ignore"}
+        What to do with items in a past that are unknown and cannot be embedded.
+    features : ndarray of shape (n_catalog_items, n_features) or None
+        Features that the model can embed; None when it cannot.
+
+    Returns
+    -------
+    histories : Histories
+        One per row, in order.
+    """
+    items = columns[X._log.items]
+    starts, ends = X._starts, X._ends
+    is_unknown = items < 0
+    if not is_unknown.any():
+        return Histories(items, starts, ends)
+    n_before = np.concatenate([[0], np.cumsum(is_unknown)])
+    if not (n_before[ends] > n_before[starts]).any():
+        return Histories(items, starts, ends)
+    if features is not None:
+        return _embed_unknown(X, columns, n_items, features)
+    if handle_unknown == "error":
+        _refuse_unknown(X, is_unknown, n_before)
+    kept = np.concatenate([[0], np.cumsum(~is_unknown)])
+    return Histories(items[~is_unknown], kept[starts], kept[ends])
+
+
+def _embed_unknown(X, columns, n_items, features):
+    """Give the unknown items of the log columns of their own."""
+    unknown = np.unique(X._log.items[columns[X._log.items] < 0])
+    columns = columns.copy()
+    columns[unknown] = n_items + np.arange(unknown.size)
+    return Histories(columns[X._log.items], X._starts, X._ends, features[unknown])
+
+
+def _refuse_unknown(X, is_unknown, n_before):
+    """Raise a ValueError that names the first unknown items and rows."""
+    is_bad = n_before[X._ends] > n_before[X._starts]
+    row = int(np.argmax(is_bad))
+    past = slice(X._starts[row], X._ends[row])
+    ids = X.catalog.item_ids[X._log.items[past][is_unknown[past]]]
+    raise ValueError(
+        f"the history of X[{row}] holds item ids that the model has not been fitted on: "
+        f"{first_few(ids)} ({int(is_bad.sum())} row(s) affected); set handle_unknown='ignore' to "
+        "skip such events, or partial_fit the model with a catalog that holds them."
+    )

@@ -1,0 +1,353 @@
+"""NeuralRecommender: training and state of recommenders that are torch networks."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+from abc import abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from skace._sklearn_compat import HasMethods, Interval, StrOptions
+from skace._windows import cut_windows
+from skace.item_tables import TrainableTable
+from skace.metrics import ndcg_at_k
+from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._holdout import hold_out_last
+from skace.recommenders._progress import log_epoch
+
+__all__ = ["NeuralRecommender"]
+
+
+class NeuralRecommender(SequentialRecommender):
+    """Base class of recommenders with a causal encoder and a tied item table.
+
+    A backbone implements `_build_encoder`. Everything else is shared: windows, batches,
+    losses, early stopping, growth by new items, inference, persistence as numpy arrays.
+
+    Notes
+    -----
+    The constructor of a subclass takes the parameters named in ``_parameter_constraints``
+    and assigns them. `SASRecEstimator` documents each.
+
+    Stability: provisional.
+    """
+
+    _parameter_constraints: dict = {
+        **SequentialRecommender._parameter_constraints,
+        "max_length": [Interval(Integral, 1, None, closed="left")],
+        "long_sequences": [StrOptions({"overlap", "truncate"})],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "loss": [StrOptions({"softmax", "sampled_softmax"})],
+        "n_negatives": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="right")],
+        "item_table": [HasMethods(["width", "build"]), None],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _transient = (*SequentialRecommender._transient, "_network")
+
+    @abstractmethod
+    def _build_encoder(self, width):
+        """Torch module that maps (B, T, width) to (B, T, width), causally."""
+
+    # Checks before any work.
+
+    def _check_before_fit(self, X):
+        from skace._torch._runtime import resolve_device
+
+        resolve_device(self.device)
+        _check_features(X.catalog.features)
+        self._check_width(self._table().width(X.catalog.n_features, self.embedding_dim))
+
+    def _check_width(self, width):
+        """Raise if the encoder cannot have this width."""
+
+    def _table(self):
+        """The item table parameter, or its default."""
+        return TrainableTable() if self.item_table is None else self.item_table
+
+    def _n_subtasks(self, n_passes):
+        return self.max_epochs if n_passes is None else n_passes
+
+    # Learning.
+
+    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):
+        from skace._torch._runtime import private_generator, resolve_device
+
+        # None asks for fresh entropy, not for numpy's global generator.
+        rng = np.random.RandomState() if self.random_state is None else self.random_state
+        rng = check_random_state(rng)
+        is_row = np.zeros(X._log.n_events, dtype=bool)
+        is_row[X._ends] = True
+        if X_val is None and self.early_stopping and n_passes is None:
+            X_val = self._hold_out(X, is_row, rng)
+        device = resolve_device(self.device)
+        with private_generator(rng.randint(np.iinfo(np.int32).max), device) as generator:
+            self._network = self._build_network(X, columns, device, generator)
+            trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
+            if len(trainer.log.lengths) == 0:
+                raise ValueError(
+                    "no training row has a past, so there is nothing to learn from: every user "
+                    "has a single event"
+                    + (", or only one besides the row held out for early stopping." if X_val else ".")
+                )
+            n_epochs = self.max_epochs if n_passes is None else n_passes
+            self._run_epochs(trainer, n_epochs, X, X_val, context)
+        self._store_state()
+
+    def _hold_out(self, X, is_row, rng):
+        """Take each user's last row out of ``is_row``; return these rows."""
+        held_out = hold_out_last(X, self.validation_fraction, rng)
+        if held_out.size == 0:
+            warnings.warn(
+                "early_stopping finds no user with two rows of which one could be held out; "
+                "training for max_epochs. Pass X_val, or set early_stopping=False.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return None
+        is_row[held_out] = False
+        return X._derive(ends=held_out)
+
+    def _build_network(self, X, columns, device, generator):
+        """Fresh network, or the fitted one grown by the new items."""
+        from skace._torch._state import load_state
+
+        is_fresh = not hasattr(self, "item_vectors_")
+        if is_fresh:
+            self.n_item_features_ = X.catalog.n_features
+            width = self._table().width(self.n_item_features_, self.embedding_dim)
+        else:
+            width = self.item_vectors_.shape[1]
+        features = self._features_by_column(X.catalog, columns)
+        network = self._assemble(width, features, generator)
+        if not is_fresh:
+            load_state(network.encoder, self.encoder_state_)
+            load_state(network.items, self.item_table_state_)
+        network.items.remember_cold()
+        return network.to(device)
+
+    def _assemble(self, width, features, generator):
+        """Encoder and item table, untrained, on the CPU."""
+        from skace._torch._network import Network
+
+        table = self._table()
+        is_cold = self._is_cold() if table.cold_items == "excluded" else self.item_counts_ < 0
+        items = table.build(
+            features,
+            n_items=self.item_ids_.size,
+            width=width,
+            is_cold=is_cold,
+            generator=generator,
+        )
+        return Network(self._build_encoder(width), items, self.max_length)
+
+    def _is_cold(self):
+        """Items without a training row."""
+        return self.item_counts_ == 0
+
+    def _features_by_column(self, catalog, columns):
+        """Features in the order of the model's columns; rows of absent items are zero."""
+        if self.n_item_features_ is None:
+            return None
+        features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
+        if catalog.features is not None:
+            features[columns] = catalog.features
+        return features
+
+    def _learn_items(self, X, weights, *, fresh):
+        if not fresh:
+            self._check_growth(X)
+        return super()._learn_items(X, weights, fresh=fresh)
+
+    def _check_growth(self, X):
+        """Raise if new items cannot join the fitted table."""
+        n_features = X.catalog.n_features
+        if self.n_item_features_ is None or n_features == self.n_item_features_:
+            return
+        if n_features is not None:
+            raise ValueError(
+                f"the item features have {n_features} columns, but the model was fitted on "
+                f"{self.n_item_features_}; transform X with the fitted transformers first."
+            )
+        n_new = int((self._columns_of(X) < 0).sum())
+        if n_new:
+            raise ValueError(
+                f"{n_new} new item(s) come without features, but the model was fitted with "
+                "features; give X a catalog that has them."
+            )
+
+    def _build_trainer(self, X, columns, is_row, weights, device, rng):
+        """Trainer over the windows of the training rows."""
+        from skace._torch._batches import DeviceLog
+        from skace._torch._losses import SampledSoftmax, full_softmax
+        from skace._torch._runtime import resolve_precision
+        from skace._torch._training import Competitors, Trainer, build_optimizer
+
+        overlap = self.long_sequences == "overlap"
+        windows = cut_windows(is_row, X._log.offsets, self.max_length, overlap=overlap)
+        event_weights = is_row if weights is None else is_row * weights
+        excluded = self._table().cold_items == "excluded"
+        takes_part = ~self._is_cold() if excluded else np.ones(self.item_ids_.size, dtype=bool)
+        sampled = self.loss == "sampled_softmax"
+        return Trainer(
+            network=self._network,
+            log=DeviceLog(columns[X._log.items], event_weights, windows, device),
+            loss=SampledSoftmax(self.n_negatives) if sampled else full_softmax,
+            competitors=Competitors(takes_part, device),
+            optimizer=build_optimizer(self._network, self.learning_rate, self.weight_decay),
+            batch_size=self.batch_size,
+            dtype=resolve_precision(self.precision, device),
+            rng=rng,
+        )
+
+    def _run_epochs(self, trainer, n_epochs, X, X_val, context):
+        """Train epoch by epoch; keep the best one if there are validation rows."""
+        from skace._torch._state import load_state, state_as_numpy
+
+        self.loss_curve_, self.validation_scores_ = [], []
+        self.best_epoch_, best_state = 0, None
+        for loss in trainer.epochs(n_epochs):
+            epoch = len(self.loss_curve_) + 1
+            if not np.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss became {loss} in epoch {epoch}; lower learning_rate "
+                    f"(now {self.learning_rate}) or check the scale of the item features."
+                )
+            self.loss_curve_.append(loss)
+            if X_val is not None:
+                self.validation_scores_.append(float(ndcg_at_k(self._ranks(X_val), 10)))
+                if self._is_best_epoch():
+                    self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
+            self._report(epoch)
+            if self._stops_after(epoch, X, context):
+                break
+        self.n_iter_ = len(self.loss_curve_)
+        if best_state is None:
+            self.best_epoch_ = self.n_iter_
+            return
+        load_state(self._network, best_state)
+        self._network.train().eval()  # forget the table of the last epoch
+        self._warn_if_best_is_last(n_epochs)
+
+    def _is_best_epoch(self):
+        """Whether the last validation score is above all earlier ones."""
+        *earlier, last = self.validation_scores_
+        return not earlier or last > max(earlier)
+
+    def _report(self, epoch):
+        if self.verbose:
+            score = self.validation_scores_[-1] if self.validation_scores_ else None
+            log_epoch(type(self).__name__, epoch, self.loss_curve_[-1], score)
+
+    def _stops_after(self, epoch, X, context):
+        """Tell callbacks of the end of an epoch; whether they or patience end the fit."""
+        task = context.subcontext(task_name="epoch")
+        task.call_on_fit_task_begin(estimator=self, X=X, y=X.items)
+        is_stopped = task.call_on_fit_task_end(
+            estimator=self, X=X, y=X.items, reconstruction_attributes=self._fitted_state
+        )
+        is_patient = not self.early_stopping or not self.validation_scores_
+        return is_stopped or not (is_patient or epoch - self.best_epoch_ < self.n_iter_no_change)
+
+    def _warn_if_best_is_last(self, n_epochs):
+        if self.early_stopping and self.best_epoch_ == n_epochs > 1:
+            warnings.warn(
+                f"the validation score was still rising in the last of {n_epochs} epochs; raise "
+                "max_epochs.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    # State.
+
+    def _network_state(self):
+        """Trained state as numpy arrays."""
+        from skace._torch._state import state_as_numpy, table_as_numpy
+
+        table_state = state_as_numpy(self._network.items)
+        return {
+            "encoder_state_": state_as_numpy(self._network.encoder),
+            "item_table_state_": table_state,
+            "item_vectors_": table_as_numpy(self._network.items, table_state),
+        }
+
+    def _store_state(self):
+        for name, value in self._network_state().items():
+            setattr(self, name, value)
+
+    def _fitted_state(self):
+        return super()._fitted_state() | self._network_state()
+
+    def _fitted_network(self):
+        """The network in use; rebuilt from the stored state after unpickling."""
+        if getattr(self, "_network", None) is None:
+            self._network = self._rebuild_network()
+        return self._network
+
+    def _rebuild_network(self):
+        import torch
+
+        from skace._torch._runtime import private_generator, resolve_device
+        from skace._torch._state import load_state
+
+        width = self.item_vectors_.shape[1]
+        features = None
+        if self.n_item_features_ is not None:
+            features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
+        # Building draws random numbers, which the stored state replaces.
+        with private_generator(0, torch.device("cpu")) as generator:
+            network = self._assemble(width, features, generator)
+        load_state(network.encoder, self.encoder_state_)
+        load_state(network.items, self.item_table_state_)
+        return network.to(resolve_device(self.device, fallback=True)).eval()
+
+    # Answering.
+
+    def _embeddable_features(self, catalog):
+        is_dense = catalog.n_features is not None and not sp.issparse(catalog.features)
+        if not is_dense or catalog.n_features != self.n_item_features_:
+            return None
+        return catalog.features
+
+    def _encode(self, histories):
+        return self._fitted_network().encode(
+            histories.items, histories.starts, histories.ends, histories.extra_features
+        )
+
+    def _score(self, histories, columns=None):
+        states = self._encode(histories)
+        return self._fitted_network().inner_products(states, columns)
+
+
+def _check_features(features):
+    """Raise unless features are absent or a dense matrix."""
+    if sp.issparse(features):
+        raise ValueError(
+            "the item features are sparse; make them dense and narrow first, for example with "
+            "OnItems(TruncatedSVD(n_components=128))."
+        )
+    if features is not None and getattr(features, "ndim", None) != 2 or not _is_numeric(features):
+        raise ValueError(
+            "the item features are texts; encode them first, for example with "
+            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128)))."
+        )
+
+
+def _is_numeric(features):
+    """Whether features are absent or numbers."""
+    return features is None or getattr(features.dtype, "kind", "O") == "f"
