@@ -28,7 +28,7 @@ def ranks_of_targets(scores: FloatArray, targets: IntArray) -> FloatArray:
     own = scores[rows, np.maximum(targets, 0)][:, None]
     better = np.count_nonzero(scores > own, axis=1)
     equal = np.count_nonzero(scores == own, axis=1) - 1
-    ranks = better + 0.5 * equal
+    ranks: FloatArray = better + 0.5 * equal
     ranks[(targets < 0) | np.isneginf(own[:, 0])] = np.inf
     return ranks
 

@@ -13,7 +13,7 @@ __all__ = ["check_ids", "first_few", "kind_of_ids"]
 
 def first_few(values: Iterable[Any], limit: int = 3) -> str:
     """Text of the first values, with an ellipsis when there are more."""
-    shown = []
+    shown: list[str] = []
     for value in values:
         if len(shown) == limit:
             return ", ".join([*shown, "..."])

@@ -31,7 +31,8 @@ class CausalBlock(nn.Module):
         """Map (B, T, D) to (B, T, D)."""
         x = self.attention_norm(x + self.dropout(self._attend(x)))
         feedforward = self.narrow(F.gelu(self.widen(x)))
-        return self.feedforward_norm(x + self.dropout(feedforward))
+        x = self.feedforward_norm(x + self.dropout(feedforward))
+        return x
 
     def _attend(self, x: torch.Tensor) -> torch.Tensor:
         B, T, D = x.shape
@@ -45,7 +46,9 @@ class CausalBlock(nn.Module):
             is_causal=True,
             dropout_p=self.attention_dropout if self.training else 0.0,
         )
-        return self.mix_heads(mixed.transpose(1, 2).reshape(B, T, D))
+        # (B, H, T, D / H) -> (B, T, D)
+        merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).reshape(B, T, D))
+        return merged
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:

@@ -90,7 +90,9 @@ def full_softmax(
     """
     if block_rows is None:
         block_rows = max(16, _BLOCK_BYTES[hidden.device.type] // (4 * table.shape[0]))
-    loss: torch.Tensor = _ChunkedCrossEntropy.apply(hidden, table, targets, weights, block_rows)
+    loss: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, table, targets, weights, block_rows
+    )
     return loss
 
 

@@ -14,7 +14,9 @@ __all__ = ["load_state", "state_as_numpy", "table_as_numpy"]
 
 def state_as_numpy(module: nn.Module) -> dict[str, FloatArray]:
     """Copies of all parameters and persistent buffers."""
-    return {name: value.detach().cpu().numpy().copy() for name, value in module.state_dict().items()}
+    return {
+        name: value.detach().cpu().numpy().copy() for name, value in module.state_dict().items()
+    }
 
 
 def table_as_numpy(items: nn.Module, state: Mapping[str, FloatArray]) -> FloatArray:
@@ -46,6 +48,6 @@ def load_state(module: nn.Module, state: Mapping[str, FloatArray]) -> None:
             saved = torch.from_numpy(np.array(state[name])).to(value.device)
             if saved.shape[1:] != value.shape[1:] or saved.shape[:1] > value.shape[:1]:
                 raise ValueError(
-                    f"{name} has shape {tuple(value.shape)}, but the saved one {tuple(saved.shape)}."
+                    f"{name} has shape {tuple(value.shape)}, the saved one {tuple(saved.shape)}."
                 )
             value[: saved.shape[0]] = saved if saved.ndim else saved[None]

@@ -35,6 +35,9 @@ class ItemModule(nn.Module):
 class TrainableItems(ItemModule):
     """A table of free parameters; cold rows stay where they started."""
 
+    cold_rows: torch.Tensor
+    cold_vectors: torch.Tensor
+
     def __init__(self, vectors: torch.Tensor, is_cold: torch.Tensor) -> None:
         super().__init__()
         self.weight = nn.Parameter(vectors)
@@ -55,6 +58,8 @@ class TrainableItems(ItemModule):
 
 class FrozenItems(ItemModule):
     """A table that training does not touch."""
+
+    weight: torch.Tensor
 
     def __init__(self, vectors: torch.Tensor) -> None:
         super().__init__()

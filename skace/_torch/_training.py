@@ -1,7 +1,7 @@
 """The training loop: batches, steps, epochs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,10 +35,7 @@ class Competitors:
 
 @dataclass(slots=True, eq=False)
 class Trainer:
-    """One pass after another over the windows of a log.
-
-    Override nothing: pass another ``loss``, ``network`` or ``step`` instead.
-    """
+    """One pass after another over the windows of a log."""
 
     network: Network
     log: DeviceLog
@@ -65,13 +62,13 @@ class Trainer:
         self.network.items.pin_cold()
         self.network.eval()
         loss, weight = total.tolist()
-        return loss / weight
+        return float(loss / weight)
 
     def step(self, batch: Batch) -> torch.Tensor:
         """Update the network with one batch; return (summed loss, summed weight)."""
         self.optimizer.zero_grad(set_to_none=True)
         loss, weight = self.batch_loss(batch)
-        (loss / weight).backward()
+        (loss / weight).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return torch.stack([loss.detach(), weight]).double()
 
@@ -91,6 +88,4 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (plain Adam for 0)."""
     parameters = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.AdamW(
-        parameters, lr=learning_rate, weight_decay=weight_decay, fused=True
-    )
+    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)

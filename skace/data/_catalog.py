@@ -93,9 +93,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
             features = _fill_zero_rows(features, ids, missing)
         self._set(ids, features, provenance)
 
-    def _set(
-        self, item_ids: IdArray, features: Any, provenance: Mapping[str, str] | None
-    ) -> None:
+    def _set(self, item_ids: IdArray, features: Any, provenance: Mapping[str, str] | None) -> None:
         """Store checked parts; arrays become read-only views."""
         item_ids.flags.writeable = False
         if isinstance(features, np.ndarray):
@@ -164,9 +162,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
             matrix = _features_of_column(table[features], features)
         elif features is not None:
             matrix = _features_of_columns(table.select(features))
-        return cls(
-            table[item].to_numpy(), matrix, missing=missing, provenance=provenance
-        )
+        return cls(table[item].to_numpy(), matrix, missing=missing, provenance=provenance)
 
     @property
     def item_ids(self) -> IdArray:
@@ -276,9 +272,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
         if _is_matrix(features):
             _refuse_non_finite(features, self._item_ids)
         new = object.__new__(Catalog)
-        new._set(
-            self._item_ids, features, self._provenance if provenance is None else provenance
-        )
+        new._set(self._item_ids, features, self._provenance if provenance is None else provenance)
         return new
 
     def __len__(self) -> int:
@@ -302,7 +296,7 @@ def describe_features(features: Any) -> str:
     if features is None:
         return "none"
     if _is_matrix(features):
-        sparse = "sparse " if sp.issparse(features) else ""
+        sparse = "sparse " if is_sparse(features) else ""
         return f"{sparse}{features.dtype} of shape {features.shape}"
     if isinstance(features, np.ndarray):
         return "one text per item"
@@ -320,16 +314,21 @@ def require_columns(table: Any, names: list[str], argument: str) -> None:
         )
 
 
+def is_sparse(features: Any) -> bool:
+    """Whether features are a scipy sparse array (a bool, not a type guard, for mypy)."""
+    return bool(sp.issparse(features))
+
+
 def _is_matrix(features: Any) -> bool:
     """Whether features are numbers in two dimensions, dense or sparse."""
-    return sp.issparse(features) or (isinstance(features, np.ndarray) and features.ndim == 2)
+    return is_sparse(features) or (isinstance(features, np.ndarray) and features.ndim == 2)
 
 
 def _as_features(features: Any, n_items: int) -> Any:
     """Features in one of the supported forms, with the row count checked."""
     if features is None:
         return None
-    if sp.issparse(features):
+    if is_sparse(features):
         features = sp.csr_array(features)
     elif not nw.dependencies.is_into_dataframe(features):
         features = _as_feature_array(features)
@@ -364,8 +363,7 @@ def _refuse_duplicates(ids: IdArray) -> None:
     if values.size < ids.size:
         twice = values[counts > 1]
         raise ValueError(
-            f"item_ids holds {twice.size} duplicate id(s): {first_few(twice)}; "
-            "give each item once."
+            f"item_ids holds {twice.size} duplicate id(s): {first_few(twice)}; give each item once."
         )
 
 
@@ -381,7 +379,7 @@ def _row_sums(features: Any, what: Any) -> BoolArray:
     """Boolean per row: whether ``what(block)`` holds anywhere in it."""
     flags = np.zeros(features.shape[0], dtype=bool)
     for start, block in _row_chunks(features):
-        if sp.issparse(block):
+        if is_sparse(block):
             marks = sp.csr_array((what(block.data), block.indices, block.indptr), block.shape)
             flags[start : start + block.shape[0]] = np.asarray(marks.sum(axis=1)).ravel() > 0
         else:
@@ -412,7 +410,7 @@ def _fill_zero_rows(features: Any, ids: IdArray, missing: str) -> Any:
         )
     if is_zero.all():
         raise ValueError("features is zero for every item; there is no mean to fill in.")
-    if sp.issparse(features):
+    if is_sparse(features):
         raise ValueError("missing='mean' needs dense features; call .toarray() first.")
     filled = np.array(features)
     filled[is_zero] = filled[~is_zero].mean(axis=0, dtype=np.float64)
@@ -421,7 +419,7 @@ def _fill_zero_rows(features: Any, ids: IdArray, missing: str) -> Any:
 
 def _take_features(features: Any, rows: IntArray) -> Any:
     """Rows of features of any supported form."""
-    if features is None or sp.issparse(features) or isinstance(features, np.ndarray):
+    if features is None or is_sparse(features) or isinstance(features, np.ndarray):
         return None if features is None else features[rows]
     return nw.from_native(features, eager_only=True)[rows.tolist(), :].to_native()
 
@@ -430,7 +428,7 @@ def _fingerprint(ids: IdArray, features: Any) -> str:
     """Hex digest of ids and features; matrices are read in blocks."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(joblib.hash(ids).encode())
-    if sp.issparse(features):
+    if is_sparse(features):
         digest.update(joblib.hash((features.data, features.indices, features.indptr)).encode())
     elif _is_matrix(features):
         digest.update(f"{features.dtype}{features.shape}".encode())

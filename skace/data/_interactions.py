@@ -136,7 +136,6 @@ class Interactions:
         }
         return object.__new__(Interactions)._set(**(own | parts))
 
-
     @classmethod
     def from_frame(
         cls,
@@ -267,7 +266,6 @@ class Interactions:
             return parts[0]._derive(**_merge.joined_rows(parts))
         return parts[0]._derive(**_merge.merged_logs(parts))
 
-
     @property
     def catalog(self) -> Catalog:
         """The catalog, shared by all slices."""
@@ -339,7 +337,6 @@ class Interactions:
         if self.is_query:
             raise ValueError(f"query rows have no {what}: they are not events of the log.")
 
-
     def __len__(self) -> int:
         return int(self._ends.size)
 
@@ -408,7 +405,6 @@ class Interactions:
             "Interactions cannot become an array. A transformer of item features goes into "
             "OnItems(transformer); a model of rows must be a skace recommender."
         )
-
 
     def next_queries(self, at: Any = None) -> "Interactions":
         """One row per user that asks what comes next.
@@ -501,7 +497,8 @@ class Interactions:
         >>> len(X.k_core(2))
         4
         """
-        return _filters.k_core(self, n)
+        core: Interactions = _filters.k_core(self, n)
+        return core
 
     def to_frame(self, backend: Any = None) -> Any:
         """Rows as a frame of users, items and timestamps.

@@ -61,9 +61,7 @@ def check_timestamps(values: Any, n_events: int) -> npt.NDArray[Any] | None:
     return times
 
 
-def sort_events(
-    users: IdArray, items: IntArray, timestamps: npt.NDArray[Any] | None
-) -> EventLog:
+def sort_events(users: IdArray, items: IntArray, timestamps: npt.NDArray[Any] | None) -> EventLog:
     """Build the log; equal times of a user keep the order in which they came."""
     user_ids, codes = np.unique(users, return_inverse=True)
     keys = (codes,) if timestamps is None else (timestamps, codes)

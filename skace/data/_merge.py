@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skace._validation import first_few, kind_of_ids
-from skace.data._catalog import Catalog
+from skace.data._catalog import Catalog, is_sparse
 from skace.data._log import sort_events
 
 __all__ = ["joined_rows", "merged_logs"]
@@ -29,9 +29,7 @@ def merged_logs(parts: list[Any]) -> dict[str, Any]:
         raise ValueError("parts hold query rows; concat the logs, then call next_queries().")
     catalog = merge_catalogs([part.catalog for part in parts])
     _check_same_kinds(parts)
-    items = [
-        catalog.row_of(part.catalog.item_ids)[part._log.items] for part in parts
-    ]
+    items = [catalog.row_of(part.catalog.item_ids)[part._log.items] for part in parts]
     users = [_event_users(part) for part in parts]
     log = sort_events(np.concatenate(users), np.concatenate(items), _event_times(parts))
     is_row = np.concatenate([_is_row(part) for part in parts])
@@ -62,9 +60,7 @@ def _event_times(parts: list[Any]) -> Any:
     if all(t is None for t in times):
         return None
     if any(t is None for t in times):
-        raise ValueError(
-            "some parts have timestamps and others have none; give all of them times."
-        )
+        raise ValueError("some parts have timestamps and others have none; give all of them times.")
     return np.concatenate(times)
 
 
@@ -98,7 +94,7 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
             "alike before concat."
         )
     _refuse_conflicts(left, right, rows)
-    stack = sp.vstack if sp.issparse(left.features) else np.concatenate
+    stack = sp.vstack if is_sparse(left.features) else np.concatenate
     new = np.flatnonzero(is_new)
     return Catalog(
         np.concatenate([left.item_ids, right.item_ids[new]]),
@@ -123,7 +119,7 @@ def _refuse_conflicts(left: Catalog, right: Catalog, rows: Any) -> None:
     """Raise if an item has different features in the two catalogs."""
     shared = np.flatnonzero(rows >= 0)
     difference = left.features[rows[shared]] != right.features[shared]
-    counts = difference.sum(axis=1) if sp.issparse(difference) else difference.any(axis=1)
+    counts = difference.sum(axis=1) if is_sparse(difference) else difference.any(axis=1)
     bad = right.item_ids[shared[np.asarray(counts).ravel() > 0]]
     if bad.size:
         raise ValueError(

@@ -8,7 +8,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skace._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context, with_callbacks
+from skace._sklearn_compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+    with_callbacks,
+)
 from skace._topk import ranks_of_targets, top_k
 from skace._validation import check_ids, first_few, kind_of_ids
 from skace.data import Catalog
@@ -95,7 +101,6 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _embeddable_features(self, catalog):
         """Features of a catalog from which unknown items can be embedded, or None."""
-        return None
 
     # Learning.
 
@@ -174,9 +179,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         weights = _event_weights(X, sample_weight)
         X_val = _check_validation(X_val, X)
         if self.k > X.n_items:
-            raise ValueError(
-                f"k={self.k} exceeds the {X.n_items} items of the catalog; lower k."
-            )
+            raise ValueError(f"k={self.k} exceeds the {X.n_items} items of the catalog; lower k.")
         self._check_before_fit(X)
         warn_of_future_leakage(X)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
@@ -231,7 +234,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         }
 
     # What is rebuilt on use and therefore not pickled.
-    _transient = ("_vocabulary",)
+    _transient: tuple[str, ...] = ("_vocabulary",)
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -541,7 +544,9 @@ def _check_validation(X_val, X):
         raise ValueError("X_val has no rows; leave it out, or give rows.")
     same_log = X_val._log is X._log or (
         np.array_equal(X_val._log.offsets, X._log.offsets)
-        and np.array_equal(X_val.catalog.item_ids[X_val._log.items], X.catalog.item_ids[X._log.items])
+        and np.array_equal(
+            X_val.catalog.item_ids[X_val._log.items], X.catalog.item_ids[X._log.items]
+        )
     )
     n_shared = np.intersect1d(X_val._ends, X._ends).size if same_log else 0
     if n_shared:

@@ -38,7 +38,9 @@ class Histories:
     def seen(self, n_items):
         """Row numbers and columns of all past events of known items."""
         rows = np.repeat(np.arange(len(self)), self.lengths)
-        shift = np.arange(rows.size) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        shift = np.arange(rows.size) - np.repeat(
+            np.cumsum(self.lengths) - self.lengths, self.lengths
+        )
         columns = self.items[self.starts[rows] + shift]
         is_known = columns < n_items
         return rows[is_known], columns[is_known]

@@ -103,7 +103,11 @@ class NeuralRecommender(SequentialRecommender):
                 raise ValueError(
                     "no training row has a past, so there is nothing to learn from: every user "
                     "has a single event"
-                    + (", or only one besides the row held out for early stopping." if X_val else ".")
+                    + (
+                        ", or only one besides the row held out for early stopping."
+                        if X_val
+                        else "."
+                    )
                 )
             n_epochs = self.max_epochs if n_passes is None else n_passes
             self._run_epochs(trainer, n_epochs, X, X_val, context)
@@ -341,13 +345,13 @@ def _check_features(features):
             "the item features are sparse; make them dense and narrow first, for example with "
             "OnItems(TruncatedSVD(n_components=128))."
         )
-    if features is not None and getattr(features, "ndim", None) != 2 or not _is_numeric(features):
+    if features is not None and not _is_matrix(features):
         raise ValueError(
             "the item features are texts; encode them first, for example with "
             "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128)))."
         )
 
 
-def _is_numeric(features):
-    """Whether features are absent or numbers."""
-    return features is None or getattr(features.dtype, "kind", "O") == "f"
+def _is_matrix(features):
+    """Whether features are numbers in two dimensions, not texts or a frame of texts."""
+    return isinstance(features, np.ndarray) and features.ndim == 2

@@ -1,0 +1,469 @@
+"""Row sums, spectra and projections of tall matrices, read in blocks of rows."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+from scipy.linalg import blas
+
+from skace._typing import FloatArray
+
+__all__ = [
+    "RowMoments",
+    "accumulate_moments",
+    "check_finite_rows",
+    "fix_signs",
+    "ledoit_wolf_intensity",
+    "numerical_rank",
+    "project_rows",
+    "read_rows",
+    "right_singular_pairs",
+    "row_blocks",
+    "singular_values",
+    "unit_rows",
+]
+
+Float64Array: TypeAlias = npt.NDArray[np.float64]
+
+_BLOCK_BYTES = 32 * 2**20  # of float64 rows in memory at a time, whatever the matrix weighs
+_SAFE_SQUARES = (1e-280, 1e280)  # squared lengths outside have lost digits or overflowed
+
+
+@dataclass(slots=True, eq=False)
+class RowMoments:
+    """Weighted sums over the non-zero rows of a matrix, taken about ``shift``.
+
+    A row without a single non-zero entry has no direction. It counts in ``n_rows`` and
+    ``weight`` and nowhere else, which is the same as giving it the mean of the others.
+
+    Sums about a point near the mean keep their digits where the rows share a large
+    common direction, as vectors of language models do: both the centred and the plain
+    second moment follow without a difference of large numbers.
+
+    The second moments are in ``gram``, or with ``keeps_rows`` in ``rows``; the other is empty.
+    """
+
+    normalized: bool  # rows were divided by their length first
+    keeps_rows: bool
+    n_rows: int
+    weight: float  # of all rows
+    nonzero_weight: float
+    shift: Float64Array  # (d,)
+    first: Float64Array  # (d,) sum of w y, where y = x - shift
+    square: float  # sum of w |y|^2
+    cubic: Float64Array  # (d,) sum of w |y|^2 y
+    quartic: float  # sum of w |y|^4
+    unit_sum: Float64Array  # (d,) sum of w x / |x|
+    gram: Float64Array  # (d, d) sum of w y y^T, upper triangle only
+    rows: Float64Array  # (n, d) sqrt(w) y
+    roots: Float64Array  # (n,) sqrt(w), 0 for zero rows
+
+    @classmethod
+    def empty(cls, n_rows: int, n_features: int, *, normalize: bool, keep_rows: bool) -> Self:
+        """Sums over no rows yet, with room for ``n_rows`` if they are to be kept."""
+        d = n_features
+        n_kept, n_gram = (n_rows, 0) if keep_rows else (0, d)
+        return cls(
+            normalized=normalize,
+            keeps_rows=keep_rows,
+            n_rows=0,
+            weight=0.0,
+            nonzero_weight=0.0,
+            shift=np.zeros(d),
+            first=np.zeros(d),
+            square=0.0,
+            cubic=np.zeros(d),
+            quartic=0.0,
+            unit_sum=np.zeros(d),
+            gram=np.zeros((n_gram, n_gram), order="F"),
+            rows=np.empty((n_kept, d)),
+            roots=np.empty(n_kept),
+        )
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.shift.size)
+
+    @property
+    def mean(self) -> Float64Array:
+        """Mean of the non-zero rows, shape (d,)."""
+        return self.shift + self.drift
+
+    @property
+    def drift(self) -> Float64Array:
+        """Mean of the non-zero rows minus ``shift``, shape (d,)."""
+        return self.first / (self.nonzero_weight or 1.0)
+
+    def trace(self, center: bool) -> float:
+        """Sum of squared lengths of the rows, about their mean or about 0."""
+        if center:
+            return max(0.0, self.square - float(self.first @ self.drift))
+        point = 2.0 * self.first + self.nonzero_weight * self.shift
+        return max(0.0, self.square + float(self.shift @ point))
+
+    def second_moment(self, center: bool) -> Float64Array:
+        """Sum of w x x^T about the mean or about 0: a new array, upper triangle only."""
+        gram = np.array(self.condensed().gram, order="F")
+        # About the mean it is gram - first first^T / W; about 0, with c = shift and
+        # a = first + W c / 2, it is gram + a c^T + c a^T.
+        if center:
+            return _add_outer(gram, -self.drift, self.first)
+        point = self.first + 0.5 * self.nonzero_weight * self.shift
+        return _add_outer(gram, 2.0 * point, self.shift)
+
+    def weighted_rows(self, center: bool) -> Float64Array:
+        """Rows times the root of their weight, about their mean or about 0: a new array."""
+        point = -self.drift if center else self.shift
+        return self.rows + np.multiply.outer(self.roots, point)
+
+    def condensed(self) -> Self:
+        """The same sums with a Gram matrix instead of rows."""
+        if not self.keeps_rows:
+            return self
+        gram = _add_gram(np.zeros((self.n_features, self.n_features), order="F"), self.rows)
+        none = np.empty(0)
+        return replace(self, keeps_rows=False, gram=gram, rows=none[:, None], roots=none)
+
+    def quadratic_form(self, vector: FloatArray) -> float:
+        """Value of v^T (sum w y y^T) v."""
+        if self.keeps_rows:
+            return float(np.sum((self.rows @ vector) ** 2))
+        upper = float(vector @ np.triu(self.gram, 1) @ vector)
+        return 2.0 * upper + float(np.diag(self.gram) @ vector**2)
+
+    def state(self) -> dict[str, Any]:
+        """Fields by name, to be stored; ``RowMoments(**state)`` is the way back."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def add(self, block: Float64Array, lengths: Float64Array, weights: FloatArray | None) -> None:
+        """Add rows; ``block`` is overwritten."""
+        own = np.ones(len(block)) if weights is None else weights.astype(np.float64)
+        used = own * (lengths > 0)
+        if self.nonzero_weight == 0 and used.any():
+            self.shift = used @ block / used.sum()
+        place = slice(self.n_rows, self.n_rows + len(block))
+        self.n_rows = place.stop
+        self.weight += float(own.sum())
+        self.nonzero_weight += float(used.sum())
+        scale = used if self.normalized else used / np.where(lengths > 0, lengths, 1.0)
+        self.unit_sum = self.unit_sum + scale @ block
+        block -= self.shift
+        self._add_powers(block, used)
+        roots = np.sqrt(used)
+        block *= roots[:, None]
+        if self.keeps_rows:
+            self.rows[place] = block
+            self.roots[place] = roots
+        else:
+            self.gram = _add_gram(self.gram, block)
+
+    def _add_powers(self, block: Float64Array, weights: Float64Array) -> None:
+        """Add the powers of shifted rows."""
+        squares = np.einsum("ij,ij->i", block, block)
+        self.first = self.first + weights @ block
+        self.square += float(weights @ squares)
+        self.cubic = self.cubic + (weights * squares) @ block
+        self.quartic += float(weights @ squares**2)
+
+
+def _add_outer(gram: Float64Array, x: Float64Array, y: Float64Array) -> Float64Array:
+    """Upper triangle of ``gram + (x y^T + y x^T) / 2``, in place."""
+    return np.asarray(blas.dsyr2(0.5, x, y, lower=0, a=gram, overwrite_a=1))
+
+
+def _add_gram(gram: Float64Array, block: Float64Array) -> Float64Array:
+    """Upper triangle of ``gram + block^T block``, in place: half the work of a product."""
+    columns = np.ascontiguousarray(block).T  # (d, b) in Fortran order, as BLAS wants it
+    return np.asarray(blas.dsyrk(1.0, columns, beta=1.0, c=gram, trans=0, lower=0, overwrite_c=1))
+
+
+def row_blocks(n_rows: int, n_columns: int, block_bytes: int | None = None) -> Iterator[slice]:
+    """Slices over all rows such that a block of float64 takes about ``block_bytes``."""
+    wanted = (_BLOCK_BYTES if block_bytes is None else block_bytes) // (8 * max(1, n_columns))
+    step = max(1, wanted)
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def check_finite_rows(block: FloatArray, first_row: int = 0, name: str = "X") -> None:
+    """Raise a ValueError that names the first row of ``block`` with NaN or infinity."""
+    is_finite = np.isfinite(block).all(axis=1)
+    if is_finite.all():
+        return
+    row = int(np.argmin(is_finite))
+    found = "NaN" if np.isnan(block[row]).any() else "infinity"
+    raise ValueError(
+        f"{name} contains {found}, first in row {first_row + row}; drop such rows or compute them "
+        "again."
+    )
+
+
+def row_lengths(block: Float64Array, first_row: int = 0, name: str = "X") -> Float64Array:
+    """Euclidean length of each row, shape (b,); rows that are not finite are refused."""
+    squares = np.einsum("ij,ij->i", block, block)
+    low, high = _SAFE_SQUARES
+    unsafe = np.flatnonzero(~((squares > low) & (squares < high)))
+    lengths: Float64Array = np.sqrt(squares)
+    if unsafe.size:
+        check_finite_rows(block, first_row, name)
+        peaks = np.abs(block[unsafe]).max(axis=1)
+        scaled = block[unsafe] / np.where(peaks > 0, peaks, 1.0)[:, None]
+        lengths[unsafe] = peaks * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    return lengths
+
+
+def unit_rows(
+    block: FloatArray, first_row: int = 0, name: str = "X"
+) -> tuple[Float64Array, Float64Array]:
+    """Rows of length 1 as a new float64 array, and the lengths; zero rows stay zero."""
+    units: Float64Array = np.array(block, dtype=np.float64, order="C")
+    lengths = row_lengths(units, first_row, name)
+    units /= np.where(lengths > 0, lengths, 1.0)[:, None]
+    return units, lengths
+
+
+def read_rows(
+    X: FloatArray, part: slice, *, normalize: bool, name: str = "X"
+) -> tuple[Float64Array, Float64Array]:
+    """Rows of X as a new float64 array, divided by their lengths if asked, and the lengths."""
+    if normalize:
+        return unit_rows(X[part], part.start, name)
+    block = np.array(X[part], dtype=np.float64, order="C")
+    lengths = row_lengths(block, part.start, name)
+    if not np.isfinite(lengths).all() or (lengths > 1e75).any():
+        raise ValueError(
+            f"{name} is too large: row {part.start + int(np.argmax(lengths))} has length "
+            f"{lengths.max():.3g}, whose powers overflow; divide it by a constant."
+        )
+    return block, lengths
+
+
+def accumulate_moments(
+    X: FloatArray,
+    *,
+    normalize: bool = False,
+    sample_weight: FloatArray | None = None,
+    keep_rows: bool = False,
+    start: RowMoments | None = None,
+    name: str = "X",
+) -> RowMoments:
+    """Sums over the rows of X, added to those of ``start``, in one pass.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Floats of any width; a memmap is read block by block.
+
+    normalize : bool, default=False
+        Divide each row by its Euclidean length first.
+
+    sample_weight : ndarray of shape (n,) or None, default=None
+        Non-negative weights; an integer weight is the same as repeating the row.
+
+    keep_rows : bool, default=False
+        Keep the rows in place of their Gram matrix: n d numbers instead of d d, and
+        small singular values keep all their digits.
+
+    start : RowMoments or None, default=None
+        Sums to go on from; they are not modified.
+
+    name : str, default="X"
+        What error messages call the matrix.
+
+    Returns
+    -------
+    moments : RowMoments
+        Sums in float64.
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity. The first row is named.
+
+    Notes
+    -----
+    Products are formed in float64, whatever the width of X: the Gram matrix squares the
+    singular values, and in float32 all that are smaller than 3e-4 times the largest one
+    would drown.
+    """
+    if start is None:
+        sums = RowMoments.empty(*X.shape, normalize=normalize, keep_rows=keep_rows)
+    else:
+        sums = replace(start.condensed())
+        sums.gram = np.array(sums.gram, order="F")
+    for part in row_blocks(*X.shape):
+        block, lengths = read_rows(X, part, normalize=sums.normalized, name=name)
+        sums.add(block, lengths, None if sample_weight is None else sample_weight[part])
+    return sums
+
+
+def right_singular_pairs(moments: RowMoments, center: bool) -> tuple[Float64Array, Float64Array]:
+    """Singular values, largest first, and right singular vectors.
+
+    Parameters
+    ----------
+    moments : RowMoments
+        Sums with rows: a thin SVD, exact to the last digits of small singular values.
+        Sums with a Gram matrix: its eigenvectors; singular values below about 1e-8 times
+        the largest one are noise.
+
+    center : bool
+        Of the rows minus their mean, or of the rows as they are.
+
+    Returns
+    -------
+    values : ndarray of shape (r,)
+        Non-negative, in descending order; r is d, or min(n, d) if there are rows.
+
+    vectors : ndarray of shape (r, d)
+        One unit vector per row, with the signs of `fix_signs`.
+    """
+    if moments.keeps_rows:
+        _, values, vectors = linalg.svd(
+            moments.weighted_rows(center), full_matrices=False, check_finite=False, overwrite_a=True
+        )
+        return values, fix_signs(vectors)
+    # "evr" needs no work space of d x d beside the matrix and the vectors.
+    squares, columns = linalg.eigh(
+        moments.second_moment(center), lower=False, overwrite_a=True, check_finite=False,
+        driver="evr",
+    )  # fmt: skip
+    values = np.sqrt(np.clip(squares[::-1], 0.0, None))
+    return values, fix_signs(columns.T[::-1])
+
+
+def singular_values(moments: RowMoments, center: bool) -> Float64Array:
+    """Singular values alone, largest first: see `right_singular_pairs`."""
+    if moments.keeps_rows:
+        return np.asarray(linalg.svdvals(moments.weighted_rows(center), overwrite_a=True))
+    squares = linalg.eigvalsh(moments.second_moment(center), lower=False, overwrite_a=True)
+    return np.sqrt(np.clip(squares[::-1], 0.0, None))
+
+
+def fix_signs(vectors: Float64Array) -> Float64Array:
+    """Rows with the entry of largest magnitude positive, whatever solver made them.
+
+    The sign is decided on the side of the right singular vectors, because every solver
+    has them and they do not depend on the order of the items.
+    """
+    peaks = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
+    return np.where(peaks < 0, -1.0, 1.0)[:, None] * vectors
+
+
+def numerical_rank(values: FloatArray, n_features: int) -> int:
+    """Number of singular values that are more than rounding of a Gram matrix.
+
+    One threshold, ``sqrt(n_features * eps)`` times the largest value with the eps of
+    float64, serves all solvers, so that they agree on the rank.
+    """
+    if values.size == 0:
+        return 0
+    threshold = values[0] * np.sqrt(n_features * np.finfo(np.float64).eps)
+    return int(np.count_nonzero(values > max(threshold, np.finfo(np.float64).tiny)))
+
+
+def ledoit_wolf_intensity(moments: RowMoments, values: FloatArray, center: bool) -> float:
+    """Optimal weight of a multiple of the identity in the second moment matrix.
+
+    Parameters
+    ----------
+    moments : RowMoments
+        Sums over the rows.
+
+    values : ndarray of shape (r,)
+        All singular values of the same rows.
+
+    center : bool
+        Shrink the covariance, or the second moment about 0.
+
+    Returns
+    -------
+    intensity : float
+        In [0, 1].
+
+    Notes
+    -----
+    With M the mean of x x^T and m = tr(M) / d, the estimate ``(1 - t) M + t m I`` has the
+    smallest expected squared error for ``t = min(b, a) / a``, where a = |M - m I|^2 and
+    b = (mean |x|^4 - |M|^2) / n; time O(d^2) given the sums.
+
+    References
+    ----------
+    Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance
+    matrices, lemma 3.2 and section 3.
+    """
+    n = moments.nonzero_weight
+    squares = np.asarray(values, dtype=np.float64) ** 2 / n
+    norm = float(np.sum(squares**2))  # |M|^2
+    distance = norm - float(squares.sum()) ** 2 / moments.n_features
+    if distance <= norm * 1e-14:
+        return 1.0
+    error = (_fourth_moment(moments, center) / n - norm) / n
+    return float(np.clip(error / distance, 0.0, 1.0))
+
+
+def _fourth_moment(moments: RowMoments, center: bool) -> float:
+    """Sum of w |x - p|^4, where p is the mean or 0."""
+    # With e = p - shift: |y - e|^4 = (|y|^2 - 2 y.e + |e|^2)^2, summed term by term.
+    e = moments.drift if center else -moments.shift
+    length = float(e @ e)
+    return (
+        moments.quartic
+        + 4.0 * moments.quadratic_form(e)
+        + moments.nonzero_weight * length**2
+        - 4.0 * float(moments.cubic @ e)
+        + 2.0 * length * moments.square
+        - 4.0 * length * float(moments.first @ e)
+    )
+
+
+def project_rows(
+    X: FloatArray,
+    weights: Float64Array,
+    *,
+    mean: Float64Array | None = None,
+    normalize: bool = False,
+    dtype: npt.DTypeLike = np.float64,
+) -> FloatArray:
+    """Rows of X, prepared as for the sums, times ``weights``.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Floats of any width; a memmap is read block by block.
+
+    weights : ndarray of shape (d, k)
+        One output column per column.
+
+    mean : ndarray of shape (d,) or None, default=None
+        Subtracted from the (normalised) rows.
+
+    normalize : bool, default=False
+        Divide each row by its length first.
+
+    dtype : dtype, default=float64
+        Of the result; the products are formed in float64.
+
+    Returns
+    -------
+    projected : ndarray of shape (n, k)
+        Zero rows give zero, with a mean as well: they count as the mean.
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity. The first row is named.
+    """
+    projected = np.empty((X.shape[0], weights.shape[1]), dtype=dtype)
+    for part in row_blocks(*X.shape):
+        block, lengths = read_rows(X, part, normalize=normalize)
+        if mean is not None:
+            block -= mean
+            block[lengths == 0] = 0.0
+        projected[part] = block @ weights
+    return projected
