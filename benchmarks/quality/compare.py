@@ -220,21 +220,18 @@ def describe_run(arguments, validation):
 
 
 def store(folder, name, run, tables):
+    """Write the tables as JSON and CSV."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps({**run, "tables": tables}, indent=1))
+    columns = ["features", "alpha", *METRICS, "epochs", "seconds"]
     with (folder / f"{name}.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["history", "features", "alpha", *METRICS, "epochs", "seconds", "low", "high"]
-        )
+        writer.writerow(["history", *columns, "low", "high"])
         for history, records in tables.items():
             for record in records:
                 versus = record.get("R@20 against first", {})
-                writer.writerow(
-                    [history, record["features"], record["alpha"]]
-                    + [record[name] for name in (*METRICS, *cost)]
-                    + [versus.get("low"), versus.get("high")]
-                )
+                values = [record[column] for column in columns]
+                writer.writerow([history, *values, versus.get("low"), versus.get("high")])
 
 
 def main():

@@ -31,8 +31,8 @@ class CausalBlock(nn.Module):
         """Map (B, T, D) to (B, T, D)."""
         x = self.attention_norm(x + self.dropout(self._attend(x)))
         feedforward = self.narrow(F.gelu(self.widen(x)))
-        x = self.feedforward_norm(x + self.dropout(feedforward))
-        return x
+        normed: torch.Tensor = self.feedforward_norm(x + self.dropout(feedforward))
+        return normed
 
     def _attend(self, x: torch.Tensor) -> torch.Tensor:
         B, T, D = x.shape

@@ -61,6 +61,7 @@ class Network(nn.Module):
         Returns
         -------
         states : ndarray of shape (n_rows, D), float32
+            Their inner products with the table are the scores.
         """
         if self.training:
             self.eval()

@@ -46,13 +46,16 @@ class TrainableItems(ItemModule):
         self.remember_cold()
 
     def remember_cold(self) -> None:
+        """Take the present vectors of cold items as those to come back to."""
         self.cold_vectors = self.weight.detach()[self.cold_rows].clone()
 
     def pin_cold(self) -> None:
+        """Put the vectors of cold items back."""
         with torch.no_grad():
             self.weight[self.cold_rows] = self.cold_vectors
 
     def forward(self) -> torch.Tensor:
+        """Table of shape (n_items, D)."""
         return self.weight
 
 
@@ -66,4 +69,5 @@ class FrozenItems(ItemModule):
         self.register_buffer("weight", vectors)
 
     def forward(self) -> torch.Tensor:
+        """Table of shape (n_items, D)."""
         return self.weight

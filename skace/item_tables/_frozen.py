@@ -27,6 +27,9 @@ class FrozenTable(ItemTable):
     FrozenTable()
     """
 
+    def __init__(self, *, cold_items="excluded"):
+        super().__init__(cold_items=cold_items)
+
     def width(self, n_features, embedding_dim):
         """Width of the table, which is that of the features; see `ItemTable.width`."""
         if n_features is None:
