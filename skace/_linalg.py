@@ -24,7 +24,6 @@ __all__ = [
     "right_singular_pairs",
     "row_blocks",
     "singular_values",
-    "unit_rows",
 ]
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -217,29 +216,19 @@ def row_lengths(block: Float64Array, first_row: int = 0, name: str = "X") -> Flo
     return lengths
 
 
-def unit_rows(
-    block: FloatArray, first_row: int = 0, name: str = "X"
-) -> tuple[Float64Array, Float64Array]:
-    """Rows of length 1 as a new float64 array, and the lengths; zero rows stay zero."""
-    units: Float64Array = np.array(block, dtype=np.float64, order="C")
-    lengths = row_lengths(units, first_row, name)
-    units /= np.where(lengths > 0, lengths, 1.0)[:, None]
-    return units, lengths
-
-
 def read_rows(
     X: FloatArray, part: slice, *, normalize: bool, name: str = "X"
 ) -> tuple[Float64Array, Float64Array]:
     """Rows of X as a new float64 array, divided by their lengths if asked, and the lengths."""
-    if normalize:
-        return unit_rows(X[part], part.start, name)
-    block = np.array(X[part], dtype=np.float64, order="C")
+    block: Float64Array = np.array(X[part], dtype=np.float64, order="C")
     lengths = row_lengths(block, part.start, name)
-    if not np.isfinite(lengths).all() or (lengths > 1e75).any():
+    if (lengths > (1e300 if normalize else 1e75)).any():
         raise ValueError(
             f"{name} is too large: row {part.start + int(np.argmax(lengths))} has length "
             f"{lengths.max():.3g}, whose powers overflow; divide it by a constant."
         )
+    if normalize:
+        block /= np.where(lengths > 0, lengths, 1.0)[:, None]
     return block, lengths
 
 

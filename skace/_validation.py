@@ -38,7 +38,10 @@ def check_ids(values: Any, name: str) -> IdArray:
             f"{name} must be one-dimensional, got an array of shape {ids.shape}; "
             "pass one id per event."
         )
-    if ids.dtype.kind == "O" or ids.dtype.kind == "T":
+    if ids.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        # numpy turns the integers of a mixed list into strings without a word.
+        ids = np.asarray(values, dtype=object)
+    if ids.dtype.kind in "OT":
         ids = _ids_of_objects(ids, name)
     if ids.size == 0:
         return ids.astype(np.int64) if ids.dtype.kind not in "iuU" else ids
@@ -75,6 +78,7 @@ def _ids_of_objects(ids: IdArray, name: str) -> IdArray:
         or isinstance(value, bool)
     )
     raise ValueError(
-        f"{name} must be all integers or all strings; {name}[{bad}] is {ids[bad]!r} "
-        f"of type {type(ids[bad]).__name__}. Convert or drop such values first."
+        f"{name} must be all integers or all strings; at position {bad} stands "
+        f"{first_few(ids[[bad]])} of type {type(ids[bad]).__name__}. Convert or drop such values "
+        "first."
     )

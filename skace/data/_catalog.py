@@ -105,6 +105,13 @@ str of shape (n_items,), or frame with n_items rows, default=None
         self._fingerprint: str | None = None
         self._order: IntArray | None = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Pickle does not keep it that arrays are read-only.
+        self.__dict__.update(state)
+        for array in (self._item_ids, self._features):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
     @classmethod
     def from_frame(
         cls,
@@ -330,7 +337,9 @@ def _as_features(features: Any, n_items: int) -> Any:
         return None
     if is_sparse(features):
         features = sp.csr_array(features)
-    elif not nw.dependencies.is_into_dataframe(features):
+    elif nw.dependencies.is_into_dataframe(features):
+        features = _features_of_columns(nw.from_native(features, eager_only=True))
+    if not sp.issparse(features) and not nw.dependencies.is_into_dataframe(features):
         features = _as_feature_array(features)
     if features.shape[0] != n_items:
         raise ValueError(
@@ -427,9 +436,12 @@ def _take_features(features: Any, rows: IntArray) -> Any:
 def _fingerprint(ids: IdArray, features: Any) -> str:
     """Hex digest of ids and features; matrices are read in blocks."""
     digest = hashlib.blake2b(digest_size=16)
+    if kind_of_ids(ids) == "strings":
+        ids = ids.astype(f"U{max(1, np.strings.str_len(ids).max())}")  # equal ids, equal width
     digest.update(joblib.hash(ids).encode())
     if is_sparse(features):
-        digest.update(joblib.hash((features.data, features.indices, features.indptr)).encode())
+        parts = (features.data, features.indices, features.indptr, features.shape)
+        digest.update(joblib.hash(parts).encode())
     elif _is_matrix(features):
         digest.update(f"{features.dtype}{features.shape}".encode())
         for _, block in _row_chunks(features):
@@ -450,19 +462,27 @@ def _features_of_column(column: Any, name: str) -> Any:
     if values.dtype.kind in "fiub":
         return values[:, None]
     cells = values.tolist()
-    if all(isinstance(cell, str) for cell in cells):
+    is_text = [isinstance(cell, str) for cell in cells]
+    if all(is_text):
         return values
+    if any(is_text):
+        place = is_text.index(False)
+        raise ValueError(
+            f"column {name!r} holds texts, but row {place} is {cells[place]!r}; give every item a "
+            "text or drop it."
+        )
     return _stack_vectors(cells, name)
 
 
 def _stack_vectors(cells: list[Any], name: str) -> Any:
     """Matrix from a column of vectors of equal length."""
     for place, cell in enumerate(cells):
-        if cell is None or isinstance(cell, (str, float)) or len(cell) != len(cells[0]):
-            found = "missing or no vector" if not hasattr(cell, "__len__") else f"{len(cell)} long"
+        if not hasattr(cell, "__len__"):
+            raise ValueError(f"column {name!r} must hold vectors; row {place} is {cell!r}.")
+        if len(cell) != len(cells[0]):
             raise ValueError(
-                f"column {name!r} must hold vectors of equal length; row {place} is {found}, "
-                "unlike row 0."
+                f"column {name!r} must hold vectors of equal length; row 0 is {len(cells[0])} "
+                f"long, row {place} is {len(cell)} long."
             )
     return np.stack([np.asarray(cell) for cell in cells])
 

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from skace._typing import IdArray, IntArray
+from skace._typing import BoolArray, IdArray, IntArray
 from skace._validation import check_ids, first_few, kind_of_ids
 from skace.data import _filters, _merge, _repr
 from skace.data._catalog import Catalog, require_columns
@@ -412,7 +412,8 @@ class Interactions:
         Parameters
         ----------
         at : timestamp or None, default=None
-            Moment of the question: only rows before it count as history. None: all rows.
+            Moment of the question, a number, datetime or ISO string like the timestamps:
+            only rows before it count as history. None: all rows.
 
         Returns
         -------
@@ -424,7 +425,7 @@ class Interactions:
         Raises
         ------
         ValueError
-            If ``at`` is given but the log has no timestamps.
+            If ``at`` is given but the log has no timestamps, or it is of another kind.
 
         Examples
         --------
@@ -440,7 +441,7 @@ class Interactions:
             times = self.timestamps
             if times is None:
                 raise ValueError("at needs timestamps, but the log has none.")
-            is_before = times < at
+            is_before = _is_before(times, at)
             ends, row_users = ends[is_before], row_users[is_before]
         last = self._log.offsets[users]
         np.maximum.at(last, np.searchsorted(users, row_users), ends)
@@ -522,6 +523,18 @@ class Interactions:
 
     def _repr_html_(self) -> str:
         return _repr.html(self)
+
+
+def _is_before(times: npt.NDArray[Any], at: Any) -> BoolArray:
+    """Mask of the times that are earlier than ``at``."""
+    try:
+        moment = np.datetime64(at) if times.dtype.kind == "M" else at
+        return np.asarray(times < moment)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"at={at!r} cannot be compared with the timestamps, which are {times.dtype}; give it "
+            "in their kind."
+        ) from error
 
 
 def rows_in_catalog(item_ids: IdArray, catalog: Catalog, name: str) -> IntArray:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skace._typing import IdArray, IntArray
+from skace._validation import first_few
 
 __all__ = ["EventLog", "check_timestamps", "sort_events"]
 
@@ -49,7 +50,7 @@ def check_timestamps(values: Any, n_events: int) -> npt.NDArray[Any] | None:
     if times.dtype.kind not in "iufM" and times.size:
         raise ValueError(
             f"timestamps must be numbers or datetime64, got dtype {times.dtype} (first value "
-            f"{times[0]!r}); parse them first, for example with pandas.to_datetime."
+            f"{first_few(times[:1])}); parse them first, for example with pandas.to_datetime."
         )
     is_missing = np.isnat(times) if times.dtype.kind == "M" else ~np.isfinite(times)
     if times.size and is_missing.any():

@@ -88,7 +88,8 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
         return _fill_in(left, right)
     if left.features is None:
         return Catalog(np.concatenate([left.item_ids, right.item_ids[is_new]]))
-    if left.n_features is None or left.n_features != right.n_features:
+    is_alike = is_sparse(left.features) == is_sparse(right.features)
+    if left.n_features is None or left.n_features != right.n_features or not is_alike:
         raise ValueError(
             "the catalogs have features of different kind or width; transform or encode them "
             "alike before concat."
@@ -96,10 +97,9 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
     _refuse_conflicts(left, right, rows)
     stack = sp.vstack if is_sparse(left.features) else np.concatenate
     new = np.flatnonzero(is_new)
-    return Catalog(
-        np.concatenate([left.item_ids, right.item_ids[new]]),
-        stack([left.features, right.features[new]]),
-        provenance=left.provenance,
+    # with_features, because a transformer may have mapped items to zero.
+    return Catalog(np.concatenate([left.item_ids, right.item_ids[new]])).with_features(
+        stack([left.features, right.features[new]]), left.provenance
     )
 
 

@@ -58,8 +58,6 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         "handle_unknown": [StrOptions({"error", "ignore"})],
     }
 
-    _doc_link_module = "skace"
-
     def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error"):
         self.k = k
         self.exclude_seen = exclude_seen
@@ -96,7 +94,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         vectors = self.item_vectors_ if columns is None else self.item_vectors_[columns]
         return self._encode(histories) @ vectors.T
 
-    def _check_before_fit(self, X):
+    def _check_before_fit(self, X, X_val, *, fresh, n_passes):
         """Raise for parameters that do not suit the rows, before any work."""
 
     def _embeddable_features(self, catalog):
@@ -178,15 +176,24 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         X = rows_to_fit(X, y)
         weights = _event_weights(X, sample_weight)
         X_val = _check_validation(X_val, X)
-        if self.k > X.n_items:
-            raise ValueError(f"k={self.k} exceeds the {X.n_items} items of the catalog; lower k.")
-        self._check_before_fit(X)
+        # New items of a later fit join those that the model has.
+        n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
+        if self.k > n_items:
+            raise ValueError(f"k={self.k} exceeds the {n_items} items of the catalog; lower k.")
+        self._check_before_fit(X, X_val, fresh=fresh, n_passes=n_passes)
         warn_of_future_leakage(X)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
         metadata = {"X": X, "y": X.items}
         context.call_on_fit_task_begin(estimator=self, **metadata)
-        columns = self._learn_items(X, weights, fresh=fresh)
-        self._fit_rows(X, columns, weights, X_val, context, n_passes=n_passes)
+        state = dict(vars(self))
+        try:
+            columns = self._learn_items(X, weights, fresh=fresh)
+            self._fit_rows(X, columns, weights, X_val, context, n_passes=n_passes)
+        except BaseException:
+            # Half a fit would pass for a fitted model, so the estimator is put back as it was.
+            vars(self).clear()
+            vars(self).update(state)
+            raise
         context.call_on_fit_task_end(
             estimator=self, reconstruction_attributes=self._fitted_state, **metadata
         )

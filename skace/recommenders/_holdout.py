@@ -3,7 +3,7 @@
 
 import numpy as np
 
-__all__ = ["hold_out_last"]
+__all__ = ["check_something_remains", "hold_out_last"]
 
 
 def hold_out_last(X, fraction, rng):
@@ -23,13 +23,46 @@ def hold_out_last(X, fraction, rng):
     positions : ndarray of shape (n_held_out,)
         Sorted; at least one if any user is eligible.
     """
+    last = _eligible(X)
+    if fraction < 1 and last.size:
+        last = np.sort(rng.choice(last, size=_n_held_out(last.size, fraction), replace=False))
+    return last
+
+
+def _eligible(X):
+    """Last row of each user of whom another row stays."""
     events = np.unique(X._ends)
     users = X._log.users_at(events)
     is_last = np.append(np.diff(users) != 0, True)
     is_second = np.append(False, np.diff(users) == 0)
-    # A user's last row is held out only if another row of the user stays.
-    last = events[is_last & is_second]
-    if fraction < 1 and last.size:
-        n_kept = max(1, round(fraction * last.size))
-        last = np.sort(rng.choice(last, size=n_kept, replace=False))
-    return last
+    return events[is_last & is_second]
+
+
+def _n_held_out(n_eligible, fraction):
+    """Number of users whose last row is held out; at least one if any is eligible."""
+    return max(1, round(fraction * n_eligible)) if n_eligible else 0
+
+
+def check_something_remains(X, fraction):
+    """Raise unless a row with a past remains when rows are held out.
+
+    Parameters
+    ----------
+    X : Interactions
+        Training rows.
+    fraction : float
+        Share of the eligible users whose last row is held out; 0 for none.
+    """
+    events = np.unique(X._ends)
+    n_with_past = int((events > X._log.offsets[X._log.users_at(events)]).sum())
+    if n_with_past == 0:
+        raise ValueError(
+            "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
+            "the first event of each user."
+        )
+    n_held_out = _n_held_out(_eligible(X).size, fraction) if fraction else 0
+    if n_with_past == n_held_out:
+        raise ValueError(
+            f"all {n_held_out} row(s) of X with a past would be held out for early stopping; set "
+            "early_stopping=False, lower validation_fraction, or pass X_val."
+        )

@@ -15,7 +15,7 @@ from skace._windows import cut_windows
 from skace.item_tables import TrainableTable
 from skace.metrics import ndcg_at_k
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders._holdout import hold_out_last
+from skace.recommenders._holdout import check_something_remains, hold_out_last
 from skace.recommenders._progress import log_epoch
 
 __all__ = ["NeuralRecommender"]
@@ -66,12 +66,19 @@ class NeuralRecommender(SequentialRecommender):
 
     # Checks before any work.
 
-    def _check_before_fit(self, X):
+    def _check_before_fit(self, X, X_val, *, fresh, n_passes):
         from skace._torch._runtime import resolve_device
 
         resolve_device(self.device)
+        if n_passes is None:
+            holds_out = self.early_stopping and X_val is None
+            check_something_remains(X, self.validation_fraction if holds_out else 0)
         _check_features(X.catalog.features)
-        self._check_width(self._table().width(X.catalog.n_features, self.embedding_dim))
+        if fresh:
+            self._check_width(self._table().width(X.catalog.n_features, self.embedding_dim))
+        else:
+            self._check_width(self.item_vectors_.shape[1])
+            self._check_growth(X)
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""
@@ -99,17 +106,11 @@ class NeuralRecommender(SequentialRecommender):
         with private_generator(rng.randint(np.iinfo(np.int32).max), device) as generator:
             self._network = self._build_network(X, columns, device, generator)
             trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
-            if len(trainer.log.lengths) == 0:
-                raise ValueError(
-                    "no training row has a past, so there is nothing to learn from: every user "
-                    "has a single event"
-                    + (
-                        ", or only one besides the row held out for early stopping."
-                        if X_val
-                        else "."
-                    )
-                )
+            if X_val is not None:
+                self._histories(X_val)  # raises for unknown items before the first epoch
             n_epochs = self.max_epochs if n_passes is None else n_passes
+            if len(trainer.log.lengths) == 0:  # partial_fit with first events only
+                n_epochs = 0
             self._run_epochs(trainer, n_epochs, X, X_val, context)
         self._store_state()
 
@@ -173,11 +174,6 @@ class NeuralRecommender(SequentialRecommender):
             features[columns] = catalog.features
         return features
 
-    def _learn_items(self, X, weights, *, fresh):
-        if not fresh:
-            self._check_growth(X)
-        return super()._learn_items(X, weights, fresh=fresh)
-
     def _check_growth(self, X):
         """Raise if new items cannot join the fitted table."""
         n_features = X.catalog.n_features
@@ -203,8 +199,9 @@ class NeuralRecommender(SequentialRecommender):
         from skace._torch._training import Competitors, Trainer, build_optimizer
 
         overlap = self.long_sequences == "overlap"
-        windows = cut_windows(is_row, X._log.offsets, self.max_length, overlap=overlap)
         event_weights = is_row if weights is None else is_row * weights
+        # Rows of weight 0 teach nothing: a batch of them alone would have no mean loss.
+        windows = cut_windows(event_weights > 0, X._log.offsets, self.max_length, overlap=overlap)
         excluded = self._table().cold_items == "excluded"
         takes_part = ~self._is_cold() if excluded else np.ones(self.item_ids_.size, dtype=bool)
         sampled = self.loss == "sampled_softmax"

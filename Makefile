@@ -1,0 +1,84 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else: they build their own
+# environment. What these variables say counts when it is built; `make clean` forgets it.
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+# More words for pip, for instance PIP_ARGS="--index-url https://..." for another package index.
+PIP_ARGS ?=
+# More words for pytest, for instance PYTEST_ARGS="-m 'not slow' tests/data".
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SAY := @printf -- '-- %s\n'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint hooks format bench-quality clean
+
+help:
+	@echo "make demo            the main job on a small made-up shop, start to end"
+	@echo "make test            linters, types, layers, docs, doctests and every test"
+	@echo "make lint            the same without the tests"
+	@echo "make format          let the formatter rewrite what it can"
+	@echo "make hooks           run the linters before every commit from now on"
+	@echo "make bench-quality DATA=folder [BENCH_ARGS=...]    accuracy on a data set of yours"
+	@echo "make clean           remove the environment and all caches"
+
+demo: $(VENV)/.runs
+	@$(BIN)/python examples/demo.py
+
+test: lint
+	$(SAY) "tests and doctests"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.develops
+	$(SAY) "style (ruff)"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	$(SAY) "spelling (codespell)"
+	@$(BIN)/codespell
+	$(SAY) "layers (import-linter)"
+	@$(BIN)/lint-imports --no-logo --config pyproject.toml
+	$(SAY) "types (mypy)"
+	@$(BIN)/mypy --no-error-summary
+	$(SAY) "docstrings (numpydoc)"
+	@$(BIN)/numpydoc lint $$(find skace -name '*.py')
+	$(SAY) "pages and change notes (sphinx, towncrier)"
+	@$(BIN)/sphinx-build -C -Q -W -b dummy -D exclude_patterns=changes/* docs $(VENV)/pages
+	@$(BIN)/towncrier build --draft --version next > $(VENV)/changes 2>&1 || { cat $(VENV)/changes; exit 1; }
+
+format: $(VENV)/.develops
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+hooks: $(VENV)/.develops
+	@$(BIN)/pre-commit install
+
+bench-quality: $(VENV)/.develops
+	@test -n "$(DATA)" || { echo "Say which data: make bench-quality DATA=folder"; exit 2; }
+	@$(BIN)/python benchmarks/quality/compare.py --data "$(DATA)" $(BENCH_ARGS)
+
+clean:
+	@rm -rf "$(VENV)" build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find skace tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment, in three steps that each happen once: torch, which is large and has builds of
+# its own, skace with what it needs, and the tools of those who change it.
+$(VENV)/.torch:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"skace needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}; say PYTHON=python3.11")'
+	$(SAY) "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade "pip>=25.1" $(PIP_ARGS)
+	$(SAY) "installing $(TORCH) (large; once)"
+	@$(PIP) install $(TORCH) $(PIP_ARGS)
+	@touch $@
+
+$(VENV)/.runs: pyproject.toml | $(VENV)/.torch
+	$(SAY) "installing skace and what it needs"
+	@$(PIP) install --editable . $(PIP_ARGS)
+	@touch $@
+
+$(VENV)/.develops: $(VENV)/.runs
+	$(SAY) "installing test tools and linters"
+	@$(PIP) install --editable ".[plots,tests]" --group lint $(PIP_ARGS)
+	@touch $@

@@ -1,0 +1,39 @@
+"""Item transformers, and measures of anisotropy."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.embeddings._ace import ACETransformer
+from skace.embeddings._anisotropy_gram import (
+    anisotropy_report,
+    condition_number,
+    effective_rank,
+    explained_share,
+    iso_score,
+    mean_cosine,
+    participation_ratio,
+    partition_isotropy,
+    spectral_decay,
+    spectral_entropy,
+)
+from skace.embeddings._anisotropy_pairs import Hubness, alignment, hubness, uniformity
+from skace.embeddings._mixin import ItemTransformerMixin
+from skace.embeddings._on_items import OnItems
+
+__all__ = [
+    "ACETransformer",
+    "Hubness",
+    "ItemTransformerMixin",
+    "OnItems",
+    "alignment",
+    "anisotropy_report",
+    "condition_number",
+    "effective_rank",
+    "explained_share",
+    "hubness",
+    "iso_score",
+    "mean_cosine",
+    "participation_ratio",
+    "partition_isotropy",
+    "spectral_decay",
+    "spectral_entropy",
+    "uniformity",
+]

@@ -1,0 +1,613 @@
+"""Measures of anisotropy that follow from one pass over the rows."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import math
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.utils import check_array
+
+from skace._linalg import (
+    accumulate_moments,
+    numerical_rank,
+    read_rows,
+    right_singular_pairs,
+    row_blocks,
+    singular_values,
+)
+
+__all__ = [
+    "anisotropy_report",
+    "check_embeddings",
+    "condition_number",
+    "effective_rank",
+    "explained_share",
+    "iso_score",
+    "mean_cosine",
+    "participation_ratio",
+    "partition_isotropy",
+    "spectral_decay",
+    "spectral_entropy",
+]
+
+_DTYPES = (np.float64, np.float32, np.float16)
+
+
+def mean_cosine(embeddings):
+    r"""Average cosine similarity between distinct rows.
+
+    A value near 0 means the rows point in all directions (isotropic); a value
+    near 1 means they share one dominant direction, which is typical of raw
+    language-model embeddings. Not centred: the common direction is the point.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item. Rows of zero length are not allowed, because their
+        direction is undefined.
+
+    Returns
+    -------
+    score : float
+        Mean over the ``n_items * (n_items - 1)`` ordered pairs of distinct
+        rows, dimensionless, in the interval [-1 / (n_items - 1), 1].
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows, or if a row has zero length.
+
+    Notes
+    -----
+    With unit rows :math:`u_i` and :math:`s = \sum_i u_i`, the pair sum equals
+    :math:`\lVert s \rVert^2 - n`, so the cost is ``O(n_items * n_dims)`` time
+    and no ``(n_items, n_items)`` matrix is ever built.
+
+    References
+    ----------
+    .. [1] Ethayarajh (2019), How contextual are contextualized word
+       representations?, EMNLP, section 3.3.
+
+    Examples
+    --------
+    >>> from skace.embeddings import mean_cosine
+    >>> mean_cosine([[1.0, 0.0], [0.0, 1.0]])
+    0.0
+    """
+    embeddings = check_embeddings(embeddings, min_rows=2)
+    total = np.zeros(embeddings.shape[1])
+    for part in row_blocks(*embeddings.shape):
+        units, lengths = read_rows(embeddings, part, normalize=True, name="embeddings")
+        refuse_zero_rows(lengths, range(part.start, part.stop))
+        total += units.sum(axis=0)
+    return _mean_cosine_of_sum(total, embeddings.shape[0])
+
+
+def participation_ratio(embeddings, *, center=False):
+    r"""Effective number of directions among which the variance is spread.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item.
+
+    center : bool, default=False
+        Subtract the mean row first. Without it, a common direction of all rows counts as
+        the largest one.
+
+    Returns
+    -------
+    ratio : float
+        In [1, min(n_items, n_dims)], in directions.
+
+    Raises
+    ------
+    ValueError
+        If all rows are zero (with ``center=True``: equal).
+
+    Notes
+    -----
+    :math:`(\sum_j l_j)^2 / \sum_j l_j^2` with the eigenvalues :math:`l_j` of the second
+    moment matrix (of the covariance if centred): O(n d^2) time, d^2 memory.
+
+    Examples
+    --------
+    >>> from skace.embeddings import participation_ratio
+    >>> round(participation_ratio([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), 6)
+    2.0
+    """
+    return _participation(_spectrum(embeddings, center)[0])
+
+
+def iso_score(embeddings):
+    r"""IsoScore: how evenly the covariance fills the space.
+
+    Always centred, as its authors define it: a common direction of all rows, typical of
+    language models, does not show.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item, with at least two columns.
+
+    Returns
+    -------
+    score : float
+        In [0, 1]; 0 if all variance lies in one direction, 1 if the covariance is a
+        multiple of the identity.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two columns, or all rows are equal.
+
+    Notes
+    -----
+    The published chain of formulas is the same as :math:`(r - 1) / (d - 1)`, where r is the
+    centred `participation_ratio`: O(n d^2) time, d^2 memory.
+
+    References
+    ----------
+    .. [1] Rudman, Gillman, Rayne and Eickhoff (2022), IsoScore: measuring the uniformity of
+       embedding space utilization, Findings of ACL, section 4.
+
+    Examples
+    --------
+    >>> from skace.embeddings import iso_score
+    >>> round(iso_score([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), 6)
+    1.0
+    """
+    values, d = _spectrum(embeddings, center=True)
+    return _iso_score(values, d)
+
+
+def effective_rank(embeddings, *, center=False):
+    r"""Exponential of the entropy of the singular values.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item.
+
+    center : bool, default=False
+        Subtract the mean row first.
+
+    Returns
+    -------
+    rank : float
+        In [1, min(n_items, n_dims)], in directions.
+
+    Raises
+    ------
+    ValueError
+        If all rows are zero (with ``center=True``: equal).
+
+    Notes
+    -----
+    :math:`\exp(-\sum_j p_j \ln p_j)` with :math:`p_j = s_j / \sum_i s_i`: singular values,
+    not their squares, unlike `spectral_entropy`. O(n d^2) time, d^2 memory.
+
+    References
+    ----------
+    .. [1] Roy and Vetterli (2007), The effective rank: a measure of effective dimensionality,
+       EUSIPCO, definition 1.
+
+    Examples
+    --------
+    >>> from skace.embeddings import effective_rank
+    >>> round(effective_rank([[3.0, 0.0], [0.0, 3.0]]), 6)
+    2.0
+    """
+    values, _ = _spectrum(embeddings, center)
+    return math.exp(_entropy(values))
+
+
+def spectral_entropy(embeddings, *, center=False):
+    r"""Normalised entropy of the shares of variance.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item, with at least two columns.
+
+    center : bool, default=False
+        Subtract the mean row first.
+
+    Returns
+    -------
+    entropy : float
+        In [0, 1]; 1 if all directions have the same share.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two columns, or all rows are zero (with ``center=True``:
+        equal).
+
+    Notes
+    -----
+    :math:`-\sum_j p_j \ln p_j / \ln d` with :math:`p_j = s_j^2 / \sum_i s_i^2`. O(n d^2)
+    time, d^2 memory.
+
+    Examples
+    --------
+    >>> from skace.embeddings import spectral_entropy
+    >>> round(spectral_entropy([[3.0, 0.0], [0.0, 3.0]]), 6)
+    1.0
+    """
+    values, d = _spectrum(embeddings, center)
+    return _spectral_entropy(values, d)
+
+
+def condition_number(embeddings, n_components=None, *, center=False):
+    """Largest over smallest singular value.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item.
+
+    n_components : int or None, default=None
+        Compare with the singular value of this number, counted from 1. None: the last one
+        above the numerical rank.
+
+    center : bool, default=False
+        Subtract the mean row first.
+
+    Returns
+    -------
+    ratio : float
+        In [1, inf). Ratios above about 1e6 are lost in the rounding of the Gram matrix and
+        count as beyond the rank.
+
+    Raises
+    ------
+    ValueError
+        If all rows are zero (with ``center=True``: equal), or the rank is below
+        ``n_components``.
+
+    Notes
+    -----
+    O(n d^2) time, d^2 memory.
+
+    Examples
+    --------
+    >>> from skace.embeddings import condition_number
+    >>> round(condition_number([[4.0, 0.0], [0.0, 2.0]]), 6)
+    2.0
+    """
+    values, _ = _spectrum(embeddings, center)
+    n_components = values.size if n_components is None else n_components
+    if not 1 <= n_components <= values.size:
+        raise ValueError(
+            f"n_components must be between 1 and the rank of embeddings, {values.size}, got "
+            f"{n_components}."
+        )
+    return float(values[0] / values[n_components - 1])
+
+
+def explained_share(embeddings, n_components=1, *, center=False):
+    """Share of the first directions in the sum of squares.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item.
+
+    n_components : int, default=1
+        Number of directions, at least 1; more than there are counts as all.
+
+    center : bool, default=False
+        Subtract the mean row first. The two answers differ much for raw text vectors, whose
+        first direction is their mean.
+
+    Returns
+    -------
+    share : float
+        Fraction in [n_components / n_dims, 1].
+
+    Raises
+    ------
+    ValueError
+        If ``n_components`` is below 1, or all rows are zero (with ``center=True``: equal).
+
+    Notes
+    -----
+    O(n d^2) time, d^2 memory.
+
+    Examples
+    --------
+    >>> from skace.embeddings import explained_share
+    >>> round(explained_share([[3.0, 0.0], [0.0, 1.0]]), 6)
+    0.9
+    """
+    if n_components < 1:
+        raise ValueError(f"n_components must be at least 1, got {n_components}.")
+    values, _ = _spectrum(embeddings, center)
+    return _share(values, n_components)
+
+
+def spectral_decay(embeddings, *, center=False):
+    """Exponent with which the singular values fall.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item, of rank 4 or more.
+
+    center : bool, default=False
+        Subtract the mean row first.
+
+    Returns
+    -------
+    exponent : float
+        Slope of log s_i on log i by least squares, at most 0; 0 for a flat spectrum.
+
+    Raises
+    ------
+    ValueError
+        If the rank is below 4.
+
+    Notes
+    -----
+    Over the middle 80 % of the numbers i from 1 to the rank. O(n d^2) time, d^2 memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skace.embeddings import spectral_decay
+    >>> round(spectral_decay(np.diag(1.0 / np.arange(1, 41))), 6)
+    -1.0
+    """
+    values, _ = _spectrum(embeddings, center)
+    if values.size < 4:
+        raise ValueError(
+            f"embeddings has rank {values.size}; a slope of the spectrum needs rank 4 or more."
+        )
+    return _decay(values)
+
+
+def partition_isotropy(embeddings, *, order=None, center=False):
+    r"""Ratio of the smallest to the largest partition function.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item; the measure depends on their length.
+
+    order : {1, 2} or None, default=None
+        None: exact. 1 or 2: the expansion to that order, from sums alone. The expansions
+        are for rows of length about 1 and can leave [0, 1] for longer ones.
+
+    center : bool, default=False
+        Subtract the mean row first. The expansion of order 1 is then 1 always.
+
+    Returns
+    -------
+    score : float
+        In (0, 1]; 1 if the rows look the same along all principal directions.
+
+    Raises
+    ------
+    ValueError
+        If ``order`` is something else.
+
+    Notes
+    -----
+    :math:`\min_c Z(c) / \max_c Z(c)` with :math:`Z(c) = \sum_i \exp(c \cdot x_i)`, c over
+    both signs of the unit eigenvectors of :math:`X^T X`. O(n d^2) time, d^2 memory; sums of
+    exponentials are kept as logarithms.
+
+    References
+    ----------
+    .. [1] Arora et al. (2016), A latent variable model approach to PMI-based word embeddings,
+       TACL 4.
+    .. [2] Mu and Viswanath (2018), All-but-the-top, ICLR, equation 7 and appendix A.
+
+    Examples
+    --------
+    >>> from skace.embeddings import partition_isotropy
+    >>> round(partition_isotropy([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), 6)
+    1.0
+    """
+    if order not in (None, 1, 2):
+        raise ValueError(f"order must be None, 1 or 2, got {order!r}.")
+    embeddings = check_embeddings(embeddings)
+    moments = _moments(embeddings)
+    if order is not None:
+        return _partition_expansion(moments, singular_values(moments, center), order, center)
+    vectors = right_singular_pairs(moments, center)[1]
+    mean = moments.mean * moments.nonzero_weight / moments.weight if center else None
+    logs = _log_partition(embeddings, vectors, mean)
+    if len(vectors) < embeddings.shape[1]:  # the directions in which all rows are zero
+        logs = np.append(logs, math.log(embeddings.shape[0]))
+    return float(np.exp(logs.min() - logs.max()))
+
+
+def anisotropy_report(embeddings):
+    """All measures that follow from the Gram matrix, in one pass.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n_items, n_dims)
+        One row per item, at least two, none of zero length, with at least two columns. A
+        memmap is read once, in blocks.
+
+    Returns
+    -------
+    report : dict of str to float
+        "n_items", "n_dims", "rank"; "mean_cosine" and "mean_direction" (length of the mean
+        of the unit rows, in [0, 1]); "iso_score", centred; then, once as they are and once
+        centred with "_centered" at the end of the name: "participation_ratio",
+        "effective_rank", "spectral_entropy", "condition_number", "explained_share_1",
+        "explained_share_10", "spectral_decay" (nan below rank 4), "partition_isotropy_1" and
+        "partition_isotropy_2" (expansions). Each is described at the function of its name.
+
+    Raises
+    ------
+    ValueError
+        If a row has zero length, if all rows are equal, or there are fewer than two rows or
+        columns.
+
+    See Also
+    --------
+    hubness : Needs all pairs of rows.
+    uniformity : Needs all pairs of rows.
+
+    Notes
+    -----
+    O(n d^2 + d^3) time, about three d x d matrices of memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skace.embeddings import anisotropy_report
+    >>> rng = np.random.default_rng(0)
+    >>> report = anisotropy_report(rng.normal(size=(1000, 8)) + 2.0)
+    >>> round(report["mean_cosine"], 2), round(report["participation_ratio"], 2)
+    (0.81, 1.46)
+    >>> round(report["participation_ratio_centered"], 2)
+    7.91
+    """
+    embeddings = check_embeddings(embeddings, min_rows=2, min_columns=2)
+    moments = _moments(embeddings)
+    if moments.nonzero_weight < moments.n_rows:
+        for part in row_blocks(*embeddings.shape):
+            peaks = np.abs(embeddings[part]).max(axis=1)
+            refuse_zero_rows(peaks, range(part.start, part.stop))
+    n, d = embeddings.shape
+    spectra = {center: singular_values(moments, center) for center in (False, True)}
+    report = {"n_items": float(n), "n_dims": float(d)}
+    report["rank"] = float(numerical_rank(spectra[False], d))
+    report["mean_cosine"] = _mean_cosine_of_sum(moments.unit_sum, n)
+    report["mean_direction"] = float(np.linalg.norm(moments.unit_sum)) / n
+    report["iso_score"] = _iso_score(_above_rank(spectra[True], d, center=True), d)
+    for center, ending in ((False, ""), (True, "_centered")):
+        values = _above_rank(spectra[center], d, center)
+        measures = _spectral_measures(values, d)
+        for order in (1, 2):
+            value = _partition_expansion(moments, spectra[center], order, center)
+            measures[f"partition_isotropy_{order}"] = value
+        report |= {name + ending: value for name, value in measures.items()}
+    return report
+
+
+def check_embeddings(embeddings, *, min_rows=1, min_columns=1):
+    """Dense floats in two dimensions; they are seen to be finite when they are read."""
+    return check_array(
+        embeddings,
+        dtype=_DTYPES,
+        ensure_all_finite=False,
+        ensure_min_samples=min_rows,
+        ensure_min_features=min_columns,
+        input_name="embeddings",
+    )
+
+
+def refuse_zero_rows(lengths, rows):
+    """Raise if a row has no direction; ``rows`` are the numbers of the rows."""
+    if not lengths.all():
+        raise ValueError(
+            f"embeddings has zero length in row {int(rows[int(np.argmin(lengths))])}; drop such "
+            "rows, because they have no direction."
+        )
+
+
+def _moments(embeddings):
+    """Sums over the rows as they are; short wide matrices keep their rows."""
+    n, d = embeddings.shape
+    return accumulate_moments(embeddings, keep_rows=2 * n <= d, name="embeddings")
+
+
+def _spectrum(embeddings, center):
+    """Singular values above the numerical rank, and the number of columns."""
+    embeddings = check_embeddings(embeddings)
+    values = singular_values(_moments(embeddings), center)
+    return _above_rank(values, embeddings.shape[1], center), embeddings.shape[1]
+
+
+def _above_rank(values, d, center):
+    """Singular values above the numerical rank, of which there must be one."""
+    rank = numerical_rank(values, d)
+    if rank == 0:
+        what = "the same" if center else "zero"
+        raise ValueError(f"all rows of embeddings are {what}; there is no direction to measure.")
+    return values[:rank]
+
+
+def _mean_cosine_of_sum(total, n):
+    """Mean cosine from the sum of the unit rows."""
+    return float((total @ total - n) / (n * (n - 1.0)))
+
+
+def _participation(values):
+    """Participation ratio of the squares."""
+    shares = (values / values[0]) ** 2
+    return float(shares.sum() ** 2 / np.sum(shares**2))
+
+
+def _iso_score(values, d):
+    """IsoScore from the singular values of the centred rows."""
+    if d < 2:
+        raise ValueError("embeddings has one column; IsoScore needs at least two.")
+    return max(0.0, (_participation(values) - 1.0) / (d - 1.0))
+
+
+def _entropy(weights):
+    """Entropy in nats of positive weights."""
+    shares = weights / weights.sum()
+    return float(-np.sum(shares * np.log(shares)))
+
+
+def _spectral_entropy(values, d):
+    """Entropy of the squares over that of d equal ones."""
+    if d < 2:
+        raise ValueError("embeddings has one column; its spectral entropy needs at least two.")
+    return max(0.0, _entropy(values**2) / math.log(d))
+
+
+def _share(values, n_components):
+    """Share of the first squares."""
+    squares = values**2
+    return float(squares[:n_components].sum() / squares.sum())
+
+
+def _decay(values):
+    """Slope of log s on log i over the middle 80 %."""
+    margin = values.size // 10
+    numbers = np.arange(1, values.size + 1)[margin : values.size - margin]
+    return float(np.polyfit(np.log(numbers), np.log(values[numbers - 1]), 1)[0])
+
+
+def _spectral_measures(values, d):
+    """Measures of one spectrum by name."""
+    return {
+        "participation_ratio": _participation(values),
+        "effective_rank": math.exp(_entropy(values)),
+        "spectral_entropy": _spectral_entropy(values, d),
+        "condition_number": float(values[0] / values[-1]),
+        "explained_share_1": _share(values, 1),
+        "explained_share_10": _share(values, 10),
+        "spectral_decay": math.nan if values.size < 4 else _decay(values),
+    }
+
+
+def _partition_expansion(moments, values, order, center):
+    """First- or second-order partition isotropy."""
+    n = moments.n_rows
+    total = 0.0 if center else float(np.linalg.norm(moments.mean)) * moments.nonzero_weight
+    if order == 1:
+        return (n - total) / (n + total)
+    smallest = values[-1] if values.size == moments.n_features else 0.0
+    return float((n - total + smallest**2 / 2) / (n + total + values[0] ** 2 / 2))
+
+
+def _log_partition(embeddings, vectors, mean):
+    """Logarithm of Z(c) for c over both signs of ``vectors``, shape (2 r,)."""
+    logs = np.full(2 * len(vectors), -np.inf)
+    for part in row_blocks(embeddings.shape[0], 4 * embeddings.shape[1]):
+        block, _ = read_rows(embeddings, part, normalize=False, name="embeddings")
+        block = block if mean is None else block - mean
+        scores = block @ vectors.T
+        logs = np.logaddexp(logs, logsumexp(np.hstack([scores, -scores]), axis=0))
+    return logs

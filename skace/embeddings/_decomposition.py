@@ -1,0 +1,247 @@
+"""Decomposition of an item matrix: three solvers, and a memo per catalog."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.extmath import randomized_svd
+
+from skace._linalg import (
+    RowMoments,
+    accumulate_moments,
+    fix_signs,
+    ledoit_wolf_intensity,
+    numerical_rank,
+    right_singular_pairs,
+)
+
+__all__ = [
+    "MEMO",
+    "Decomposition",
+    "DecompositionMemo",
+    "choose_solver",
+    "decompose",
+    "decompose_moments",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decomposition:
+    """All that ACE needs to know of the rows it was fitted on, whatever alpha is."""
+
+    singular_values: npt.NDArray[np.float64]  # (r,) above the numerical rank, descending
+    vectors: npt.NDArray[np.float64]  # (r, d)
+    spectrum: npt.NDArray[np.float64]  # all singular values; see `decompose`
+    mean: npt.NDArray[np.float64]  # (d,) of the non-zero rows
+    weight: float  # of all rows
+    nonzero_weight: float
+    trace: float  # sum of squared lengths, about the mean if centred
+    intensity: float  # of the Ledoit-Wolf shrinkage
+    moments: RowMoments | None  # to go on with partial_fit; None if the solver has none
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the arrays that grow with d squared."""
+        held = 0 if self.moments is None else self.moments.gram.nbytes + self.moments.rows.nbytes
+        return self.vectors.nbytes + held
+
+
+def choose_solver(solver: str, n_rows: int, n_features: int) -> str:
+    """Solver behind "auto": the SVD for short wide matrices, else the Gram matrix."""
+    if solver != "auto":
+        return solver
+    # Measured: with 2 n <= d the SVD of the rows is faster than eigenvectors of d x d.
+    return "full" if 2 * n_rows <= n_features else "gram"
+
+
+def decompose(
+    X: Any,
+    *,
+    solver: str,
+    normalize: bool,
+    center: bool,
+    n_components: int | None = None,
+    sample_weight: Any = None,
+    random_state: Any = None,
+) -> Decomposition:
+    """Decompose the rows of X.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Floats; read once, in blocks, unless the solver keeps the rows.
+
+    solver : {"full", "gram", "randomized"}
+        "full" and "randomized" hold the rows in float64.
+
+    normalize, center : bool
+        Divide rows by their length, then subtract the mean.
+
+    n_components : int or None, default=None
+        For "randomized" only: number of singular values to find.
+
+    sample_weight : ndarray of shape (n,) or None, default=None
+        Weights of the rows.
+
+    random_state : None, int or RandomState, default=None
+        For "randomized" only.
+
+    Returns
+    -------
+    decomposition : Decomposition
+        With "randomized", the part of the spectrum that was not computed is taken as
+        flat, such that the sum of squares is right.
+    """
+    moments = accumulate_moments(
+        X, normalize=normalize, sample_weight=sample_weight, keep_rows=solver != "gram"
+    )
+    if solver != "randomized":
+        return decompose_moments(moments, center)
+    values, vectors = _randomized_pairs(moments, center, n_components, random_state)
+    return _assemble(moments, center, values, vectors, can_go_on=False)
+
+
+def decompose_moments(moments: RowMoments, center: bool) -> Decomposition:
+    """Decompose the rows behind ``moments``."""
+    values, vectors = right_singular_pairs(moments, center)
+    return _assemble(moments, center, values, vectors, can_go_on=True)
+
+
+def _randomized_pairs(
+    moments: RowMoments, center: bool, n_components: int | None, random_state: Any
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """First singular values and right singular vectors by random projection."""
+    rows = moments.weighted_rows(center)
+    n_found = min(rows.shape) if n_components is None else min(n_components, *rows.shape)
+    # More iterations than scikit-learn's default of 4: text vectors have a slowly
+    # decaying spectrum, on which few iterations mix neighbouring directions.
+    _, values, vectors = randomized_svd(
+        rows, n_found, n_iter=7, random_state=random_state, flip_sign=False
+    )
+    return values, fix_signs(vectors)
+
+
+def _assemble(
+    moments: RowMoments,
+    center: bool,
+    values: npt.NDArray[np.float64],
+    vectors: npt.NDArray[np.float64],
+    *,
+    can_go_on: bool,
+) -> Decomposition:
+    """Decomposition from the factors and the sums."""
+    rank = numerical_rank(values, moments.n_features)
+    spectrum = _with_flat_tail(values, moments, center)
+    intensity = ledoit_wolf_intensity(moments, spectrum, center) if rank else 1.0
+    # Rows take n d numbers and their Gram matrix d d: store what is smaller.
+    is_tall = moments.n_rows > moments.n_features
+    kept = moments.condensed() if is_tall and can_go_on else moments
+    return Decomposition(
+        singular_values=values[:rank],
+        vectors=vectors[:rank],
+        spectrum=spectrum,
+        mean=moments.mean,
+        weight=moments.weight,
+        nonzero_weight=moments.nonzero_weight,
+        trace=moments.trace(center),
+        intensity=intensity,
+        moments=kept if can_go_on else None,
+    )
+
+
+def _with_flat_tail(
+    values: npt.NDArray[np.float64], moments: RowMoments, center: bool
+) -> npt.NDArray[np.float64]:
+    """All singular values; what was not computed shares the rest of the trace."""
+    n_possible = min(moments.n_rows, moments.n_features)
+    n_missing = n_possible - values.size
+    if n_missing <= 0:
+        return values[:n_possible]
+    rest = max(0.0, moments.trace(center) - float(np.sum(values**2)))
+    return np.concatenate([values, np.full(n_missing, np.sqrt(rest / n_missing))])
+
+
+class DecompositionMemo:
+    """Least recently used decompositions of this process, safe for threads.
+
+    Parameters
+    ----------
+    max_entries : int
+        Number of decompositions kept.
+
+    max_bytes : int
+        Total size above which the oldest are dropped; the newest one always stays.
+
+    Attributes
+    ----------
+    n_computed : int
+        Decompositions that were computed, and not found, so far.
+    """
+
+    def __init__(self, max_entries: int = 4, max_bytes: int = 512 * 2**20) -> None:
+        self.max_entries = max_entries
+        self.max_bytes = max_bytes
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.n_computed = 0
+        self._lock = Lock()
+        self._entries: OrderedDict[Hashable, Future[Decomposition]] = OrderedDict()
+
+    def get(self, key: Hashable, compute: Callable[[], Decomposition]) -> Decomposition:
+        """Decomposition under ``key``; threads that ask at the same time share one run."""
+        with self._lock:
+            future = self._entries.get(key)
+            is_mine = future is None
+            if future is None:
+                future = self._entries[key] = Future()
+            self._entries.move_to_end(key)
+        if is_mine:
+            self._run(key, future, compute)
+        return future.result()
+
+    def _run(
+        self,
+        key: Hashable,
+        future: "Future[Decomposition]",
+        compute: Callable[[], Decomposition],
+    ) -> None:
+        """Compute and publish; a failure is told to all who wait and not kept."""
+        try:
+            decomposition = compute()
+        except BaseException as error:
+            with self._lock:
+                self._entries.pop(key, None)
+            future.set_exception(error)
+            raise
+        future.set_result(decomposition)
+        with self._lock:
+            self.n_computed += 1
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Drop the oldest entries until the rest is within the limits."""
+        while len(self._entries) > 1 and (
+            len(self._entries) > self.max_entries or self._n_bytes() > self.max_bytes
+        ):
+            self._entries.popitem(last=False)
+
+    def _n_bytes(self) -> int:
+        """Size of the finished entries."""
+        done = [future for future in self._entries.values() if future.done()]
+        return sum(future.result().n_bytes for future in done)
+
+
+MEMO = DecompositionMemo()
+
+# A forked child inherits neither the threads that were computing nor a usable lock.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=MEMO.clear)

@@ -1,0 +1,101 @@
+"""The ridge of ACE: its size, the column factors it gives, and the size of the output."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.optimize import bisect
+
+from skace.embeddings._decomposition import Decomposition
+
+__all__ = [
+    "column_factors",
+    "output_spread",
+    "participation",
+    "ridge_for_isotropy",
+    "ridge_of",
+    "spectrum_summary",
+]
+
+
+def ridge_of(decomposition: Decomposition, alpha: Any, alpha_mode: str) -> float:
+    """Ridge on the scale of squared singular values, in [0, inf].
+
+    The Ledoit-Wolf estimate of the second moment is ``(1 - t) M + t m I`` with M = G / n
+    and m = tr(G) / (n d). Whitening with it scales direction j by
+    ``((1 - t) s_j^2 / n + t m)^(-1/2)``, which is proportional to
+    ``(s_j^2 + tr(G) / d * t / (1 - t))^(-1/2)``: a relative alpha of t / (1 - t).
+    """
+    mean_square = decomposition.trace / decomposition.vectors.shape[1]
+    if isinstance(alpha, str):
+        intensity = decomposition.intensity
+        return math.inf if intensity >= 1.0 else mean_square * intensity / (1.0 - intensity)
+    return float(alpha) * mean_square if alpha_mode == "relative" else float(alpha)
+
+
+def column_factors(values: Any, ridge: float) -> Any:
+    """Factor g on each left singular vector, shape (k,); the plain scores for an infinite ridge."""
+    return values if math.isinf(ridge) else values / np.sqrt(values**2 + ridge)
+
+
+def participation(squares: Any) -> float:
+    """Participation ratio (sum l)^2 / sum l^2 of non-negative numbers, in [1, len]."""
+    shares = squares / np.max(squares)
+    return float(np.sum(shares) ** 2 / np.sum(shares**2))
+
+
+def ridge_for_isotropy(values: Any, target: float) -> float:
+    """Ridge for which the participation ratio of the output is ``target`` times k.
+
+    The ratio falls as the ridge grows: of two columns the one with the larger singular
+    value loses less, so the shares at a larger ridge majorise those at a smaller one, and
+    the participation ratio is Schur-concave. Hence bisection finds the only solution.
+    """
+
+    def excess(log_ridge: float) -> float:
+        """Isotropy of the output above the target."""
+        squares = column_factors(values, math.exp(log_ridge)) ** 2
+        return participation(squares) / values.size - target
+
+    lowest = participation(values**2) / values.size
+    if target < lowest - 1e-9:
+        raise ValueError(
+            f"target_isotropy={target} cannot be reached: with these {values.size} components "
+            f"the isotropy of the output goes from {lowest:.4g} (alpha=inf) to 1 (alpha=0). "
+            "Choose a value in between, or more components."
+        )
+    low, high = math.log(values[-1] ** 2 * 1e-16), math.log(values[0] ** 2 * 1e16)
+    if excess(low) <= 0.0:
+        return 0.0
+    if excess(high) >= 0.0:
+        return math.inf
+    return math.exp(bisect(excess, low, high, xtol=1e-12))
+
+
+def output_spread(decomposition: Decomposition, vectors: Any, factors: Any, center: bool) -> float:
+    """Standard deviation over all entries of the training output (ddof 0).
+
+    Column j of the output is g_j u_j, whose mean square is g_j^2 / W because u_j is a unit
+    vector, and whose mean follows from that of the rows. No pass over the rows is needed.
+    """
+    values = decomposition.singular_values[: factors.size]
+    mean_square = float(np.mean(factors**2)) / decomposition.weight
+    if center:
+        return math.sqrt(mean_square)
+    share = decomposition.nonzero_weight / decomposition.weight
+    means = share * (vectors @ decomposition.mean) * factors / values
+    variance = mean_square - float(np.mean(means)) ** 2
+    # All entries equal: there is no spread to set, only a size.
+    return math.sqrt(variance if variance > 1e-12 * mean_square else mean_square)
+
+
+def spectrum_summary(squares: Any, kept: Any, n_columns: int) -> dict[str, float]:
+    """Measures of how unequal the second moments along the principal directions are."""
+    ratio = participation(squares)
+    return {
+        "participation_ratio": ratio,
+        "isotropy": ratio / n_columns,
+        "condition_number": math.sqrt(float(kept[0] / kept[-1])),
+        "first_share": float(squares[0] / np.sum(squares)),
+    }

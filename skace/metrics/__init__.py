@@ -1,0 +1,40 @@
+"""Accuracy from ranks, what lists look like as a whole, scorers, and paired tests."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.metrics._comparison import PairedComparison, paired_bootstrap, randomization_test
+from skace.metrics._groups import popularity_groups
+from skace.metrics._names import score_ranks
+from skace.metrics._ranks import mean_rank, mrr_at_k, ndcg_at_k, recall_at_k
+from skace.metrics._recommendations import (
+    catalog_coverage,
+    exposure_gini,
+    popularity_bias,
+    popularity_lift,
+)
+from skace.metrics._report import ranking_report
+from skace.metrics._sampled import sampled_ranks
+from skace.metrics._scorers import mrr_scorer, ndcg_scorer, ranking_scorer, recall_scorer
+from skace.metrics._target_ranks import target_ranks
+
+__all__ = [
+    "PairedComparison",
+    "catalog_coverage",
+    "exposure_gini",
+    "mean_rank",
+    "mrr_at_k",
+    "mrr_scorer",
+    "ndcg_at_k",
+    "ndcg_scorer",
+    "paired_bootstrap",
+    "popularity_bias",
+    "popularity_groups",
+    "popularity_lift",
+    "randomization_test",
+    "ranking_report",
+    "ranking_scorer",
+    "recall_at_k",
+    "recall_scorer",
+    "sampled_ranks",
+    "score_ranks",
+    "target_ranks",
+]

@@ -1,0 +1,158 @@
+"""One table of all rank-based figures, over all rows and by popularity of the target."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skace._sklearn_compat import Interval, validate_params
+from skace._typing import BoolArray, FloatArray
+from skace.data import Interactions
+from skace.metrics._groups import popularity_groups
+from skace.metrics._names import RankMetric
+from skace.metrics._ranks import mean_rank
+from skace.metrics._target_ranks import columns_in, final_estimator, rank_rows, rows_to_rank
+
+__all__ = ["ranking_report"]
+
+
+@validate_params(
+    {
+        "estimator": "no_validation",
+        "X": "no_validation",
+        "k": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "exclude_seen": ["boolean", None],
+        "head": [Interval(Real, 0, 1, closed="right")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def ranking_report(
+    estimator: Any,
+    X: Interactions,
+    *,
+    k: int | Iterable[int] = (10, 20),
+    exclude_seen: bool | None = None,
+    head: float = 0.2,
+) -> dict[str, dict[str, float]]:
+    """Rank-based figures over all rows and by popularity of the target.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        What `target_ranks` takes; the model inside needs ``item_ids_`` and
+        ``item_counts_``.
+
+    X : Interactions of shape (n_rows,)
+        Rows with a target, for example the test rows of a splitter.
+
+    k : int or tuple of int, default=(10, 20)
+        Lengths of the list, each at least 1.
+
+    exclude_seen : bool or None, default=None
+        Whether the items of each row's past are taken out of the ranking. None: as the
+        estimator is set. Figures with and without are not comparable.
+
+    head : float, default=0.2
+        Largest share of items that are head, as in `popularity_groups`.
+
+    Returns
+    -------
+    report : dict of str to dict of str to float
+        Figures by group of rows. The groups are ``"overall"``; ``"head"`` and ``"tail"``
+        (all rows whose target is not head); ``"warm"``, ``"cold"`` (the target is in the
+        model's catalog but was no training target) and ``"unknown"`` (it is not in the
+        catalog); and ``"empty_past"``, rows without a history. The figures of each are
+        ``"n_rows"``, ``"share"`` (of all rows), ``"misses"`` (share of the group's rows
+        with an infinite rank), for each k ``"recall@k"``, ``"ndcg@k"`` and ``"mrr@k"``,
+        then ``"mrr"`` and ``"mean_rank"`` (a miss counts as the number of items). Figures
+        of a group without rows are NaN.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, and as `target_ranks` does.
+
+    TypeError
+        If the model has no ``item_counts_``, and as `target_ranks` does.
+
+    Notes
+    -----
+    ``pandas.DataFrame(report).T`` is the table.
+
+    Examples
+    --------
+    >>> from skace import Interactions, PopularityEstimator
+    >>> from skace.metrics import ranking_report
+    >>> from skace.model_selection import leave_last_out
+    >>> X = Interactions.from_sequences([["pen", "ink"], ["pen", "pen"], ["cap", "nib"]])
+    >>> X_train, X_test = leave_last_out(X)
+    >>> report = ranking_report(PopularityEstimator(k=2).fit(X_train), X_test, k=1, head=0.25)
+    >>> report["head"]["n_rows"], report["head"]["recall@1"]
+    (1, 1.0)
+    >>> report["cold"]["n_rows"], report["cold"]["recall@1"]
+    (2, 0.0)
+    """
+    X = rows_to_rank(X)
+    metrics = _metrics_at(k)
+    model, rows = final_estimator(estimator, X)
+    _check_has_counts(model)
+    groups = _row_groups(model, rows, head)
+    ranks = rank_rows(model, rows, exclude_seen)
+    n_items = len(model.item_ids_)
+    return {
+        name: _figures(ranks[is_in], len(X), n_items, metrics) for name, is_in in groups.items()
+    }
+
+
+def _metrics_at(k: Any) -> list[RankMetric]:
+    """Metrics at each k, then the reciprocal rank over all items."""
+    lengths = np.atleast_1d(np.asarray(k))
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not (lengths >= 1).all():
+        raise ValueError(f"k must be an int from 1 or a tuple of such ints, got {k!r}.")
+    at = [RankMetric(kind, int(n)) for n in lengths for kind in ("recall", "ndcg", "mrr")]
+    return [*at, RankMetric("mrr", None)]
+
+
+def _check_has_counts(model: Any) -> None:
+    """Raise unless the model is fitted and tells the popularity of its items."""
+    if hasattr(model, "fit"):
+        check_is_fitted(model)
+    if not (hasattr(model, "item_counts_") and hasattr(model, "item_ids_")):
+        raise TypeError(
+            f"{type(model).__name__} has no item_counts_ (training targets per item of item_ids_), "
+            "which head, tail, warm and cold are told by; score its target_ranks with "
+            "score_ranks instead."
+        )
+
+
+def _row_groups(model: Any, X: Interactions, head: float) -> dict[str, BoolArray]:
+    """Rows of each group, in the order of the report."""
+    groups = popularity_groups(model.item_counts_, head)
+    targets = columns_in(model.item_ids_, X)[X._item_codes]
+    is_known = targets >= 0
+    is_head = is_known & groups["head"][targets]
+    return {
+        "overall": np.ones(len(X), dtype=bool),
+        "head": is_head,
+        "tail": ~is_head,
+        "warm": is_known & groups["warm"][targets],
+        "cold": is_known & groups["cold"][targets],
+        "unknown": ~is_known,
+        "empty_past": X._ends == X._starts,
+    }
+
+
+def _figures(
+    ranks: FloatArray, n_all: int, n_items: int, metrics: list[RankMetric]
+) -> dict[str, float]:
+    """Figures of one group of rows."""
+    figures: dict[str, Any] = {"n_rows": ranks.size, "share": ranks.size / n_all}
+    if ranks.size == 0:
+        names = ["misses", *(metric.name for metric in metrics), "mean_rank"]
+        return figures | dict.fromkeys(names, np.nan)
+    figures["misses"] = float(np.isinf(ranks).mean())
+    figures |= {metric.name: metric.score(ranks) for metric in metrics}
+    return figures | {"mean_rank": mean_rank(ranks, n_items=n_items)}

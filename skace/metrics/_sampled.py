@@ -1,0 +1,192 @@
+"""Ranks among sampled items, only for comparison with figures that were made so."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from skace._sklearn_compat import Interval, validate_params
+from skace._topk import ranks_of_targets
+from skace._typing import BoolArray, FloatArray, IntArray
+from skace.data import Interactions
+from skace.metrics._random import RANDOM_STATE, as_generator
+from skace.metrics._target_ranks import (
+    check_can_score,
+    check_scores,
+    columns_in,
+    final_estimator,
+    hide_seen,
+    own_exclude_seen,
+    row_blocks,
+    rows_to_rank,
+    scores_of_rows,
+    without_exclusion,
+)
+
+__all__ = ["sampled_ranks"]
+
+
+@validate_params(
+    {
+        "estimator_or_scores": "no_validation",
+        "X": "no_validation",
+        "n_candidates": [Interval(Integral, 1, None, closed="left")],
+        "exclude_seen": ["boolean", None],
+        "random_state": RANDOM_STATE,
+    },
+    prefer_skip_nested_validation=True,
+)
+def sampled_ranks(
+    estimator_or_scores: Any,
+    X: Interactions,
+    *,
+    n_candidates: int = 100,
+    exclude_seen: bool | None = None,
+    random_state: Any = None,
+) -> FloatArray:
+    """Rank of each row's own item among itself and items drawn at random.
+
+    For comparison with published figures that were made this way, and for nothing else:
+    a sampled rank is far better than the full one, and which of two models is ahead can
+    change with the number of candidates [1]_. Use `target_ranks` to compare models.
+
+    Parameters
+    ----------
+    estimator_or_scores : fitted estimator or array-like of shape (n_rows, n_items)
+        What `target_ranks` takes, with a ``decision_function``; or scores, one column per
+        item of ``X.catalog.item_ids``.
+
+    X : Interactions of shape (n_rows,)
+        Rows with a target.
+
+    n_candidates : int, default=100
+        Items drawn for each row: uniformly, each at most once, never the target. Fewer
+        candidates give better ranks.
+
+    exclude_seen : bool or None, default=None
+        Whether the items of a row's past are left out of the draw (and a target among
+        them is a miss). None: as the estimator is set; for scores, False.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the draws. With the same int two models meet the same candidates.
+
+    Returns
+    -------
+    ranks : ndarray of shape (n_rows,), dtype float64
+        Number of candidates of a better score plus half of those of an equal one, between
+        0 and ``n_candidates``; ``inf`` is a miss.
+
+    Raises
+    ------
+    ValueError
+        If a row has fewer items to draw from than ``n_candidates``, and as `target_ranks`
+        does.
+
+    TypeError
+        If X is not Interactions, or the estimator cannot score items.
+
+    Notes
+    -----
+    Scoring and drawing both take time in proportion to ``n_rows * n_items``, memory that
+    of a block of rows. The result does not depend on the size of the block.
+
+    References
+    ----------
+    .. [1] W. Krichene and S. Rendle, "On sampled metrics for item recommendation", KDD
+       2020.
+
+    Examples
+    --------
+    >>> from skace import Interactions
+    >>> from skace.metrics import sampled_ranks
+    >>> X = Interactions.from_sequences([["ink", "pen"]])
+    >>> X.catalog.item_ids
+    array(['ink', 'pen'], dtype='<U3')
+    >>> sampled_ranks([[1.0, 2.0], [1.0, 2.0]], X, n_candidates=1, random_state=0)
+    array([1., 0.])
+    """
+    X = rows_to_rank(X)
+    generator = as_generator(random_state)
+    if hasattr(estimator_or_scores, "fit") or hasattr(estimator_or_scores, "target_ranks"):
+        estimator, X = final_estimator(estimator_or_scores, X)
+        return rank_among_drawn(estimator, X, n_candidates, exclude_seen, generator)
+    scores = _check_given_scores(estimator_or_scores, X)
+    draw = _Draw(np.arange(X.n_items), X.n_items, n_candidates, bool(exclude_seen), generator)
+    return _ranks(draw, X, lambda rows: scores[rows])
+
+
+def rank_among_drawn(
+    estimator: Any,
+    X: Interactions,
+    n_candidates: int,
+    exclude_seen: bool | None,
+    generator: np.random.Generator,
+) -> FloatArray:
+    """Sampled ranks by the final estimator."""
+    check_can_score(estimator)
+    columns = columns_in(estimator.item_ids_, X)
+    exclude_seen = own_exclude_seen(estimator, exclude_seen)
+    estimator = without_exclusion(estimator)
+    draw = _Draw(columns, len(estimator.item_ids_), n_candidates, exclude_seen, generator)
+    return _ranks(draw, X, lambda rows: scores_of_rows(estimator, X[rows]))
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """How candidates are drawn."""
+
+    columns: IntArray  # (X.n_items,) score column of each catalog row, -1 for none
+    n_items: int  # score columns
+    n_candidates: int
+    exclude_seen: bool
+    generator: np.random.Generator
+
+
+def _check_given_scores(scores: Any, X: Interactions) -> FloatArray:
+    """Score matrix with a row per row of X and a column per catalog item."""
+    scores = np.asarray(scores)
+    if scores.shape != (len(X), X.n_items):
+        raise ValueError(
+            f"scores must have shape {(len(X), X.n_items)} (rows of X by items of its catalog), "
+            f"got {scores.shape}."
+        )
+    check_scores(scores, "scores")
+    return scores
+
+
+def _ranks(draw: _Draw, X: Interactions, score_block: Callable[[slice], FloatArray]) -> FloatArray:
+    """Ranks among the candidates, block by block."""
+    targets = draw.columns[X._item_codes]
+    ranks = np.empty(len(X))
+    for rows in row_blocks(len(X), draw.n_items):
+        candidates, is_miss = _draw_candidates(draw, X[rows], targets[rows])
+        own = np.maximum(targets[rows], 0)[:, None]
+        scores = np.take_along_axis(score_block(rows), np.hstack([own, candidates]), axis=1)
+        ranks[rows] = ranks_of_targets(scores, np.where(is_miss, -1, 0))
+    return ranks
+
+
+def _draw_candidates(draw: _Draw, X: Interactions, targets: IntArray) -> tuple[IntArray, BoolArray]:
+    """Columns of the candidates, shape (n_rows, n_candidates), and rows without a target.
+
+    Each item gets a random key and the highest keys win: without repeats, and whatever
+    may not be drawn gets the lowest key.
+    """
+    keys = draw.generator.random((len(X), draw.n_items))
+    if draw.exclude_seen:
+        hide_seen(keys, X, draw.columns)
+    known = np.flatnonzero(targets >= 0)
+    is_miss = targets < 0
+    is_miss[known] = np.isneginf(keys[known, targets[known]])
+    keys[known, targets[known]] = -np.inf
+    n_left = np.count_nonzero(keys >= 0, axis=1)
+    if n_left.min() < draw.n_candidates:
+        raise ValueError(
+            f"n_candidates={draw.n_candidates}, but a row has only {n_left.min()} items to draw "
+            "from; draw fewer, or rank all items with target_ranks."
+        )
+    first = draw.n_items - draw.n_candidates
+    return np.argpartition(keys, first, axis=1)[:, first:], is_miss

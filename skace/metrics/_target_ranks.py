@@ -1,0 +1,242 @@
+"""Ranks of the targets by any fitted model: through pipelines and searches."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skace._topk import ranks_of_targets
+from skace._typing import FloatArray, IntArray
+from skace.data import Catalog, Interactions
+from skace.data._inputs import rows_to_score
+
+__all__ = [
+    "check_can_score",
+    "check_exclude_seen",
+    "check_scores",
+    "columns_in",
+    "final_estimator",
+    "hide_seen",
+    "own_exclude_seen",
+    "rank_rows",
+    "row_blocks",
+    "rows_to_rank",
+    "scores_of_rows",
+    "target_ranks",
+    "without_exclusion",
+]
+
+_BLOCK_CELLS = 2**22  # scores held at once; 16 MiB in float32
+
+
+def target_ranks(
+    estimator: Any, X: Interactions, *, exclude_seen: bool | None = None
+) -> FloatArray:
+    """Rank of each row's own item among all items, by any fitted model.
+
+    What `SequentialRecommender.target_ranks` computes, for the objects that hide it: a
+    Pipeline, a search, a frozen estimator. All rank-based figures follow from these
+    numbers, so one call serves them all.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A recommender, a Pipeline that ends in one, or a fitted search over one of these.
+        A final estimator without ``target_ranks`` is ranked through its
+        ``decision_function``, in blocks of rows, with its ``item_ids_`` as columns.
+
+    X : Interactions of shape (n_rows,)
+        Rows with a target, for example the test rows of a splitter.
+
+    exclude_seen : bool or None, default=None
+        Whether the items of each row's past are taken out of the ranking (a target among
+        them is a miss). None: as the estimator is set.
+
+    Returns
+    -------
+    ranks : ndarray of shape (n_rows,), dtype float64
+        Number of strictly better items plus half of the equal others, from 0; ``inf`` is a
+        miss: a target that the model does not know, or that was taken out.
+
+    Raises
+    ------
+    ValueError
+        If X is a frame or has query rows, or if a score is NaN.
+
+    TypeError
+        If X is not Interactions, or the estimator cannot rank items.
+
+    Notes
+    -----
+    Memory is that of a block of rows by all items, never ``(n_rows, n_items)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator
+    >>> from skace import Interactions
+    >>> from skace.metrics import target_ranks
+    >>> class Shelf(BaseEstimator):
+    ...     def fit(self, X, y=None):
+    ...         self.item_ids_ = X.catalog.item_ids
+    ...         return self
+    ...
+    ...     def decision_function(self, X):
+    ...         return np.tile(-np.arange(self.item_ids_.size), (len(X), 1))
+    >>> X = Interactions.from_sequences([["ink", "pen", "cap"]])
+    >>> target_ranks(Shelf().fit(X), X)
+    array([1., 2., 0.])
+    """
+    check_exclude_seen(exclude_seen)
+    X = rows_to_rank(X)
+    return rank_rows(*final_estimator(estimator, X), exclude_seen)
+
+
+def rows_to_rank(X: Any, y: Any = None) -> Interactions:
+    """Rows with targets; lists, arrays, frames and query rows are refused."""
+    if not (isinstance(X, Interactions) or nw.dependencies.is_into_dataframe(X)):
+        raise TypeError(
+            f"X must be Interactions, got {type(X).__name__}; wrap it once with "
+            "Interactions.from_sequences(histories) or Interactions(users, items, timestamps), "
+            "then slice."
+        )
+    X = rows_to_score(X, y)
+    if len(X) == 0:
+        raise ValueError("X has no rows; there is nothing to rank.")
+    return X
+
+
+def check_exclude_seen(exclude_seen: Any) -> None:
+    """Raise unless it is a bool or None."""
+    if exclude_seen is not None and not isinstance(exclude_seen, (bool, np.bool_)):
+        raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
+
+
+def final_estimator(estimator: Any, X: Interactions) -> tuple[Any, Interactions]:
+    """Estimator that ranks, and X as the steps before it hand it on."""
+    while not hasattr(estimator, "target_ranks"):
+        if isinstance(estimator, Pipeline):
+            X = _transform(estimator, X)
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            check_can_score(estimator)
+            break
+    return estimator, X
+
+
+def _transform(pipeline: Pipeline, X: Interactions) -> Interactions:
+    """X after all steps but the last."""
+    for _, step in pipeline.steps[:-1]:
+        if step is not None and not (isinstance(step, str) and step == "passthrough"):
+            X = step.transform(X)
+    return X
+
+
+def check_can_score(estimator: Any) -> None:
+    """Raise unless the items can be ranked through ``decision_function``."""
+    if hasattr(estimator, "fit"):
+        check_is_fitted(estimator)
+    if not (hasattr(estimator, "decision_function") and hasattr(estimator, "item_ids_")):
+        name = repr(estimator) if isinstance(estimator, str) else type(estimator).__name__
+        raise TypeError(
+            f"{name} cannot rank items: it has neither target_ranks nor decision_function "
+            "together with item_ids_. Score a recommender, a Pipeline that ends in one, or a "
+            "search over one with refit on."
+        )
+
+
+def rank_rows(estimator: Any, X: Interactions, exclude_seen: bool | None) -> FloatArray:
+    """Ranks by the final estimator, whichever way it offers."""
+    if not hasattr(estimator, "target_ranks"):
+        return _ranks_by_scores(estimator, X, own_exclude_seen(estimator, exclude_seen))
+    # None is not passed on: a third-party target_ranks(X) need not know the switch.
+    options = {} if exclude_seen is None else {"exclude_seen": bool(exclude_seen)}
+    return np.asarray(estimator.target_ranks(X, **options), dtype=np.float64)
+
+
+def own_exclude_seen(estimator: Any, exclude_seen: bool | None) -> bool:
+    """The switch, or where it is None the estimator's own one."""
+    return bool(getattr(estimator, "exclude_seen", False) if exclude_seen is None else exclude_seen)
+
+
+def _ranks_by_scores(estimator: Any, X: Interactions, exclude_seen: bool) -> FloatArray:
+    """Ranks through ``decision_function``, block by block."""
+    columns = columns_in(estimator.item_ids_, X)
+    targets = columns[X._item_codes]
+    estimator = without_exclusion(estimator)
+    ranks = np.empty(len(X))
+    for rows in row_blocks(len(X), len(estimator.item_ids_)):
+        scores = scores_of_rows(estimator, X[rows])
+        if exclude_seen:
+            hide_seen(scores, X[rows], columns)
+        ranks[rows] = ranks_of_targets(scores, targets[rows])
+    return ranks
+
+
+def without_exclusion(estimator: Any) -> Any:
+    """Estimator whose ``decision_function`` leaves seen items in; the given one is not changed."""
+    if not getattr(estimator, "exclude_seen", False):
+        return estimator
+    estimator = copy(estimator)
+    estimator.exclude_seen = False
+    return estimator
+
+
+def columns_in(item_ids: Any, X: Interactions) -> IntArray:
+    """Column of each catalog item of X among ``item_ids``, -1 for none, shape (X.n_items,)."""
+    return Catalog(item_ids).row_of(X.catalog.item_ids)
+
+
+def row_blocks(n_rows: int, n_items: int) -> Iterator[slice]:
+    """Slices of rows whose scores fit in a block."""
+    step = max(1, _BLOCK_CELLS // n_items)
+    for begin in range(0, n_rows, step):
+        yield slice(begin, min(begin + step, n_rows))
+
+
+def scores_of_rows(estimator: Any, X: Interactions) -> FloatArray:
+    """Scores of a block, shape (n_rows, n_items), as an array that may be written to."""
+    # A copy: the scores may be a view of what the model keeps.
+    scores = np.array(estimator.decision_function(X), ndmin=2)
+    expected = (len(X), len(estimator.item_ids_))
+    if scores.shape != expected:
+        raise ValueError(
+            f"decision_function of {type(estimator).__name__} returned shape {scores.shape}, "
+            f"expected {expected}: one column per item of item_ids_."
+        )
+    check_scores(scores, f"decision_function of {type(estimator).__name__}")
+    return scores
+
+
+def check_scores(scores: FloatArray, name: str) -> None:
+    """Refuse NaN, which compares as no better and no worse than anything."""
+    is_nan = np.isnan(scores)
+    if is_nan.any():
+        row, column = np.argwhere(is_nan)[0]
+        raise ValueError(
+            f"{name} has {int(is_nan.sum())} NaN score(s), first in row {row}, column {column} of "
+            "its block; NaN has no rank."
+        )
+
+
+def hide_seen(scores: FloatArray, X: Interactions, columns: IntArray) -> None:
+    """Set the scores of the items of each row's past to ``-inf``, in place.
+
+    ``scores`` has shape (n_rows, n_items), ``columns`` maps catalog rows to its columns.
+    """
+    starts, ends = X._starts, X._ends
+    lengths = ends - starts
+    rows = np.repeat(np.arange(lengths.size), lengths)
+    within = np.arange(rows.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    seen = columns[X._log.items[np.repeat(starts, lengths) + within]]
+    scores[rows[seen >= 0], seen[seen >= 0]] = -np.inf

@@ -1,0 +1,20 @@
+"""The contract of sequential recommenders as a suite of checks, for anyone who writes one."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.testing._pytest import parametrize_with_checks
+from skace.testing._runner import (
+    CheckReport,
+    CheckResult,
+    RecommenderCheck,
+    check_sequential_recommender,
+    recommender_checks,
+)
+
+__all__ = [
+    "CheckReport",
+    "CheckResult",
+    "RecommenderCheck",
+    "check_sequential_recommender",
+    "parametrize_with_checks",
+    "recommender_checks",
+]

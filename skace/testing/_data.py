@@ -1,0 +1,77 @@
+"""The small log that the checks share."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skace.data import Catalog, Interactions
+from skace.model_selection import leave_last_out
+
+__all__ = ["CheckData", "doubled_log", "log_of_rows", "make_check_data"]
+
+N_USERS = 24
+N_ITEMS = 14  # of which the last two are cold
+UNKNOWN = "item-unknown"
+
+
+@dataclass(frozen=True)
+class CheckData:
+    """A log with everything that a real one has: ties, repeats, single events, cold items.
+
+    Ids are strings, the catalog is not sorted by id, and the caller's order is not the log's.
+    """
+
+    X: Interactions
+    X_train: Interactions  # all but the last row of every user with two
+    X_test: Interactions
+
+    @property
+    def histories(self):
+        """Three histories that share no beginning, one of them of a single event."""
+        ids = np.sort(self.X.catalog.item_ids).tolist()
+        return [ids[2:6], ids[:1], [ids[5], ids[5], ids[9]]]
+
+
+def make_check_data(n_features=8):
+    """Data of the checks, new arrays at each call.
+
+    Parameters
+    ----------
+    n_features : int or None, default=8
+        Width of the item features, None for none.
+
+    Returns
+    -------
+    data : CheckData
+        The same content at each call.
+    """
+    rng = np.random.RandomState(7)
+    lengths = np.tile([1, 2, 3, 5, 8, 11], N_USERS // 6)
+    users = np.repeat([f"user-{number:02d}" for number in range(N_USERS)], lengths)
+    step = np.concatenate([np.arange(length) for length in lengths])
+    start = np.repeat(rng.randint(N_ITEMS - 2, size=N_USERS), lengths)
+    noise = rng.randint(3, size=users.size) * (rng.uniform(size=users.size) < 0.3)
+    names = np.array([f"item-{number:02d}" for number in range(N_ITEMS)])
+    items = names[(start + step + noise) % (N_ITEMS - 2)]
+    order = rng.permutation(users.size)
+    features = None if n_features is None else 0.3 * rng.standard_normal((N_ITEMS, n_features))
+    catalog = Catalog(names[rng.permutation(N_ITEMS)], features)
+    # Halved times make ties; lexsort keeps tied events in the order in which they come.
+    times = (step[order] // 2).astype(np.int64)
+    X = Interactions(users[order], items[order], times, catalog=catalog)
+    return CheckData(X, *leave_last_out(X))
+
+
+def log_of_rows(X, catalog=None):
+    """New log that holds the rows of X and nothing else, in the order of X's log."""
+    order = np.argsort(X._ends, kind="stable")
+    X = X[order]
+    return Interactions(X.users, X.items, X.timestamps, catalog=catalog or X.catalog)
+
+
+def doubled_log(X):
+    """New log in which every user of X has a twin of another name."""
+    users = np.concatenate([X.users, np.char.add(X.users, "-twin")])
+    items, times = np.tile(X.items, 2), np.tile(X.timestamps, 2)
+    return Interactions(users, items, times, catalog=X.catalog)

@@ -1,0 +1,63 @@
+"""The checks as pytest tests."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.testing._runner import expected_failures_of, recommender_checks
+
+__all__ = ["parametrize_with_checks"]
+
+
+def parametrize_with_checks(estimators, *, n_features=8, expected_failed_checks=None):
+    """Decorate a test so that it runs once per estimator and check.
+
+    Parameters
+    ----------
+    estimators : list of SequentialRecommender
+        Instances, set up to learn fast.
+
+    n_features : int or None, default=8
+        Width of the item features of the data, None for none.
+
+    expected_failed_checks : callable, dict of str to str or None, default=None
+        For each check that is known to fail, a sentence that says why; a callable gets the
+        estimator and returns such a dict. The tests are marked as strict expected failures:
+        one that passes is an error.
+
+    Returns
+    -------
+    decorator : pytest.MarkDecorator
+        For a test with the arguments ``estimator`` and ``check``.
+
+    Raises
+    ------
+    ValueError
+        If an expected failure names no check, or its reason is no sentence.
+
+    See Also
+    --------
+    check_sequential_recommender : Run all checks in one call, without pytest.
+
+    Examples
+    --------
+    >>> from skace import PopularityEstimator
+    >>> from skace.testing import parametrize_with_checks
+    >>> @parametrize_with_checks([PopularityEstimator()])
+    ... def test_contract(estimator, check):
+    ...     check(estimator)
+    """
+    import pytest
+
+    cases = []
+    for estimator in estimators:
+        given = expected_failed_checks
+        expected = expected_failures_of(estimator, given(estimator) if callable(given) else given)
+        for check in recommender_checks(n_features=n_features):
+            reason = expected.get(check.name)
+            marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
+            name = f"{_shown(estimator)}-{check.name}"
+            cases.append(pytest.param(estimator, check, marks=marks, id=name))
+    return pytest.mark.parametrize(("estimator", "check"), cases)
+
+
+def _shown(estimator):
+    """One line of text for an estimator, as in its repr."""
+    return " ".join(repr(estimator).split())

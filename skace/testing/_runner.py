@@ -1,0 +1,275 @@
+"""Run the checks of the contract and tell how they went."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from unittest import SkipTest
+
+from sklearn.exceptions import ConvergenceWarning
+
+from skace.testing import _answers, _ecosystem, _fitting, _growth, _refusals, _state
+from skace.testing._data import make_check_data
+from skace.testing._sklearn_checks import EXPECTED_FAILURES, SKLEARN_CHECKS
+
+__all__ = [
+    "CheckReport",
+    "CheckResult",
+    "RecommenderCheck",
+    "check_sequential_recommender",
+    "expected_failures_of",
+    "recommender_checks",
+]
+
+_CHECKS = (
+    *SKLEARN_CHECKS,
+    *_fitting.CHECKS,
+    *_growth.CHECKS,
+    *_answers.CHECKS,
+    *_refusals.CHECKS,
+    *_state.CHECKS,
+    *_ecosystem.CHECKS,
+)
+
+
+@dataclass(frozen=True)
+class RecommenderCheck:
+    """One rule of the contract, ready to be called with an estimator.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(estimator, data)``; raises if the rule is broken.
+
+    n_features : int or None, default=8
+        Width of the item features of the data, None for none.
+
+    Attributes
+    ----------
+    name : str
+        Name of the function.
+
+    purpose : str
+        The rule in one sentence.
+
+    Notes
+    -----
+    Stability: provisional.
+
+    Examples
+    --------
+    >>> from skace.testing import recommender_checks
+    >>> check = recommender_checks()[-1]
+    >>> check.name
+    'check_callbacks_see_the_fit'
+    """
+
+    function: Any
+    n_features: int | None = 8
+
+    @property
+    def name(self):
+        """Name of the function."""
+        return self.function.__name__
+
+    @property
+    def purpose(self):
+        """The rule in one sentence."""
+        return self.function.__doc__.splitlines()[0]
+
+    def __call__(self, estimator):
+        """Raise if the estimator breaks the rule; it is cloned, not changed."""
+        with warnings.catch_warnings():
+            # The data are tiny and the epochs few: models rarely converge on them.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.function(estimator, make_check_data(self.n_features))
+
+    def __repr__(self):
+        return f"{self.name}: {self.purpose}"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one check went.
+
+    Parameters
+    ----------
+    name : str
+        Of the check.
+
+    status : {"passed", "failed", "expected failure", "skipped"}
+        A check that passes although it was expected to fail counts as failed.
+
+    error : Exception or None
+        What was raised.
+
+    reason : str
+        Why the check was expected to fail, or empty.
+    """
+
+    name: str
+    status: str
+    error: Exception | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """How all checks of one estimator went; ``print`` it.
+
+    Parameters
+    ----------
+    estimator_name : str
+        Class of the estimator.
+
+    results : tuple of CheckResult
+        In the order in which the checks ran.
+    """
+
+    estimator_name: str
+    results: tuple[CheckResult, ...]
+
+    def names(self, status):
+        """Names of the checks that went a certain way.
+
+        Parameters
+        ----------
+        status : {"passed", "failed", "expected failure", "skipped"}
+            The way.
+
+        Returns
+        -------
+        names : list of str
+            In the order in which the checks ran.
+        """
+        return [result.name for result in self.results if result.status == status]
+
+    def __len__(self):
+        return len(self.results)
+
+    def __str__(self):
+        counts = Counter(result.status for result in self.results)
+        summary = ", ".join(f"{count} {status}" for status, count in counts.items())
+        lines = [f"{self.estimator_name}: {len(self)} checks, {summary}"]
+        for result in self.results:
+            if result.status != "passed":
+                text = result.reason if result.status == "expected failure" else result.error
+                lines.append(f"  {result.status}: {result.name}: {text}")
+        return "\n".join(lines)
+
+
+def recommender_checks(*, n_features=8):
+    """All checks of the contract.
+
+    Parameters
+    ----------
+    n_features : int or None, default=8
+        Width of the item features of the data that they use, None for none.
+
+    Returns
+    -------
+    checks : tuple of RecommenderCheck
+        Each has a name, a purpose, and is called with an estimator.
+
+    Examples
+    --------
+    >>> from skace.testing import recommender_checks
+    >>> print(recommender_checks()[0])
+    check_estimator_repr: The repr shows the parameters.
+    """
+    return tuple(RecommenderCheck(function, n_features) for function in _CHECKS)
+
+
+def check_sequential_recommender(
+    estimator, *, n_features=8, expected_failed_checks=None, on_fail="raise"
+):
+    """Check that an estimator keeps the contract of `SequentialRecommender`.
+
+    Parameters
+    ----------
+    estimator : SequentialRecommender
+        An instance, set up to learn fast: it is cloned and fitted on a hundred events, over
+        a hundred times.
+
+    n_features : int or None, default=8
+        Width of the item features of the data, None for none.
+
+    expected_failed_checks : dict of str to str or None, default=None
+        For each check that the estimator is known to fail, a sentence that says why.
+
+    on_fail : {"raise"} or None, default="raise"
+        What to do after all checks have run and one has failed. None leaves it to the
+        reader of the report.
+
+    Returns
+    -------
+    report : CheckReport
+        One result per check.
+
+    Raises
+    ------
+    AssertionError
+        If a check failed that was not expected to, or passed that was. All of them are
+        listed.
+
+    ValueError
+        If an expected failure names no check, or its reason is no sentence.
+
+    See Also
+    --------
+    parametrize_with_checks : The same as one pytest test per check.
+
+    Examples
+    --------
+    >>> from skace import PopularityEstimator
+    >>> from skace.testing import check_sequential_recommender
+    >>> report = check_sequential_recommender(PopularityEstimator())
+    >>> report.names("failed")
+    []
+    """
+    if on_fail not in ("raise", None):
+        raise ValueError(f"on_fail must be 'raise' or None, got {on_fail!r}.")
+    expected = expected_failures_of(estimator, expected_failed_checks)
+    results = tuple(
+        _result(check, estimator, expected.get(check.name, ""))
+        for check in recommender_checks(n_features=n_features)
+    )
+    report = CheckReport(type(estimator).__name__, results)
+    failed = [result.error for result in results if result.status == "failed"]
+    if failed and on_fail == "raise":
+        raise AssertionError(str(report)) from failed[0]
+    return report
+
+
+def expected_failures_of(estimator, expected_failed_checks):
+    """Names and reasons, checked, with those that hold for all recommenders."""
+    if isinstance(estimator, type):
+        raise TypeError(f"estimator must be an instance, got the class {estimator.__name__}.")
+    given = dict(expected_failed_checks or {})
+    known = {function.__name__ for function in _CHECKS}
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        raise ValueError(f"expected_failed_checks names no check: {', '.join(unknown)}.")
+    for name, reason in given.items():
+        if not isinstance(reason, str) or len(reason.split()) < 4:
+            raise ValueError(
+                f"expected_failed_checks[{name!r}] must be a sentence that says why, got "
+                f"{reason!r}."
+            )
+    return EXPECTED_FAILURES | given
+
+
+def _result(check, estimator, reason):
+    """Run a check; an expected failure that passes is a failure."""
+    try:
+        check(estimator)
+    except SkipTest as error:
+        return CheckResult(check.name, "skipped", error, reason)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it goes into the report
+        status = "expected failure" if reason else "failed"
+        return CheckResult(check.name, status, error, reason)
+    if reason:
+        error = AssertionError(f"passed, but was expected to fail: {reason}")
+        return CheckResult(check.name, "failed", error, reason)
+    return CheckResult(check.name, "passed")

@@ -1,0 +1,367 @@
+"""Every recommender of skace keeps the contract, and the checks notice when one does not."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from skace import PopularityEstimator, SASRecEstimator
+from skace.item_tables import FrozenTable, TrainableTable
+from skace.recommenders import SequentialRecommender
+from skace.testing import (
+    CheckReport,
+    CheckResult,
+    check_sequential_recommender,
+    parametrize_with_checks,
+    recommender_checks,
+)
+
+# Asserted, so that a check that is no longer collected does not vanish unnoticed.
+N_CHECKS = 78
+
+
+class TransitionRecommender(SequentialRecommender):
+    """What followed the last item most often: how to bring a recommender of your own.
+
+    The base class turns whatever users pass into rows, knows ids, empty histories, ranks and
+    seen items. A model learns from rows in `_fit_rows` and sets ``item_vectors_``; `_encode`
+    gives each history a vector whose inner products with these are the scores. The constructor
+    is that of the base class, so there is none to write.
+    """
+
+    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):  # noqa: ARG002
+        n_items = self.item_ids_.size
+        counts = np.zeros((n_items, n_items), dtype=np.float32)
+        if hasattr(self, "item_vectors_"):  # partial_fit goes on from what there is
+            n_old = len(self.item_vectors_)
+            counts[:n_old, :n_old] = self.item_vectors_
+        # Each event once, whatever the repeats of rows, and only those with a past.
+        X = X[np.unique(X.source_rows, return_index=True)[1]]
+        pasts = self._histories(X)
+        filled = np.flatnonzero(pasts.lengths > 0)
+        last = pasts.items[pasts.ends[filled] - 1]
+        target = columns[X.catalog.row_of(X[filled].items)]
+        np.add.at(counts, (target, last), 1.0 if weights is None else weights[X[filled]._ends])
+        self.item_vectors_ = counts
+
+    def _encode(self, histories):
+        last = histories.items[histories.ends - 1]
+        return np.eye(self.item_ids_.size, dtype=np.float32)[last]
+
+
+def tiny(**parameters):
+    """A SASRec that learns next to nothing, quickly."""
+    sizes = {"max_length": 6, "n_layers": 1, "max_epochs": 2, "batch_size": 16}
+    return SASRecEstimator(**(sizes | parameters))
+
+
+LISTS_LACK_FEATURES = {
+    name: "Plain lists and frames carry no item features, and a FrozenTable needs them."
+    for name in (
+        "check_fit_accepts_frames",
+        "check_fit_accepts_lists",
+        "check_fit_appends_y_to_lists",
+    )
+}
+
+
+def expected_failures(estimator):
+    is_frozen = isinstance(getattr(estimator, "item_table", None), FrozenTable)
+    return LISTS_LACK_FEATURES if is_frozen else {}
+
+
+WITH_FEATURES = [
+    PopularityEstimator(),
+    TransitionRecommender(),
+    tiny(),
+    tiny(loss="sampled_softmax", n_negatives=5, early_stopping=False),
+    tiny(item_table=FrozenTable(), long_sequences="truncate"),
+    tiny(item_table=TrainableTable(cold_items="negatives"), max_length=2),
+]
+
+
+@parametrize_with_checks(WITH_FEATURES, expected_failed_checks=expected_failures)
+def test_contract_with_features(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([PopularityEstimator(), tiny(embedding_dim=8)], n_features=None)
+def test_contract_without_features(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("n_features", [None, 8])
+def test_number_of_checks_is_known(n_features):
+    checks = recommender_checks(n_features=n_features)
+    assert len(checks) == N_CHECKS
+    assert len({check.name for check in checks}) == N_CHECKS
+
+
+@pytest.mark.parametrize("check", recommender_checks(), ids=lambda check: check.name)
+def test_every_check_says_in_a_sentence_what_it_is_for(check):
+    assert check.name.startswith("check_")
+    assert check.purpose[0].isupper() or check.purpose.startswith(("cross_validate", "set_params"))
+    assert check.purpose.endswith(".")
+    assert len(check.purpose.split()) >= 3
+
+
+# What the checks are for: each of these breaks one rule.
+
+
+class WritesIntoItsInput(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        X._log.items.sort()
+
+
+class LearnsFromTheWholeLog(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        whole = X._derive(ends=np.arange(X._log.n_events))
+        super()._fit_rows(whole, *args, **kwargs)
+
+
+class ReadsTheFuture(TransitionRecommender):
+    def _encode(self, histories):
+        after = np.minimum(histories.ends, len(histories.items) - 1)
+        return np.eye(self.item_ids_.size, dtype=np.float32)[histories.items[after]]
+
+
+class KeepsHistories(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        self.histories_ = X._log.items.tolist()
+
+
+class KeepsUsers(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        self.users_ = np.unique(X.users)
+
+
+class IgnoresItsSeed(TransitionRecommender):
+    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error", random_state=None):
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.random_state = random_state
+
+    _parameter_constraints: dict = {
+        **TransitionRecommender._parameter_constraints,
+        "random_state": ["random_state"],
+    }
+
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        noise = np.random.default_rng().random(self.item_vectors_.shape)
+        self.item_vectors_ = (self.item_vectors_ + noise).astype(np.float32)
+
+
+class DrawsFromTheGlobalGenerator(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        np.random.rand()  # noqa: NPY002 - the fault
+        super()._fit_rows(X, *args, **kwargs)
+
+
+class SeedsPython(TransitionRecommender):
+    def _encode(self, histories):
+        random.seed(0)
+        return super()._encode(histories)
+
+
+class GoesOnFromTheLastFit(TransitionRecommender):
+    def _forget(self):
+        vectors = getattr(self, "item_vectors_", None)
+        super()._forget()
+        if vectors is not None:
+            self.item_vectors_ = vectors
+
+
+class ScoresInDoublePrecision(TransitionRecommender):
+    def decision_function(self, X):
+        return super().decision_function(X).astype(np.float64)
+
+
+class CountsRepeatedRows(TransitionRecommender):
+    def _learn_items(self, X, weights, *, fresh):
+        columns = super()._learn_items(X, weights, fresh=fresh)
+        self.popularity_ = np.bincount(X._item_codes, minlength=X.n_items).astype(np.float64)
+        return columns
+
+
+class LooksAtTheRowsTogether(TransitionRecommender):
+    def _encode(self, histories):
+        vectors = super()._encode(histories)
+        return vectors - vectors.mean(axis=0)
+
+
+class ForgetsTheSeen(TransitionRecommender):
+    def _mask_seen(self, scores, histories, columns):
+        recent = np.maximum(histories.starts, histories.ends - 2)
+        cut = type(histories)(histories.items, recent, histories.ends)
+        super()._mask_seen(scores, cut, columns)
+
+
+class ChangesItsParameters(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        self.k = int(min(self.k, 3))
+
+
+class SetsPublicAttributes(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        self.n_rows = len(X)
+
+
+class WorksInItsConstructor(TransitionRecommender):
+    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error"):
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.table = np.zeros(3)
+
+
+class ValidatesNothing(TransitionRecommender):
+    _parameter_constraints: dict = {
+        name: "no_validation" for name in TransitionRecommender._parameter_constraints
+    }
+
+
+class RanksTiesFromTheTop(TransitionRecommender):
+    def _ranks(self, X, exclude_seen=None):
+        return np.floor(super()._ranks(X, exclude_seen))
+
+
+class ScoresByItsOwnLength(TransitionRecommender):
+    def score(self, X, y=None, sample_weight=None):  # noqa: ARG002
+        return float(np.mean(self.target_ranks(X) < self.k))
+
+
+class DoesNotSupportNewItems(TransitionRecommender):
+    def partial_fit(self, X, y=None, sample_weight=None):  # noqa: ARG002
+        return self
+
+
+class DoesNotTellCallbacks(TransitionRecommender):
+    def set_callbacks(self, *callbacks):  # noqa: ARG002
+        return self
+
+
+class CannotBePickled(TransitionRecommender):
+    def _fit_rows(self, X, *args, **kwargs):
+        super()._fit_rows(X, *args, **kwargs)
+        self.scorer_ = lambda scores: scores
+
+
+BROKEN = {
+    WritesIntoItsInput: "check_input_is_not_changed",
+    LearnsFromTheWholeLog: "check_left_out_events_do_not_matter",
+    ReadsTheFuture: "check_later_events_do_not_matter",
+    KeepsHistories: "check_files_hold_no_histories",
+    KeepsUsers: "check_files_hold_no_user_ids",
+    IgnoresItsSeed: "check_same_seed_same_model",
+    DrawsFromTheGlobalGenerator: "check_globals_are_left_alone",
+    SeedsPython: "check_globals_are_left_alone",
+    GoesOnFromTheLastFit: "check_second_fit_equals_first",
+    ScoresInDoublePrecision: "check_scores_are_float32",
+    CountsRepeatedRows: "check_repeated_and_reordered_rows_change_nothing",
+    LooksAtTheRowsTogether: "check_rows_are_answered_apart",
+    ForgetsTheSeen: "check_exclude_seen",
+    ChangesItsParameters: "check_fit_leaves_the_parameters",
+    SetsPublicAttributes: "check_fit_leaves_the_parameters",
+    WorksInItsConstructor: "check_no_attributes_set_in_init",
+    ValidatesNothing: "check_every_parameter_is_validated",
+    RanksTiesFromTheTop: "check_ranks_agree_with_scores",
+    ScoresByItsOwnLength: "check_score_is_ndcg_of_the_ranks",
+    DoesNotSupportNewItems: "check_partial_fit_adds_new_items",
+    DoesNotTellCallbacks: "check_callbacks_see_the_fit",
+    CannotBePickled: "check_copies_answer_alike",
+}
+
+
+@pytest.mark.parametrize(("broken", "name"), BROKEN.items(), ids=lambda x: getattr(x, "__name__", x))
+def test_broken_recommender_fails_the_matching_check(broken, name):
+    (check,) = [check for check in recommender_checks() if check.name == name]
+    check(TransitionRecommender())
+    with pytest.raises(Exception, match=r".+"):
+        check(broken())
+
+
+def test_report_tells_what_failed_and_why():
+    reason = "It keeps histories on purpose, as a nearest-neighbour model would."
+    report = check_sequential_recommender(
+        KeepsHistories(), expected_failed_checks={"check_files_hold_no_histories": reason}
+    )
+    assert isinstance(report, CheckReport)
+    assert len(report) == N_CHECKS
+    assert report.names("failed") == []
+    assert set(report.names("expected failure")) == {
+        "check_files_hold_no_histories",
+        "check_positive_only_tag_during_fit",
+    }
+    first, *rest = str(report).splitlines()
+    assert first == "KeepsHistories: 78 checks, 76 passed, 2 expected failure"
+    assert f"  expected failure: check_files_hold_no_histories: {reason}" in rest
+
+
+def test_all_failures_are_raised_together():
+    with pytest.raises(AssertionError) as raised:
+        check_sequential_recommender(ScoresByItsOwnLength())
+    report = check_sequential_recommender(ScoresByItsOwnLength(), on_fail=None)
+    assert "check_score_is_ndcg_of_the_ranks" in report.names("failed")
+    assert "check_cross_validate" not in report.names("failed")
+    assert str(raised.value) == str(report)
+
+
+def test_an_expected_failure_that_passes_is_an_error():
+    reason = "This reason is out of date."
+    with pytest.raises(AssertionError, match=f"passed, but was expected to fail: {reason}"):
+        check_sequential_recommender(
+            TransitionRecommender(), expected_failed_checks={"check_tags": reason}
+        )
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ({"check_nothing": "There is no such check."}, "names no check: check_nothing."),
+        (
+            {"check_tags": "FIXME"},
+            r"expected_failed_checks\['check_tags'\] must be a sentence that says why, got 'FIXME'.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("runner", ["call", "pytest"])
+def test_expected_failures_need_a_name_and_a_reason(expected, text, runner):
+    with pytest.raises(ValueError, match=text):
+        if runner == "call":
+            check_sequential_recommender(TransitionRecommender(), expected_failed_checks=expected)
+        else:
+            parametrize_with_checks([TransitionRecommender()], expected_failed_checks=expected)
+
+
+@pytest.mark.parametrize("run", [check_sequential_recommender, lambda c: parametrize_with_checks([c])])
+def test_a_class_is_refused(run):
+    with pytest.raises(TypeError, match="must be an instance, got the class PopularityEstimator"):
+        run(PopularityEstimator)
+
+
+def test_unknown_on_fail_is_refused():
+    with pytest.raises(ValueError, match="on_fail must be 'raise' or None, got 'warn'."):
+        check_sequential_recommender(PopularityEstimator(), on_fail="warn")
+
+
+def test_pytest_cases_are_strict_and_carry_the_reason():
+    mark = parametrize_with_checks([PopularityEstimator()]).mark
+    assert mark.args[0] == ("estimator", "check")
+    marks = {case.id.rsplit("-", 1)[1]: case.marks for case in mark.args[1]}
+    assert len(marks) == N_CHECKS
+    (xfail,) = marks.pop("check_positive_only_tag_during_fit")
+    assert xfail.kwargs == {
+        "reason": "The check fits a 2-D array, which recommenders refuse.",
+        "strict": True,
+    }
+    assert Counter(marks.values()) == {(): N_CHECKS - 1}
+
+
+def test_a_result_says_passed_failed_or_skipped():
+    report = CheckReport("X", (CheckResult("check_a", "skipped", ImportError("no frames")),))
+    assert str(report) == "X: 1 checks, 1 skipped\n  skipped: check_a: no frames"
