@@ -32,7 +32,6 @@ from skace.item_tables import TrainableTable
 from skace.metrics import ndcg_at_k, paired_bootstrap, popularity_groups, recall_at_k
 from skace.model_selection import leave_last_out
 
-WIDTH = 128
 METRICS = ("R@10", "R@20", "N@10", "N@20", "tail R@20")
 
 
@@ -68,7 +67,7 @@ class Row:
         return np.array([recall_at_k(r, k, average=False) for r in self.ranks[history]])
 
 
-def read_arguments():
+def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--data", type=Path, required=True, help="folder; see benchmarks/README.rst"
@@ -86,10 +85,11 @@ def read_arguments():
     parser.add_argument("--exclude-seen", choices=["off", "on", "both"], default="both")
     parser.add_argument("--cold-items", choices=["excluded", "negatives"], default="excluded")
     parser.add_argument("--long-sequences", choices=["overlap", "truncate"], default="overlap")
+    parser.add_argument("--width", type=int, default=128, help="of all models")
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("results"))
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def read_data(folder, embeddings):
@@ -113,15 +113,15 @@ def build_model(arguments):
     )
 
 
-def build_transformer(features):
+def build_transformer(features, width):
     """ACETransformer for a kind of features; all give entries of standard deviation .1."""
     kind, _, ridge = features.partition("@")
     if ridge:
-        return ACETransformer(WIDTH, alpha=float(ridge), alpha_mode="absolute")
+        return ACETransformer(width, alpha=float(ridge), alpha_mode="absolute")
     return {
-        "pca": ACETransformer(WIDTH, alpha=np.inf, center=True),
-        "whitening": ACETransformer(WIDTH, alpha=0),
-        "ace": ACETransformer(WIDTH),
+        "pca": ACETransformer(width, alpha=np.inf, center=True),
+        "whitening": ACETransformer(width, alpha=0),
+        "ace": ACETransformer(width),
     }[kind]
 
 
@@ -209,7 +209,9 @@ def describe_run(arguments, validation):
         "validation NDCG@10 by alpha": validation,
         "protocol": "leave-one-out, full ranking, test = last event of each user",
         "peak memory GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, CUDA {torch.cuda.is_available()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "threads": torch.get_num_threads(),
+        "cuda": torch.cuda.is_available(),
         "versions": {
             "skace": skace.__version__,
             "torch": torch.__version__,
@@ -234,8 +236,9 @@ def store(folder, name, run, tables):
                 writer.writerow([history, *values, versus.get("low"), versus.get("high")])
 
 
-def main():
-    arguments = read_arguments()
+def main(words=None):
+    """Run all rows; print and store the tables."""
+    arguments = read_arguments(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     X = read_data(arguments.data, arguments.embeddings)
     train, test = leave_last_out(X)
@@ -247,10 +250,12 @@ def main():
         logging.info("features: %s", features)
         row, model, row_train = Row(features), build_model(arguments), train
         if features == "random":
-            estimator = model.set_params(embedding_dim=WIDTH)
+            estimator = model.set_params(embedding_dim=arguments.width)
             row_train = train.with_features(None)
         else:
-            estimator = Pipeline([("ace", build_transformer(features)), ("rec", model)])
+            estimator = Pipeline(
+                [("ace", build_transformer(features, arguments.width)), ("rec", model)]
+            )
         if features == "ace":
             alphas = [float(alpha) for alpha in arguments.alphas.split(",")]
             row.alpha, validation = search_alpha(estimator, alphas, train)
