@@ -32,7 +32,7 @@ def show_data(shop):
     say("The data")
     print(shop.interactions)
     print(shop.catalog)
-    for item_id, title in zip(shop.items["item_id"][:3], shop.items["title"][:3], strict=True):
+    for item_id, title in zip(shop.item_columns["item_id"][:3], shop.item_columns["title"][:3], strict=True):
         print(f"  {item_id}  {title}")
 
 
@@ -88,8 +88,8 @@ def compare(search, train, test, oracle):
 def recommend(search, shop):
     """Answer a visitor who is in no log."""
     say("An unknown visitor: a plain list of item ids")
-    titles = dict(zip(shop.items["item_id"].tolist(), shop.items["title"].tolist(), strict=True))
-    history = shop.items["item_id"][:2].tolist()
+    titles = dict(zip(shop.item_columns["item_id"].tolist(), shop.item_columns["title"].tolist(), strict=True))
+    history = shop.item_columns["item_id"][:2].tolist()
     print(f"search.predict([{history}])\n")
     for item_id in history:
         print(f"  took      {item_id}  {titles[item_id]}")

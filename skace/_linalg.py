@@ -212,7 +212,8 @@ def row_lengths(block: Float64Array, first_row: int = 0, name: str = "X") -> Flo
         check_finite_rows(block, first_row, name)
         peaks = np.abs(block[unsafe]).max(axis=1)
         scaled = block[unsafe] / np.where(peaks > 0, peaks, 1.0)[:, None]
-        lengths[unsafe] = peaks * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+        with np.errstate(over="ignore"):  # an infinite length is refused by the caller
+            lengths[unsafe] = peaks * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
     return lengths
 
 

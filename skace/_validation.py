@@ -67,7 +67,7 @@ def _ids_of_objects(ids: IdArray, name: str) -> IdArray:
     """Typed array from an object array; mixed types and missing values are refused."""
     types = {type(value) for value in ids.tolist()}
     if all(issubclass(t, str) for t in types):
-        return ids.astype(np.str_)
+        return np.array(ids.tolist(), dtype=np.str_)  # StringDType does not cast
     if all(issubclass(t, (int, np.integer)) and t is not bool for t in types):
         return np.array(ids.tolist())
     bad = next(

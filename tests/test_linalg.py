@@ -1,4 +1,5 @@
 """Tests of skace._linalg: sums in blocks against plain numpy."""
+# SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
 import pytest
@@ -47,11 +48,12 @@ def test_row_blocks_cover_every_row_once(n_rows, n_columns, block_bytes):
     assert rows == list(range(n_rows))
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("keep_rows", [False, True])
 @pytest.mark.parametrize("center", [False, True])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_moments_equal_plain_sums(small_blocks, normalize, keep_rows, center, dtype):
+def test_moments_equal_plain_sums(normalize, keep_rows, center, dtype):
     X = _rows().astype(dtype)
     exact = X.astype(np.float64)
     exact = _unit(exact) if normalize else exact
@@ -97,9 +99,10 @@ def test_a_large_common_mean_costs_no_digits(keep_rows):
     assert_allclose(singular_values(sums, center=True), expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("keep_rows", [False, True])
 @pytest.mark.parametrize("center", [False, True])
-def test_whole_weights_equal_repeated_rows(small_blocks, keep_rows, center):
+def test_whole_weights_equal_repeated_rows(keep_rows, center):
     X = _rows()
     weights = np.random.default_rng(1).integers(0, 4, 40)
     weighted = accumulate_moments(X, sample_weight=weights, keep_rows=keep_rows)
@@ -116,8 +119,9 @@ def test_whole_weights_equal_repeated_rows(small_blocks, keep_rows, center):
     )
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("keep_first", [False, True])
-def test_sums_in_two_steps_equal_one(small_blocks, keep_first):
+def test_sums_in_two_steps_equal_one(keep_first):
     X = _rows()
     first = accumulate_moments(X[:9], normalize=True, keep_rows=keep_first)
     state = {name: np.copy(value) for name, value in first.state().items()}
@@ -141,12 +145,13 @@ def test_sums_in_two_steps_equal_one(small_blocks, keep_first):
 def test_state_leads_back_to_the_same_sums():
     sums = accumulate_moments(_rows(), normalize=True)
     again = RowMoments(**sums.state())
-    assert_array_equal(again.second_moment(True), sums.second_moment(True))
+    assert_array_equal(again.second_moment(center=True), sums.second_moment(center=True))
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("keep_rows", [False, True])
 @pytest.mark.parametrize("normalize", [False, True])
-def test_zero_rows_count_as_rows_but_not_in_the_mean(small_blocks, keep_rows, normalize):
+def test_zero_rows_count_as_rows_but_not_in_the_mean(keep_rows, normalize):
     X = _rows()
     holes = np.insert(X, [0, 0, 0, 0, 0, 0, 0, 0, 9, 40], 0.0, axis=0)  # a whole block first
     sums = accumulate_moments(holes, keep_rows=keep_rows, normalize=normalize)
@@ -166,8 +171,9 @@ def test_only_zero_rows_give_rank_zero():
     assert numerical_rank(values, 3) == 0
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_the_first_row_that_is_not_finite_is_named(small_blocks, bad):
+def test_the_first_row_that_is_not_finite_is_named(bad):
     X = _rows()
     X[[17, 30], 2] = bad
     found = "NaN" if np.isnan(bad) else "infinity"
@@ -219,9 +225,10 @@ def test_ledoit_wolf_shrinks_isotropic_rows_completely():
     assert ledoit_wolf_intensity(sums, singular_values(sums, center=False), center=False) == 1.0
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("normalize", [False, True])
-def test_projection_equals_the_product(small_blocks, dtype, normalize):
+def test_projection_equals_the_product(dtype, normalize):
     X, weights, mean = _rows(), np.random.default_rng(1).normal(size=(5, 2)), np.arange(5.0)
     projected = project_rows(X, weights, mean=mean, normalize=normalize, dtype=dtype)
     expected = ((_unit(X) if normalize else X) - mean) @ weights
@@ -241,7 +248,8 @@ def test_kept_rows_are_needed_to_ask_for_them():
     assert sums.condensed().condensed().rows.size == 0
 
 
-def test_inputs_are_not_modified(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_inputs_are_not_modified():
     X = _rows()
     before = X.copy()
     X.flags.writeable = False

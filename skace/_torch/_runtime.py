@@ -61,5 +61,9 @@ def private_generator(seed: int, device: torch.device) -> Iterator[torch.Generat
     """Seed torch's generators for the block, then put the caller's state back."""
     cuda = [device] if device.type == "cuda" else []
     with _training_lock, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        # torch.manual_seed would also seed the GPUs that are not ours, and not put them back.
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)

@@ -1,10 +1,18 @@
 """Item tables: modules that yield the (n_items, D) matrix for input and output."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["FrozenItems", "ItemModule", "TrainableItems", "random_vectors"]
+from skace._typing import BoolArray, FloatArray
+
+__all__ = ["FrozenItems", "ItemModule", "TrainableItems", "as_vectors", "random_vectors"]
+
+
+def as_vectors(features: FloatArray) -> torch.Tensor:
+    """Copy of item features, float32."""
+    return torch.tensor(features, dtype=torch.float32)
 
 
 def random_vectors(
@@ -38,10 +46,12 @@ class TrainableItems(ItemModule):
     cold_rows: torch.Tensor
     cold_vectors: torch.Tensor
 
-    def __init__(self, vectors: torch.Tensor, is_cold: torch.Tensor) -> None:
+    def __init__(self, vectors: torch.Tensor, is_cold: BoolArray) -> None:
         super().__init__()
         self.weight = nn.Parameter(vectors)
-        self.register_buffer("cold_rows", torch.nonzero(is_cold)[:, 0], persistent=False)
+        self.register_buffer(
+            "cold_rows", torch.as_tensor(np.flatnonzero(is_cold)), persistent=False
+        )
         self.register_buffer("cold_vectors", torch.empty(0), persistent=False)
         self.remember_cold()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from skace._validation import check_ids
 from skace.data._catalog import Catalog
-from skace.data._interactions import Interactions, queries_of_sequences
+from skace.data._interactions import Interactions, queries_of_sequences, rows_of_sequences
 from skace.data._sequences import check_sequences
 
 __all__ = ["as_interactions", "rows_to_fit", "rows_to_predict", "rows_to_score"]
@@ -59,7 +59,7 @@ def as_interactions(X: Any, *, catalog: Catalog | None = None) -> Interactions:
     if nw.dependencies.is_into_dataframe(X):
         return Interactions.from_frame(X, catalog=catalog)
     _refuse_other_types(X)
-    return Interactions.from_sequences(check_sequences(X, "X"), catalog=catalog)
+    return rows_of_sequences(X, catalog, "X")
 
 
 def rows_to_fit(X: Any, y: Any = None) -> Interactions:

@@ -223,11 +223,7 @@ class Interactions:
         >>> X.users
         array([0, 0, 2])
         """
-        log, catalog = _log_of_sequences(sequences, catalog, "sequences")
-        if log.n_events == 0:
-            raise ValueError("the log is empty; Interactions needs at least one event.")
-        ends = np.arange(log.n_events, dtype=np.int64)
-        return object.__new__(Interactions)._set(log, catalog, ends)
+        return rows_of_sequences(sequences, catalog, "sequences")
 
     @classmethod
     def concat(cls, parts: Iterable["Interactions"]) -> "Interactions":
@@ -578,6 +574,15 @@ def _log_of_sequences(
         source=np.arange(ids.size, dtype=np.int64),
     )
     return log, catalog
+
+
+def rows_of_sequences(sequences: Iterable[Any], catalog: Catalog | None, name: str) -> Interactions:
+    """One row per event of the sequences, which the caller knows by ``name``."""
+    log, catalog = _log_of_sequences(sequences, catalog, name)
+    if log.n_events == 0:
+        raise ValueError("the log is empty; Interactions needs at least one event.")
+    ends = np.arange(log.n_events, dtype=np.int64)
+    return object.__new__(Interactions)._set(log, catalog, ends)
 
 
 def queries_of_sequences(histories: Iterable[Any], name: str) -> Interactions:

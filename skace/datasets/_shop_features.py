@@ -54,7 +54,10 @@ def make_item_vectors(
 
 
 def _left_vectors(
-    codes: tuple[IntArray, IntArray], n_features: int, feature_noise: float, rng: np.random.Generator
+    codes: tuple[IntArray, IntArray],
+    n_features: int,
+    feature_noise: float,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Orthonormal centred columns, one fewer than the rank, in the order of their weight.
 

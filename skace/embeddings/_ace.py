@@ -400,7 +400,7 @@ class ACETransformer(ItemTransformerMixin, _ACEOfArrays):
         "random_state": ["random_state"],
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
         n_components=128,
         *,

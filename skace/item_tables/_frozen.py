@@ -41,8 +41,6 @@ class FrozenTable(ItemTable):
 
     def build(self, features, *, n_items, width, is_cold, generator):
         """Build the module; see `ItemTable.build`."""
-        import torch
+        from skace._torch._tables import FrozenItems, as_vectors
 
-        from skace._torch._tables import FrozenItems
-
-        return FrozenItems(torch.tensor(features, dtype=torch.float32))
+        return FrozenItems(as_vectors(features))

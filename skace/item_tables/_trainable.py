@@ -55,12 +55,10 @@ class TrainableTable(ItemTable):
 
     def build(self, features, *, n_items, width, is_cold, generator):
         """Build the module; see `ItemTable.build`."""
-        import torch
-
-        from skace._torch._tables import TrainableItems, random_vectors
+        from skace._torch._tables import TrainableItems, as_vectors, random_vectors
 
         if features is None:
             vectors = random_vectors(n_items, width, self.init_std, generator)
         else:
-            vectors = torch.tensor(features, dtype=torch.float32)
-        return TrainableItems(vectors, torch.as_tensor(is_cold))
+            vectors = as_vectors(features)
+        return TrainableItems(vectors, is_cold)

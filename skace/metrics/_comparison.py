@@ -27,34 +27,40 @@ _CONSTRAINTS = {
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Difference between two models with its confidence interval.
+    """Difference between two models with its confidence interval; see `paired_bootstrap`.
 
-    Made by `paired_bootstrap`.
+    Parameters
+    ----------
+    difference : float
+        Mean over the rows of the scores of the first model minus those of the second.
+
+    low, high : float
+        Ends of the confidence interval of the difference.
+
+    confidence_level : float
+        Share of such intervals that hold the true difference, in (0, 1).
+
+    standard_error : float
+        Standard deviation of the difference over the resamples.
+
+    n_rows : int
+        Number of paired rows.
+
+    n_groups : int
+        Number of units that were resampled: groups, or rows where none were given.
+
+    by_seed : tuple of float
+        Difference for each pair of seeds; empty if the models have unequal numbers of them.
     """
 
     difference: float
-    """Mean over the rows of the scores of the first model minus those of the second."""
-
     low: float
-    """Lower end of the confidence interval of the difference."""
-
     high: float
-    """Upper end of the confidence interval of the difference."""
-
     confidence_level: float
-    """Share of such intervals that hold the true difference, in (0, 1)."""
-
     standard_error: float
-    """Standard deviation of the difference over the resamples."""
-
     n_rows: int
-    """Number of paired rows."""
-
     n_groups: int
-    """Number of units that were resampled: groups, or rows where none were given."""
-
     by_seed: tuple[float, ...]
-    """Difference for each pair of seeds; empty if the models have unequal numbers of them."""
 
     @property
     def is_decided(self) -> bool:

@@ -59,6 +59,7 @@ def recall_at_k(
     A row scores 1 where its rank is below k. Ties are part of the rank (strictly better
     items plus half of the equal others), so a model that gives equal scores to n items
     puts each of them at rank (n - 1) / 2 and gains nothing from the order of the table.
+    A tie that reaches across place k counts by its middle, as a whole.
 
     Examples
     --------

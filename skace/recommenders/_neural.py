@@ -301,8 +301,6 @@ class NeuralRecommender(SequentialRecommender):
         return self._network
 
     def _rebuild_network(self):
-        import torch
-
         from skace._torch._runtime import private_generator, resolve_device
         from skace._torch._state import load_state
 
@@ -311,7 +309,7 @@ class NeuralRecommender(SequentialRecommender):
         if self.n_item_features_ is not None:
             features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
         # Building draws random numbers, which the stored state replaces.
-        with private_generator(0, torch.device("cpu")) as generator:
+        with private_generator(0, resolve_device("cpu")) as generator:
             network = self._assemble(width, features, generator)
         load_state(network.encoder, self.encoder_state_)
         load_state(network.items, self.item_table_state_)

@@ -12,7 +12,7 @@ from skace.metrics import ndcg_scorer, ranking_scorer
 from skace.model_selection import LeaveLastOut
 from skace.testing._tools import fitted, require, unfitted
 
-__all__ = ["CHECKS"]
+__all__ = ["ECOSYSTEM_CHECKS"]
 
 
 def check_tags(estimator, data):  # noqa: ARG001 - all checks are called alike
@@ -23,11 +23,9 @@ def check_tags(estimator, data):  # noqa: ARG001 - all checks are called alike
 
 
 def check_cross_validate(estimator, data):
-    """cross_validate with LeaveLastOut gives the scores of fitting by hand."""
+    """Cross-validation with LeaveLastOut gives the scores of fitting by hand."""
     cv, scorer = LeaveLastOut(n_splits=2), ranking_scorer(["ndcg@10", "recall@5"])
-    scores = cross_validate(
-        unfitted(estimator), data.X, cv=cv, scoring=scorer, error_score="raise"
-    )
+    scores = cross_validate(unfitted(estimator), data.X, cv=cv, scoring=scorer, error_score="raise")
     for fold, (train, test) in enumerate(cv.split(data.X)):
         by_hand = scorer(fitted(estimator, data.X[train]), data.X[test])
         for name, value in by_hand.items():
@@ -94,7 +92,7 @@ class _Recorder:
             self.scores.append(fitted_estimator.score(X))
 
 
-CHECKS = (
+ECOSYSTEM_CHECKS = (
     check_tags,
     check_cross_validate,
     check_groups_of_users,

@@ -18,7 +18,7 @@ from skace.testing._tools import (
     unfitted,
 )
 
-__all__ = ["CHECKS"]
+__all__ = ["FITTING_CHECKS"]
 
 
 def check_fit_returns_self(estimator, data):
@@ -183,7 +183,7 @@ def _user_sizes(X):
     return (X.users[:, None] == X.users).sum(axis=1)
 
 
-CHECKS = (
+FITTING_CHECKS = (
     check_fit_returns_self,
     check_fit_sets_the_common_attributes,
     check_fit_leaves_the_parameters,

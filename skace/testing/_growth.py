@@ -6,7 +6,7 @@ import numpy as np
 from skace.data import Catalog, Interactions
 from skace.testing._tools import assert_same_scores, fitted, require, unfitted
 
-__all__ = ["CHECKS"]
+__all__ = ["GROWTH_CHECKS"]
 
 
 def check_partial_fit_adds_new_events(estimator, data):
@@ -73,7 +73,7 @@ def _with_new_items(X):
     return Interactions.concat([X, more]), new_ids
 
 
-CHECKS = (
+GROWTH_CHECKS = (
     check_partial_fit_adds_new_events,
     check_partial_fit_adds_new_items,
     check_partial_fit_without_rows_changes_nothing,

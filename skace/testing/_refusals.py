@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from skace.data import Interactions
 from skace.testing._tools import assert_same_scores, fitted, must_raise, require, unfitted
 
-__all__ = ["CHECKS"]
+__all__ = ["REFUSAL_CHECKS"]
 
 _ANSWERS = ("predict", "decision_function", "recommend", "encode", "target_ranks", "score")
 
@@ -103,7 +103,7 @@ def check_errors_leave_the_model_as_it_was(estimator, data):
     assert_same_scores(model.decision_function(data.X), before, "after refused fits", atol=0)
 
 
-CHECKS = (
+REFUSAL_CHECKS = (
     check_unfitted_models_say_so,
     check_every_parameter_is_validated,
     check_k_beyond_the_catalog_is_refused,

@@ -9,9 +9,14 @@ from unittest import SkipTest
 
 from sklearn.exceptions import ConvergenceWarning
 
-from skace.testing import _answers, _ecosystem, _fitting, _growth, _refusals, _state
+from skace.testing._answers import ANSWER_CHECKS
 from skace.testing._data import make_check_data
+from skace.testing._ecosystem import ECOSYSTEM_CHECKS
+from skace.testing._fitting import FITTING_CHECKS
+from skace.testing._growth import GROWTH_CHECKS
+from skace.testing._refusals import REFUSAL_CHECKS
 from skace.testing._sklearn_checks import EXPECTED_FAILURES, SKLEARN_CHECKS
+from skace.testing._state import STATE_CHECKS
 
 __all__ = [
     "CheckReport",
@@ -24,12 +29,12 @@ __all__ = [
 
 _CHECKS = (
     *SKLEARN_CHECKS,
-    *_fitting.CHECKS,
-    *_growth.CHECKS,
-    *_answers.CHECKS,
-    *_refusals.CHECKS,
-    *_state.CHECKS,
-    *_ecosystem.CHECKS,
+    *FITTING_CHECKS,
+    *GROWTH_CHECKS,
+    *ANSWER_CHECKS,
+    *REFUSAL_CHECKS,
+    *STATE_CHECKS,
+    *ECOSYSTEM_CHECKS,
 )
 
 
@@ -270,6 +275,6 @@ def _result(check, estimator, reason):
         status = "expected failure" if reason else "failed"
         return CheckResult(check.name, status, error, reason)
     if reason:
-        error = AssertionError(f"passed, but was expected to fail: {reason}")
-        return CheckResult(check.name, "failed", error, reason)
+        surprise = AssertionError(f"passed, but was expected to fail: {reason}")
+        return CheckResult(check.name, "failed", surprise, reason)
     return CheckResult(check.name, "passed")

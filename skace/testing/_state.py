@@ -15,7 +15,7 @@ from sklearn.base import clone
 from skace.testing._data import doubled_log
 from skace.testing._tools import assert_same_answers, fitted, require, unfitted
 
-__all__ = ["CHECKS"]
+__all__ = ["STATE_CHECKS"]
 
 
 def check_same_seed_same_model(estimator, data):
@@ -162,7 +162,7 @@ def _flat(parts):
     return [*histories, weights, *arrays]
 
 
-CHECKS = (
+STATE_CHECKS = (
     check_same_seed_same_model,
     check_globals_are_left_alone,
     check_input_is_not_changed,

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import random
-from collections import Counter
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -57,14 +58,10 @@ def tiny(**parameters):
     return SASRecEstimator(**(sizes | parameters))
 
 
-LISTS_LACK_FEATURES = {
-    name: "Plain lists and frames carry no item features, and a FrozenTable needs them."
-    for name in (
-        "check_fit_accepts_frames",
-        "check_fit_accepts_lists",
-        "check_fit_appends_y_to_lists",
-    )
-}
+LISTS_LACK_FEATURES = dict.fromkeys(
+    ["check_fit_accepts_frames", "check_fit_accepts_lists", "check_fit_appends_y_to_lists"],
+    "Plain lists and frames carry no item features, and a FrozenTable needs them.",
+)
 
 
 def expected_failures(estimator):
@@ -141,14 +138,14 @@ class KeepsUsers(TransitionRecommender):
 
 
 class IgnoresItsSeed(TransitionRecommender):
-    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error", random_state=None):
-        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
-        self.random_state = random_state
-
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **TransitionRecommender._parameter_constraints,
         "random_state": ["random_state"],
     }
+
+    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error", random_state=None):
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.random_state = random_state
 
     def _fit_rows(self, X, *args, **kwargs):
         super()._fit_rows(X, *args, **kwargs)
@@ -220,9 +217,9 @@ class WorksInItsConstructor(TransitionRecommender):
 
 
 class ValidatesNothing(TransitionRecommender):
-    _parameter_constraints: dict = {
-        name: "no_validation" for name in TransitionRecommender._parameter_constraints
-    }
+    _parameter_constraints: ClassVar[dict] = dict.fromkeys(
+        TransitionRecommender._parameter_constraints, "no_validation"
+    )
 
 
 class RanksTiesFromTheTop(TransitionRecommender):
@@ -277,7 +274,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("broken", "name"), BROKEN.items(), ids=lambda x: getattr(x, "__name__", x))
+@pytest.mark.parametrize(
+    ("broken", "name"), BROKEN.items(), ids=lambda x: getattr(x, "__name__", x)
+)
 def test_broken_recommender_fails_the_matching_check(broken, name):
     (check,) = [check for check in recommender_checks() if check.name == name]
     check(TransitionRecommender())
@@ -325,27 +324,36 @@ def test_an_expected_failure_that_passes_is_an_error():
         ({"check_nothing": "There is no such check."}, "names no check: check_nothing."),
         (
             {"check_tags": "FIXME"},
-            r"expected_failed_checks\['check_tags'\] must be a sentence that says why, got 'FIXME'.",
+            r"expected_failed_checks\['check_tags'\] must be a sentence that says why, got 'FIXME'",
         ),
     ],
 )
-@pytest.mark.parametrize("runner", ["call", "pytest"])
+@pytest.mark.parametrize(
+    "runner",
+    [
+        partial(check_sequential_recommender, TransitionRecommender()),
+        partial(parametrize_with_checks, [TransitionRecommender()]),
+    ],
+)
 def test_expected_failures_need_a_name_and_a_reason(expected, text, runner):
     with pytest.raises(ValueError, match=text):
-        if runner == "call":
-            check_sequential_recommender(TransitionRecommender(), expected_failed_checks=expected)
-        else:
-            parametrize_with_checks([TransitionRecommender()], expected_failed_checks=expected)
+        runner(expected_failed_checks=expected)
 
 
-@pytest.mark.parametrize("run", [check_sequential_recommender, lambda c: parametrize_with_checks([c])])
-def test_a_class_is_refused(run):
+@pytest.mark.parametrize(
+    "runner",
+    [
+        partial(check_sequential_recommender, PopularityEstimator),
+        partial(parametrize_with_checks, [PopularityEstimator]),
+    ],
+)
+def test_a_class_is_refused(runner):
     with pytest.raises(TypeError, match="must be an instance, got the class PopularityEstimator"):
-        run(PopularityEstimator)
+        runner()
 
 
 def test_unknown_on_fail_is_refused():
-    with pytest.raises(ValueError, match="on_fail must be 'raise' or None, got 'warn'."):
+    with pytest.raises(ValueError, match=r"^on_fail must be 'raise' or None, got 'warn'\.$"):
         check_sequential_recommender(PopularityEstimator(), on_fail="warn")
 
 
@@ -359,7 +367,7 @@ def test_pytest_cases_are_strict_and_carry_the_reason():
         "reason": "The check fits a 2-D array, which recommenders refuse.",
         "strict": True,
     }
-    assert Counter(marks.values()) == {(): N_CHECKS - 1}
+    assert not any(marks.values())
 
 
 def test_a_result_says_passed_failed_or_skipped():

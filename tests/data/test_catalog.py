@@ -21,6 +21,8 @@ from skace import Catalog, Interactions
 from skace.data import _catalog
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
+# NumPy drops a null character at the end of a string.
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
 VECTORS = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 2.0]])
 
 
@@ -62,7 +64,9 @@ def test_duplicate_ids_are_refused(ids, text):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_features_that_are_not_finite_are_refused(bad, dtype):
     features = vectors_with(r0=[bad, 0], r2=[1, bad]).astype(dtype)
-    text = "features holds NaN or infinity for 2 item(s): 'a', 'c'; drop or encode these items again."
+    text = (
+        "features holds NaN or infinity for 2 item(s): 'a', 'c'; drop or encode these items again."
+    )
     with pytest.raises(ValueError, match=says(text)):
         Catalog(["a", "b", "c"], features)
 
@@ -182,16 +186,32 @@ def test_offenders_are_found_in_whatever_block_they_are(row, monkeypatch):
 @pytest.mark.parametrize(
     ("items", "catalog_ids", "text"),
     [
-        ([7, 8], ["7", "8"], "items are integers (first 7), but the catalog's item_ids are strings "
-         "(first '7'); convert one of them."),
-        (["7", "8"], [7, 8], "items are strings (first '7'), but the catalog's item_ids are "
-         "integers (first 7); convert one of them."),
-        (["x", "a", "y", "x"], ["a"], "the catalog lacks 2 item(s) of the log: 'x', 'y'; add them "
-         "to the catalog or drop their events."),
-        ([5, 4, 3, 2, 1], [1], "the catalog lacks 4 item(s) of the log: 2, 3, 4, ...; add them to "
-         "the catalog or drop their events."),
+        (
+            [7, 8],
+            ["7", "8"],
+            "items are integers (first 7), but the catalog's item_ids are strings "
+            "(first '7'); convert one of them.",
+        ),
+        (
+            ["7", "8"],
+            [7, 8],
+            "items are strings (first '7'), but the catalog's item_ids are "
+            "integers (first 7); convert one of them.",
+        ),
+        (
+            ["x", "a", "y", "x"],
+            ["a"],
+            "the catalog lacks 2 item(s) of the log: 'x', 'y'; add them "
+            "to the catalog or drop their events.",
+        ),
+        (
+            [5, 4, 3, 2, 1],
+            [1],
+            "the catalog lacks 4 item(s) of the log: 2, 3, 4, ...; add them to "
+            "the catalog or drop their events.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_log_and_a_catalog_that_do_not_match_are_refused(items, catalog_ids, text):
     with pytest.raises(ValueError, match=says(text)):
         Interactions(["u"] * len(items), items, catalog=Catalog(catalog_ids))
@@ -303,17 +323,25 @@ def test_frame_without_features_gives_ids_only(frame_of):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"item": "asin"}, "frame has no column 'asin'; its columns are 'item_id', 'ragged', "
-         "'holes', 'mixed'."),
-        ({"features": ["x", "y"]}, "frame has no column 'x', 'y'; its columns are 'item_id', "
-         "'ragged', 'holes', 'mixed'."),
-        ({"features": "ragged"}, "column 'ragged' must hold vectors of equal length; row 0 is 2 "
-         "long, row 1 is 1 long."),
+        (
+            {"item": "asin"},
+            "frame has no column 'asin'; its columns are 'item_id', 'ragged', 'holes', 'mixed'.",
+        ),
+        (
+            {"features": ["x", "y"]},
+            "frame has no column 'x', 'y'; its columns are 'item_id', 'ragged', 'holes', 'mixed'.",
+        ),
+        (
+            {"features": "ragged"},
+            "column 'ragged' must hold vectors of equal length; row 0 is 2 long, row 1 is 1 long.",
+        ),
         ({"features": "holes"}, "column 'holes' must hold vectors; row 1 is None."),
-        ({"features": "mixed"}, "column 'mixed' holds texts, but row 1 is None; give every item a "
-         "text or drop it."),
+        (
+            {"features": "mixed"},
+            "column 'mixed' holds texts, but row 1 is None; give every item a text or drop it.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_frames_that_do_not_hold_what_was_asked_for_are_refused(options, text):
     frame = pl.DataFrame(
         {
@@ -409,14 +437,14 @@ def test_fingerprint_is_computed_once(monkeypatch):
 # --- rows and ids -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "ids", [st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)]
-)  # fmt: skip
+@pytest.mark.parametrize("ids", [st.integers(-(2**63), 2**63 - 1), TEXTS])
 def test_row_of_agrees_with_a_dictionary(ids):
     @given(st.lists(ids, min_size=1, unique=True), st.lists(ids))
     def check(item_ids, asked):
         asked = asked + item_ids[::2]
-        expected = [dict(zip(item_ids, range(len(item_ids)), strict=True)).get(i, -1) for i in asked]
+        expected = [
+            dict(zip(item_ids, range(len(item_ids)), strict=True)).get(i, -1) for i in asked
+        ]
         rows = Catalog(item_ids).row_of(asked)
         assert rows.tolist() == expected
         assert rows.dtype == np.int64
@@ -463,8 +491,9 @@ def test_take_keeps_ids_and_features_together(features):
 
 
 def test_take_of_a_row_twice_is_refused():
-    with pytest.raises(ValueError, match=says("item_ids holds 1 duplicate id(s): 'b'; give each item once.")):
-        Catalog(["a", "b"]).take([1, 1])  # fmt: skip
+    text = "item_ids holds 1 duplicate id(s): 'b'; give each item once."
+    with pytest.raises(ValueError, match=says(text)):
+        Catalog(["a", "b"]).take([1, 1])
 
 
 # --- with_features ----------------------------------------------------------------------------
@@ -490,10 +519,12 @@ def test_with_features_accepts_zero_rows_because_transformers_make_them():
     ("features", "text"),
     [
         (VECTORS[:2], "features has 2 rows, but there are 3 item_ids; give one row per item."),
-        (vectors_with(r1=[0, np.nan]), "features holds NaN or infinity for 1 item(s): 'b'; drop or "
-         "encode these items again."),
+        (
+            vectors_with(r1=[0, np.nan]),
+            "features holds NaN or infinity for 1 item(s): 'b'; drop or encode these items again.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_with_features_refuses_what_the_constructor_refuses(features, text):
     with pytest.raises(ValueError, match=says(text)):
         Catalog(["a", "b", "c"], VECTORS).with_features(features)

@@ -83,11 +83,18 @@ def test_rows_in_another_order_give_the_same_core():
         (lambda X: X, 0, "n must be an int in the range [1, inf), got 0."),
         (lambda X: X, 2.0, "n must be an int in the range [1, inf), got 2.0."),
         (lambda X: X, 5, "k_core(5) leaves no event; lower n."),
-        (lambda X: X[:-1], 1, "k_core needs all rows of a log, got 9 of 10; filter before slicing."),
-        (lambda X: X.next_queries(), 1, "k_core needs all rows of a log, got 4 of 10; filter before "
-         "slicing."),
+        (
+            lambda X: X[:-1],
+            1,
+            "k_core needs all rows of a log, got 9 of 10; filter before slicing.",
+        ),
+        (
+            lambda X: X.next_queries(),
+            1,
+            "k_core needs all rows of a log, got 4 of 10; filter before slicing.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_core_is_refused(small_log, make, n, text):
     with pytest.raises(ValueError, match=says(text)):
         k_core(make(small_log), n)

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from skace import Catalog, Interactions
+from skace import Catalog
 from skace.data import as_interactions
 from skace.data._inputs import rows_to_fit, rows_to_predict, rows_to_score
 
@@ -48,7 +48,9 @@ def test_frames_are_read_by_their_standard_columns(frame_of):
     assert rows_of(X) == [([], "a"), (["a"], "b"), ([], "c")]
 
 
-@pytest.mark.parametrize("histories", [HISTORIES, tuple(HISTORIES), np.array(HISTORIES, dtype=object)])
+@pytest.mark.parametrize(
+    "histories", [HISTORIES, tuple(HISTORIES), np.array(HISTORIES, dtype=object)]
+)
 def test_lists_are_read_as_one_user_each(histories):
     assert rows_of(as_interactions(histories)) == [([], "a"), (["a"], "b"), ([], "c")]
 
@@ -102,9 +104,7 @@ def test_y_may_repeat_the_items_of_the_rows(small_log, convert):
 @pytest.mark.parametrize("convert", [rows_to_fit, rows_to_score])
 @pytest.mark.parametrize("y", [["ash"] * 10, ["ash"], [1] * 10, "ash"])
 def test_y_that_contradicts_the_rows_is_refused(small_log, convert, y):
-    text = (
-        "y differs from X.items. The rows of Interactions hold their own targets; leave y out."
-    )
+    text = "y differs from X.items. The rows of Interactions hold their own targets; leave y out."
     with pytest.raises(ValueError, match=says(text)):
         convert(small_log, y)
 
@@ -114,12 +114,17 @@ def test_y_that_contradicts_the_rows_is_refused(small_log, convert, y):
     ("y", "text"),
     [
         (["c"], "y has 1 items, but X has 2 sequences."),
-        ([["c"], ["a"]], "y must be one-dimensional, got an array of shape (2, 1); pass one id per "
-         "event."),
-        ([1, 2], "the ids in sequences must be all integers or all strings; at position 2 stands 1 "
-         "of type int. Convert or drop such values first."),
+        (
+            [["c"], ["a"]],
+            "y must be one-dimensional, got an array of shape (2, 1); pass one id per event.",
+        ),
+        (
+            [1, 2],
+            "the ids in X must be all integers or all strings; at position 2 stands 1 "
+            "of type int. Convert or drop such values first.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_y_that_does_not_fit_the_sequences_is_refused(convert, y, text):
     with pytest.raises(ValueError, match=says(text)):
         convert(HISTORIES, y)
@@ -142,21 +147,43 @@ def test_y_beside_a_frame_is_refused():
 @pytest.mark.parametrize(
     ("X", "error", "pattern"),
     [
-        (np.ones((2, 3), dtype=int), ValueError, r" is an array of shape \(2, 3\), in which padding "
-         "cannot be told from items; pass a list of lists of item ids, oldest first.$"),
-        (["a", "b"], ValueError, r"\[0\] is the single id 'a', not a sequence; pass a list of "
-         r"sequences, for one visitor \[\['a', ...\]\].$"),
-        ([1, 2], ValueError, r"\[0\] is the single id 1, not a sequence; pass a list of sequences, "
-         r"for one visitor \[\[1, ...\]\].$"),
-        ("ab", ValueError, r" is the string 'ab'; pass a list of sequences of item ids, for one "
-         r"visitor \[\['ab'\]\].$"),
-        ({"a": 1}, TypeError, "^X must be Interactions or a list of sequences of item ids, got "
-         "dict.$"),
-        (None, TypeError, "^X must be Interactions or a list of sequences of item ids, got "
-         "NoneType.$"),
+        (
+            np.ones((2, 3), dtype=int),
+            ValueError,
+            r" is an array of shape \(2, 3\), in which padding "
+            "cannot be told from items; pass a list of lists of item ids, oldest first.$",
+        ),
+        (
+            ["a", "b"],
+            ValueError,
+            r"\[0\] is the single id 'a', not a sequence; pass a list of "
+            r"sequences, for one visitor \[\['a', ...\]\].$",
+        ),
+        (
+            [1, 2],
+            ValueError,
+            r"\[0\] is the single id 1, not a sequence; pass a list of sequences, "
+            r"for one visitor \[\[1, ...\]\].$",
+        ),
+        (
+            "ab",
+            ValueError,
+            r" is the string 'ab'; pass a list of sequences of item ids, for one "
+            r"visitor \[\['ab'\]\].$",
+        ),
+        (
+            {"a": 1},
+            TypeError,
+            "^X must be Interactions or a list of sequences of item ids, got dict.$",
+        ),
+        (
+            None,
+            TypeError,
+            "^X must be Interactions or a list of sequences of item ids, got NoneType.$",
+        ),
     ],
     ids=["array", "strings", "integers", "string", "dict", "None"],
-)  # fmt: skip
+)
 def test_other_input_is_refused_everywhere(convert, X, error, pattern):
     with pytest.raises(error, match=pattern):
         convert(X)

@@ -58,18 +58,28 @@ def test_queries_of_one_log_are_joined(small_log):
 @pytest.mark.parametrize(
     ("parts", "text"),
     [
-        (lambda X: [], "parts is empty; give at least one Interactions."),
-        (lambda X: [X, X.next_queries()], "parts mix query rows and rows of the log; concat them "
-         "apart."),
-        (lambda X: [X, X.with_features(np.eye(6))], "parts share a log but have different "
-         "catalogs."),
-        (lambda X: [X, log_of(["ash"]).next_queries()], "parts hold query rows; concat the logs, "
-         "then call next_queries()."),
+        (
+            lambda X: [X, X.next_queries()],
+            "parts mix query rows and rows of the log; concat them apart.",
+        ),
+        (
+            lambda X: [X, X.with_features(np.eye(6))],
+            "parts share a log but have different catalogs.",
+        ),
+        (
+            lambda X: [X, log_of(["ash"]).next_queries()],
+            "parts hold query rows; concat the logs, then call next_queries().",
+        ),
     ],
-)  # fmt: skip
+)
 def test_parts_that_do_not_go_together_are_refused(small_log, parts, text):
     with pytest.raises(ValueError, match=says(text)):
         Interactions.concat(parts(small_log))
+
+
+def test_no_parts_are_refused():
+    with pytest.raises(ValueError, match=says("parts is empty; give at least one Interactions.")):
+        Interactions.concat([])
 
 
 # --- several logs -----------------------------------------------------------------------------
@@ -115,14 +125,24 @@ def test_three_logs_count_their_source_rows_on():
 @pytest.mark.parametrize(
     ("left", "right", "text"),
     [
-        (Interactions(["u"], ["a"], [1]), Interactions(["u"], ["a"]), "some parts have timestamps "
-         "and others have none; give all of them times."),
-        (Interactions(["u"], ["a"]), Interactions([1], ["a"]), "users are strings in one part and "
-         "integers in another."),
-        (Interactions(["u"], ["a"]), Interactions(["u"], [1]), "ids are integers (first 1), but the "
-         "catalog's item_ids are strings (first 'a'); convert one of them."),
+        (
+            Interactions(["u"], ["a"], [1]),
+            Interactions(["u"], ["a"]),
+            "some parts have timestamps and others have none; give all of them times.",
+        ),
+        (
+            Interactions(["u"], ["a"]),
+            Interactions([1], ["a"]),
+            "users are strings in one part and integers in another.",
+        ),
+        (
+            Interactions(["u"], ["a"]),
+            Interactions(["u"], [1]),
+            "ids are integers (first 1), but the "
+            "catalog's item_ids are strings (first 'a'); convert one of them.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_logs_of_different_kind_are_refused(left, right, text):
     with pytest.raises(ValueError, match=says(text)):
         Interactions.concat([left, right])
@@ -171,24 +191,50 @@ def test_a_catalog_with_features_serves_a_log_without_if_it_knows_its_items(swap
 @pytest.mark.parametrize(
     ("left", "right", "text"),
     [
-        (log_of(["a", "b", "c"], np.eye(3)), log_of(["c", "b"], np.eye(3)[:2] + 1), "the catalogs "
-         "disagree on the features of 2 item(s): 'c', 'b'; keep one version."),
-        (log_of(["a", "b"], sp.csr_array(np.eye(2))), log_of(["b", "a"], sp.csr_array([[0, 1.0],
-         [2, 0]])), "the catalogs disagree on the features of 1 item(s): 'a'; keep one version."),
-        (log_of(["a"], [[1.0]]), log_of(["a", "x", "y"]), "one catalog has features and the other "
-         "has none, and 2 item(s) of the latter would be without: 'x', 'y'; give both catalogs "
-         "features."),
-        (log_of(["a"], [[1.0]]), log_of(["b"], [[1.0, 2]]), "the catalogs have features of "
-         "different kind or width; transform or encode them alike before concat."),
-        (log_of(["a"], [[1.0]]), log_of(["b"], sp.csr_array([[1.0]])), "the catalogs have features "
-         "of different kind or width; transform or encode them alike before concat."),
-        (log_of(["a"], ["a pen"]), log_of(["b"], ["an ink"]), "the catalogs have features of "
-         "different kind or width; transform or encode them alike before concat."),
-        (log_of(["a"], pl.DataFrame({"t": ["a pen"]})), log_of(["b"], [[1.0]]), "the catalogs have "
-         "features of different kind or width; transform or encode them alike before concat."),
+        (
+            log_of(["a", "b", "c"], np.eye(3)),
+            log_of(["c", "b"], np.eye(3)[:2] + 1),
+            "the catalogs disagree on the features of 2 item(s): 'c', 'b'; keep one version.",
+        ),
+        (
+            log_of(["a", "b"], sp.csr_array(np.eye(2))),
+            log_of(["b", "a"], sp.csr_array([[0, 1.0], [2, 0]])),
+            "the catalogs disagree on the features of 1 item(s): 'a'; keep one version.",
+        ),
+        (
+            log_of(["a"], [[1.0]]),
+            log_of(["a", "x", "y"]),
+            "one catalog has features and the other "
+            "has none, and 2 item(s) of the latter would be without: 'x', 'y'; give both catalogs "
+            "features.",
+        ),
+        (
+            log_of(["a"], [[1.0]]),
+            log_of(["b"], [[1.0, 2]]),
+            "the catalogs have features of "
+            "different kind or width; transform or encode them alike before concat.",
+        ),
+        (
+            log_of(["a"], [[1.0]]),
+            log_of(["b"], sp.csr_array([[1.0]])),
+            "the catalogs have features "
+            "of different kind or width; transform or encode them alike before concat.",
+        ),
+        (
+            log_of(["a"], ["a pen"]),
+            log_of(["b"], ["an ink"]),
+            "the catalogs have features of "
+            "different kind or width; transform or encode them alike before concat.",
+        ),
+        (
+            log_of(["a"], pl.DataFrame({"t": ["a pen"]})),
+            log_of(["b"], [[1.0]]),
+            "the catalogs have "
+            "features of different kind or width; transform or encode them alike before concat.",
+        ),
     ],
     ids=["vectors", "sparse vectors", "none", "width", "sparse and dense", "texts", "frame"],
-)  # fmt: skip
+)
 def test_catalogs_in_conflict_are_refused(left, right, text):
     with pytest.raises(ValueError, match=says(text)):
         Interactions.concat([left, right])

@@ -90,18 +90,30 @@ def test_every_kind_of_index_picks_the_rows_it_names(small_log, key, rows):
     [
         ((1, 2), "Interactions is one-dimensional; index it with rows only."),
         (([1], Ellipsis, 0), "Interactions is one-dimensional; index it with rows only."),
-        ([0.5], "rows must be an integer, a slice, integers or a boolean mask, got list of dtype "
-         "float64 and shape (1,)."),
-        ("user_id", "rows must be an integer, a slice, integers or a boolean mask, got str of dtype "
-         "<U7 and shape ()."),
-        ([[0, 1]], "rows must be an integer, a slice, integers or a boolean mask, got list of dtype "
-         "int64 and shape (1, 2)."),
-        (None, "rows must be an integer, a slice, integers or a boolean mask, got NoneType of dtype "
-         "object and shape ()."),
+        (
+            [0.5],
+            "rows must be an integer, a slice, integers or a boolean mask, got list of dtype "
+            "float64 and shape (1,).",
+        ),
+        (
+            "user_id",
+            "rows must be an integer, a slice, integers or a boolean mask, got str of dtype "
+            "<U7 and shape ().",
+        ),
+        (
+            [[0, 1]],
+            "rows must be an integer, a slice, integers or a boolean mask, got list of dtype "
+            "int64 and shape (1, 2).",
+        ),
+        (
+            None,
+            "rows must be an integer, a slice, integers or a boolean mask, got NoneType of dtype "
+            "object and shape ().",
+        ),
         ([True, False], "boolean index has shape (2,), but there are 10 rows."),
         (True, "boolean index has shape (), but there are 10 rows."),
     ],
-)  # fmt: skip
+)
 def test_other_indices_are_refused(small_log, key, text):
     with pytest.raises(IndexError, match=says(text)):
         small_log[key]
@@ -212,8 +224,12 @@ def test_cross_validate_hands_rows_to_an_estimator(small_log, n_jobs):
         )
     assert result["test_score"].tolist() == [2.0] * 5
     assert [test.tolist() for test in result["indices"]["test"]] == [
-        [0, 1], [2, 3], [4, 5], [6, 7], [8, 9],
-    ]  # fmt: skip
+        [0, 1],
+        [2, 3],
+        [4, 5],
+        [6, 7],
+        [8, 9],
+    ]
 
 
 def test_cross_val_predict_puts_answers_back_in_order(small_log):
@@ -273,7 +289,7 @@ def test_rows_survive_array_api_dispatch():
         lambda X: X.as_validation().interactions,
         lambda X: train_test_split(X, random_state=0)[0],
         lambda X: Interactions.concat([X[:2], X[5:]]),
-        lambda X: copy.copy(X),
+        copy.copy,
     ],
 )
 def test_whatever_comes_of_slicing_shares_log_and_catalog(small_log, derive):

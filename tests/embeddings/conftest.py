@@ -1,4 +1,5 @@
 """Vectors with a known spectrum, and Interactions over them."""
+# SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ def _fresh_memo():
     MEMO.clear()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_cone():
     """Function that makes rows in a narrow cone, as text encoders do: (n, d) float64."""
 
@@ -26,7 +27,7 @@ def make_cone():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_planted():
     """Function that makes a matrix with given singular values: (n, d) float64."""
 
@@ -40,7 +41,7 @@ def make_planted():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_shop(make_cone):
     """Function that makes Interactions whose catalog holds the given features."""
 
