@@ -20,6 +20,8 @@ from skace.model_selection import leave_last_out
 
 ALPHAS = [0, 0.1, 1, 10]
 WIDTH = 64
+# The shop is small: less dropout and larger steps than the defaults, which suit larger logs.
+TRAINING = {"dropout": 0.2, "learning_rate": 0.003, "batch_size": 128, "random_state": 0}
 
 
 def say(title):
@@ -32,7 +34,9 @@ def show_data(shop):
     say("The data")
     print(shop.interactions)
     print(shop.catalog)
-    for item_id, title in zip(shop.item_columns["item_id"][:3], shop.item_columns["title"][:3], strict=True):
+    for item_id, title in zip(
+        shop.item_columns["item_id"][:3], shop.item_columns["title"][:3], strict=True
+    ):
         print(f"  {item_id}  {title}")
 
 
@@ -53,10 +57,11 @@ def show_anisotropy(catalog):
 def search_alpha(train):
     """Choose alpha by the last training event of each user."""
     say("The search: GridSearchCV over ace__alpha, cv=LeaveLastOut()")
+    print("five fits, one after the other ...", flush=True)
     pipe = Pipeline(
         [
             ("ace", ACETransformer(n_components=WIDTH)),
-            ("rec", SASRecEstimator(k=5, random_state=0)),
+            ("rec", SASRecEstimator(k=5, **TRAINING)),
         ]
     )
     search = GridSearchCV(
@@ -71,7 +76,7 @@ def search_alpha(train):
 def compare(search, train, test, oracle):
     """Score models on each user's last event, which none of them has seen."""
     say(f"The test: {len(test)} held-out last events, ranked among all {test.n_items} items")
-    no_vectors = SASRecEstimator(embedding_dim=WIDTH, random_state=0)
+    no_vectors = SASRecEstimator(embedding_dim=WIDTH, **TRAINING)
     models = {
         "popularity": PopularityEstimator().fit(train),
         "SASRec, random start": no_vectors.fit(train.with_features(None)),
@@ -88,7 +93,9 @@ def compare(search, train, test, oracle):
 def recommend(search, shop):
     """Answer a visitor who is in no log."""
     say("An unknown visitor: a plain list of item ids")
-    titles = dict(zip(shop.item_columns["item_id"].tolist(), shop.item_columns["title"].tolist(), strict=True))
+    titles = dict(
+        zip(shop.item_columns["item_id"].tolist(), shop.item_columns["title"].tolist(), strict=True)
+    )
     history = shop.item_columns["item_id"][:2].tolist()
     print(f"search.predict([{history}])\n")
     for item_id in history:
@@ -97,13 +104,13 @@ def recommend(search, shop):
         print(f"  may like  {item_id}  {titles[item_id]}")
 
 
-def main():
+def main(n_users=1500, n_items=1200, n_events=9_000):
     """Run all parts."""
     started = time.perf_counter()
     shop = make_shop(
-        n_users=1500,
-        n_items=1200,
-        n_events=9_000,
+        n_users,
+        n_items,
+        n_events,
         n_features=96,
         mean_cosine=0.6,
         spectral_decay=0.8,

@@ -1,6 +1,7 @@
 """The front page: its example runs as it stands, and the pages are valid reStructuredText."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,13 @@ def frames(random_state):
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_valid(page):
     assert _read(page).findall(nodes.title)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_named_on_a_page_exist(page):
+    literals = [node.astext() for node in _read(page).findall(nodes.literal)]
+    paths = [text for text in literals if re.fullmatch(r"(skace|tests|docs|benchmarks)/\S+", text)]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("command", ["demo", "test"])

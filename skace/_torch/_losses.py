@@ -13,7 +13,7 @@ __all__ = ["Loss", "SampledSoftmax", "full_softmax"]
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 # Logits held at once. On a CPU a block should stay in the caches; a GPU wants large products.
-_BLOCK_BYTES = {"cpu": 12 * 2**20, "cuda": 512 * 2**20}
+_CPU_BLOCK_BYTES, _GPU_BLOCK_BYTES = 12 * 2**20, 512 * 2**20
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -89,7 +89,8 @@ def full_softmax(
         In nats.
     """
     if block_rows is None:
-        block_rows = max(16, _BLOCK_BYTES[hidden.device.type] // (4 * table.shape[0]))
+        block_bytes = _CPU_BLOCK_BYTES if hidden.device.type == "cpu" else _GPU_BLOCK_BYTES
+        block_rows = max(16, block_bytes // (4 * table.shape[0]))
     loss: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden, table, targets, weights, block_rows
     )

@@ -50,4 +50,5 @@ def load_state(module: nn.Module, state: Mapping[str, FloatArray]) -> None:
                 raise ValueError(
                     f"{name} has shape {tuple(value.shape)}, the saved one {tuple(saved.shape)}."
                 )
-            value[: saved.shape[0]] = saved if saved.ndim else saved[None]
+            rows = value[: saved.shape[0]] if saved.ndim else value
+            rows.copy_(saved)

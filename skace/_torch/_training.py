@@ -79,8 +79,9 @@ class Trainer:
         weights = batch.weights[is_target]  # (N,)
         with autocast(table.device, self.dtype):
             hidden = self.network.encoder(F.embedding(batch.items, table))[is_target]  # (N, D)
-            rivals, targets = self.competitors.of(table, batch.targets[is_target])
-            return self.loss(hidden, rivals, targets, weights), weights.sum()
+        rivals, targets = self.competitors.of(table, batch.targets[is_target])
+        # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
+        return self.loss(hidden.to(self.dtype), rivals, targets, weights), weights.sum()
 
 
 def build_optimizer(

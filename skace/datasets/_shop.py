@@ -1,4 +1,4 @@
-"""make_shop: a made-up shop that resembles a real one and keeps no secrets."""
+"""A made-up shop that resembles a real one and keeps no secrets."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import asdict, dataclass
@@ -43,7 +43,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "n_tastes": [Interval(Integral, 1, None, closed="left")],
     "n_features": [Interval(Integral, 3, None, closed="left")],
     "mean_cosine": [Interval(Real, 0, 0.95, closed="both")],
-    "spectral_decay": [Interval(Real, 0, 1.5, closed="both")],
+    "spectral_decay": [Interval(Real, 0, 1, closed="both")],
     "feature_noise": [Interval(Real, 0, None, closed="left")],
     "taste_strength": [Interval(Real, 0, 10, closed="both")],
     "sequence_strength": [Interval(Real, 0, 10, closed="both")],
@@ -151,12 +151,12 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
         Width of the item vectors, at least ``n_categories + n_styles - 1``.
 
     mean_cosine : float, default=0.4
-        Mean cosine between two item vectors, in [0, 0.95], met within 0.02. Sentence
+        Mean cosine between two item vectors, in [0, 0.95], met within 0.01. Sentence
         encoders give 0.3 to 0.6 for the items of one shop.
 
     spectral_decay : float, default=0.5
         The singular values other than the one of the common direction fall like
-        ``k ** -spectral_decay``, k = 1, 2, ...; in [0, 1.5]. 0 is isotropic but for the
+        ``k ** -spectral_decay``, k = 1, 2, ...; in [0, 1]. 0 is isotropic but for the
         mean; about 0.45 is what sentence encoders give.
 
     feature_noise : float, default=0.5
@@ -194,8 +194,8 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
         catalog : Catalog
             Item ids and vectors of unit length, float64 of shape (n_items, n_features).
         item_columns : dict of str to ndarray of shape (n_items,)
-            Columns ``item_id``, ``title`` (all distinct) and ``category``, in the order of
-            the catalog; any frame library takes it as it is.
+            Columns ``item_id``, ``title`` (all distinct, such as "Velvet Rose Lipstick")
+            and ``category``, in the order of the catalog; frame libraries take it as it is.
         singular_values : ndarray of shape (min(n_items, n_features),)
             Exact singular values of the vectors, descending. Their squares sum to n_items.
         components : ndarray of shape (min(n_items, n_features), n_features)
@@ -228,14 +228,17 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skace.datasets import make_shop
     >>> shop = make_shop(200, 100, 1600, n_features=32, random_state=0)
-    >>> shop.interactions
-    Interactions(1600 rows of 200 users over 100 items)
-    >>> shop.item_columns["title"][0]
-    'Satin Mint Conditioner'
-    >>> round(shop.oracle.best_ndcg(shop.interactions.next_queries()), 2)
-    0.39
+    >>> X = shop.interactions
+    >>> len(X), X.n_users, X.n_items
+    (1600, 200, 100)
+    >>> len(set(shop.item_columns["title"].tolist()))
+    100
+    >>> random_ranking = sum(1 / np.log2(rank + 2) for rank in range(10)) / 100
+    >>> bool(shop.oracle.best_ndcg(X.next_queries(), k=10) > 5 * random_ranking)
+    True
     """
     settings = _Settings(
         n_users=n_users,

@@ -9,7 +9,7 @@ from skace._typing import FloatArray, IntArray
 
 __all__ = ["ItemVectors", "make_item_vectors"]
 
-_N_ALTERNATIONS = 12  # the row lengths are then hardly off; rotations do the rest
+_N_ALTERNATIONS = 20  # the row lengths are then hardly off; rotations do the rest
 _LENGTH_TOLERANCE = 1e-13  # of squared row lengths
 
 

@@ -133,8 +133,8 @@ def alignment(embeddings, positives):
 def hubness(embeddings, k=10):
     r"""How unequally often items are among the nearest neighbours of others.
 
-    In few dimensions every item is near to some others. In anisotropic spaces of many
-    dimensions a few hubs are near to everything and most items near to nothing.
+    A direction that all items share makes hubs: the items along it are near to everything,
+    while others are nobody's neighbour and hard to reach for a recommender.
 
     Parameters
     ----------

@@ -23,5 +23,5 @@ def warn_of_future_leakage(X):
             "tested, the scores flatter. Split with LeaveLastOut, or with GroupKFold and "
             "groups=X.users.",
             FutureLeakageWarning,
-            stacklevel=4,
+            stacklevel=6,  # past our own frames and two decorators, to the caller of fit
         )

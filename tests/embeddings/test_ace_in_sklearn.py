@@ -73,7 +73,7 @@ def test_scikit_learn_spares_its_own_transformers_the_same_check():
 
 def test_sparse_input_is_refused_in_scikit_learns_words(make_cone):
     with pytest.raises(
-        TypeError, match="^Sparse data was passed for X, but dense data is required"
+        TypeError, match=r"^Sparse data was passed for X, but dense data is required"
     ):
         ACETransformer(2).fit(sp.csr_array(make_cone()))
     assert not ACETransformer().__sklearn_tags__().input_tags.sparse
@@ -81,7 +81,9 @@ def test_sparse_input_is_refused_in_scikit_learns_words(make_cone):
 
 def test_transform_before_fit_says_so(make_cone, make_shop):
     for X in (make_cone(), make_shop(), [["item001"]]):
-        with pytest.raises(NotFittedError, match="^This ACETransformer instance is not fitted yet"):
+        with pytest.raises(
+            NotFittedError, match=r"^This ACETransformer instance is not fitted yet"
+        ):
             ACETransformer().transform(X)
 
 
@@ -181,11 +183,11 @@ def test_works_in_pipelines_and_unions_of_arrays(make_cone):
 def test_interactions_get_the_table_in_place_of_the_features(make_shop, alpha):
     X = make_shop()
     ace = ACETransformer(3, alpha=alpha)
-    Xt = ace.fit_transform(X[:30])
-    assert isinstance(Xt, Interactions)
-    assert_array_equal(Xt.items, X[:30].items)
+    transformed = ace.fit_transform(X[:30])
+    assert isinstance(transformed, Interactions)
+    assert_array_equal(transformed.items, X[:30].items)
     expected = ACETransformer(3, alpha=alpha).fit_transform(X.catalog.features)
-    assert_array_equal(Xt.catalog.features, expected)
+    assert_array_equal(transformed.catalog.features, expected)
     assert_array_equal(ace.transform(X.next_queries()).catalog.features, expected)
     assert X.catalog.features.shape == (20, 6)
 
@@ -208,9 +210,9 @@ def test_one_catalog_is_decomposed_once_for_all_settings_that_share_it(make_shop
         {"solver": "gram"},
     ):
         found = ACETransformer(**{"n_components": 3} | settings).fit(X[:7])
-        MEMO_FREE = ACETransformer(**{"n_components": 3} | settings).fit(X.catalog.features)
-        assert_array_equal(found.components_, MEMO_FREE.components_)
-        assert found.output_scale_ == MEMO_FREE.output_scale_
+        expected = ACETransformer(**{"n_components": 3} | settings).fit(X.catalog.features)
+        assert_array_equal(found.components_, expected.components_)
+        assert found.output_scale_ == expected.output_scale_
     assert MEMO.n_computed == 1
 
 

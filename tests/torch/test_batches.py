@@ -104,9 +104,7 @@ def test_long_histories_become_windows_that_overlap_by_half(small_log):
 
 def test_truncated_histories_become_their_last_window(small_log):
     log = device_log(small_log, max_length=2, rows=[1, 2, 3], overlap=False)
-    assert_batch(
-        log.batch(np.array([0])), items=[[1, 2]], targets=[[2, 3]], weights=[[1, 1]]
-    )
+    assert_batch(log.batch(np.array([0])), items=[[1, 2]], targets=[[2, 3]], weights=[[1, 1]])
 
 
 def test_events_that_are_not_rows_are_read_but_not_learned_from(small_log):

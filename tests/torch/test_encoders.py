@@ -31,9 +31,7 @@ def build(dropout=0.0, n_layers=2, seed=0):
 
 
 def inputs(seed=0, n_sequences=2, length=T):
-    return torch.randn(
-        n_sequences, length, D, generator=torch.Generator().manual_seed(seed)
-    )
+    return torch.randn(n_sequences, length, D, generator=torch.Generator().manual_seed(seed))
 
 
 @settings(max_examples=30, deadline=None)
@@ -41,10 +39,10 @@ def inputs(seed=0, n_sequences=2, length=T):
 def test_a_later_item_never_changes_an_earlier_state(place, seed):
     encoder, x = build(), inputs(seed)
     changed = x.clone()
-    changed[:, place:] += 1.0
+    changed[:, place:] = inputs(seed + 100)[:, place:]
     states, others = encoder(x), encoder(changed)
     torch.testing.assert_close(others[:, :place], states[:, :place])
-    assert ((others[:, place:] - states[:, place:]).abs().amax(dim=2) > 1e-3).all()
+    assert ((others[:, place:] - states[:, place:]).abs().amax(dim=2) > 1e-4).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -52,7 +50,7 @@ def test_a_later_item_never_changes_an_earlier_state(place, seed):
 def test_an_earlier_item_changes_every_later_state(place):
     encoder, x = build(), inputs()
     changed = x.clone()
-    changed[:, place] += 1.0
+    changed[:, place] = inputs(100)[:, place]
     difference = (encoder(changed) - encoder(x)).abs().amax(dim=2)
     assert (difference[:, place:] > 1e-4).all()
     torch.testing.assert_close(difference[:, :place], torch.zeros(2, place))
@@ -102,8 +100,8 @@ def test_encoder_starts_with_embeddings_norm_and_position():
     encoder.blocks = torch.nn.ModuleList()
     x = inputs()
     shifted = x + encoder.positions.weight
-    mean, variance = shifted.mean(dim=2, keepdim=True), shifted.var(dim=2, correction=0, keepdim=True)
-    normalised = (shifted - mean) / torch.sqrt(variance + 1e-5)
+    centred = shifted - shifted.mean(dim=2, keepdim=True)
+    normalised = centred / torch.sqrt(centred.square().mean(dim=2, keepdim=True) + 1e-5)
     expected = normalised * encoder.norm.weight + encoder.norm.bias
     torch.testing.assert_close(encoder(x), expected)
 

@@ -121,14 +121,13 @@ def test_bfloat16_states_give_a_float32_loss_near_the_exact_one():
     assert (half.grad.dtype, table32.grad.dtype) == (torch.bfloat16, torch.float32)
 
 
-
 @pytest.fixture
 def drawing(monkeypatch):
     """Let the sampled softmax draw these rows."""
 
     def use(*rows):
         drawn = torch.tensor(rows)
-        monkeypatch.setattr(torch, "randint", lambda *args, **kwargs: drawn)
+        monkeypatch.setattr(torch, "randint", lambda *_args, **_options: drawn)
         return SampledSoftmax(len(rows))
 
     return use

@@ -1,0 +1,153 @@
+"""Inference: rows in groups, memory that runs out, unknown items."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import pytest
+import torch
+
+from skace._torch import _network
+from skace._torch._encoders import SASRecEncoder
+from skace._torch._network import Network, groups_of_similar_length, in_halves
+from skace._torch._tables import FrozenItems, TrainableItems
+
+N_ITEMS, D = 9, 8
+
+
+@pytest.fixture
+def network():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = SASRecEncoder(
+            D, max_length=5, n_layers=1, n_heads=2, dropout=0.5, attention_dropout=0.5
+        )
+        return Network(encoder, FrozenItems(torch.randn(N_ITEMS, D)), max_length=5).eval()
+
+
+@pytest.fixture
+def histories(random_state):
+    """Events, and starts and ends of 40 histories of 1 to 12 of them."""
+    rng = np.random.default_rng(random_state)
+    starts = rng.integers(80, size=40)
+    return rng.integers(N_ITEMS, size=100), starts, starts + rng.integers(1, 13, size=40)
+
+
+def test_a_state_is_that_of_the_last_event(network, histories):
+    items, starts, ends = histories
+    states = network.encode(items, starts, ends)
+    assert states.dtype == np.float32
+    for row in (0, 7, 39):
+        read = torch.from_numpy(items[max(starts[row], ends[row] - 5) : ends[row]])
+        with torch.no_grad():
+            alone = network.encoder(network.table[read][None])[0, -1]
+        np.testing.assert_allclose(states[row], alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", [1, 7, 64])
+def test_grouping_does_not_change_states(network, histories, positions, monkeypatch):
+    expected = network.encode(*histories)
+    monkeypatch.setattr(_network, "_POSITIONS", positions)
+    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", [[3], [1, 5, 2, 5, 1], [4] * 9])
+def test_groups_hold_every_row_once_longest_first(lengths, monkeypatch):
+    monkeypatch.setattr(_network, "_POSITIONS", 10)
+    lengths = np.array(lengths)
+    groups = list(groups_of_similar_length(lengths))
+    rows = np.concatenate(groups)
+    assert sorted(rows.tolist()) == list(range(lengths.size))
+    assert (np.diff(lengths[rows]) <= 0).all()
+    assert all(group.size * lengths[group].max() <= 10 for group in groups)
+
+
+def test_encoding_switches_dropout_off(network, histories):
+    expected = network.encode(*histories)
+    network.train()
+    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-6)
+    assert not network.training
+
+
+def test_training_forgets_the_table_that_was_computed():
+    items = TrainableItems(torch.zeros(2, 4), np.zeros(2, dtype=bool))
+    network = Network(torch.nn.Identity(), items, max_length=3).eval()
+    assert not network.table.any()
+    network.train()
+    with torch.no_grad():
+        items.weight += 1
+    assert network.eval().table.all()
+
+
+def test_unknown_items_are_read_from_their_features(network):
+    extra = np.random.default_rng(0).standard_normal((2, D)).astype(np.float32)
+    items = np.array([0, N_ITEMS + 1])
+    state = network.encode(items, np.array([0]), np.array([2]), extra)[0]
+    table = torch.cat([network.table, torch.from_numpy(extra)])
+    with torch.no_grad():
+        expected = network.encoder(table[torch.from_numpy(items)][None])[0, -1]
+    np.testing.assert_allclose(state, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [None, [8, 0, 3]])
+def test_scores_are_inner_products_with_the_columns(network, columns):
+    states = np.random.default_rng(0).standard_normal((6, D)).astype(np.float32)
+    columns = None if columns is None else np.array(columns)
+    scores = network.inner_products(states, columns)
+    table = network.table.numpy() if columns is None else network.table.numpy()[columns]
+    np.testing.assert_allclose(scores, states @ table.T, rtol=1e-5, atol=1e-6)
+
+
+class Machine:
+    """A computation that has room for a few rows at a time."""
+
+    def __init__(self, room):
+        self.room, self.sizes = room, []
+
+    def __call__(self, rows):
+        self.sizes.append(rows.size)
+        if rows.size > self.room:
+            message = "CUDA out of memory"
+            raise torch.OutOfMemoryError(message)
+        return rows[:, None] * np.array([1, 10])
+
+
+@pytest.mark.parametrize(
+    ("room", "sizes"),
+    [
+        (8, [8]),
+        (4, [8, 4, 4]),
+        (3, [8, 4, 2, 2, 4, 2, 2]),
+        (1, [8, 4, 2, 1, 1, 2, 1, 1, 4, 2, 1, 1, 2, 1, 1]),
+    ],
+)
+def test_rows_are_halved_until_they_fit(room, sizes):
+    machine = Machine(room)
+    result = in_halves(machine, np.arange(8))
+    np.testing.assert_array_equal(result, np.arange(8)[:, None] * [1, 10])
+    assert machine.sizes == sizes
+
+
+def test_a_single_row_that_does_not_fit_is_an_error():
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        in_halves(Machine(0), np.arange(3))
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory():
+    def fail(rows):
+        raise RuntimeError(rows.size)
+
+    with pytest.raises(RuntimeError, match=r"^3$"):
+        in_halves(fail, np.arange(3))
+
+
+def test_answers_are_the_same_when_memory_runs_out(network, histories, monkeypatch):
+    expected = network.encode(*histories)
+    encode_rows = Network._encode_rows
+
+    def cramped(self, items, starts, ends, table):
+        if ends.size > 3:
+            message = "CUDA out of memory"
+            raise torch.OutOfMemoryError(message)
+        return encode_rows(self, items, starts, ends, table)
+
+    monkeypatch.setattr(Network, "_encode_rows", cramped)
+    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,150 @@
+"""Devices, precision, and random numbers that are nobody else's."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import re
+import threading
+from contextlib import suppress
+
+import pytest
+import torch
+
+from skace._torch._runtime import (
+    autocast,
+    private_generator,
+    resolve_device,
+    resolve_precision,
+)
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Let torch report a number of CUDA devices."""
+
+    def report(n_devices, *, has_bf16=True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: n_devices > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: n_devices)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_bf16)
+
+    return report
+
+
+@pytest.mark.parametrize(
+    ("name", "n_gpus", "expected"),
+    [
+        ("auto", 0, "cpu"),
+        ("auto", 1, "cuda"),
+        ("cpu", 1, "cpu"),
+        ("cuda", 1, "cuda"),
+        ("cuda:1", 2, "cuda:1"),
+    ],
+)
+def test_device_is_the_one_asked_for(gpus, name, n_gpus, expected):
+    gpus(n_gpus)
+    assert resolve_device(name) == torch.device(expected)
+
+
+@pytest.mark.parametrize(("name", "n_gpus"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1)])
+def test_cuda_that_is_not_there_is_refused(gpus, name, n_gpus):
+    gpus(n_gpus)
+    text = (
+        f"device='{name}' asks for CUDA, but torch sees {n_gpus} CUDA device(s); use "
+        "device='auto' or device='cpu'."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        resolve_device(name)
+
+
+def test_a_fitted_model_without_its_device_falls_back_with_a_warning(gpus):
+    gpus(0)
+    text = "device='cuda' asks for CUDA, but torch sees 0 CUDA device(s); computing on the CPU."
+    with pytest.warns(UserWarning, match=f"^{re.escape(text)}$"):
+        assert resolve_device("cuda", fallback=True) == CPU
+
+
+def test_unknown_device_is_refused():
+    text = "device='gpu' is not known to torch; use 'auto', 'cpu', 'cuda' or 'cuda:0'."
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        resolve_device("gpu")
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "has_bf16", "expected"),
+    [
+        ("auto", CPU, True, torch.float32),
+        ("auto", CUDA, True, torch.bfloat16),
+        ("auto", CUDA, False, torch.float32),
+        ("float32", CUDA, True, torch.float32),
+        ("bfloat16", CPU, False, torch.bfloat16),
+    ],
+)
+def test_precision_is_the_one_asked_for(gpus, precision, device, has_bf16, expected):
+    gpus(1, has_bf16=has_bf16)
+    assert resolve_precision(precision, device) == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_products_are_computed_in_the_precision(dtype):
+    x = torch.ones(2, 2)
+    with autocast(CPU, dtype):
+        assert (x @ x).dtype == dtype
+    assert (x @ x).dtype == torch.float32
+
+
+def test_the_same_seed_gives_the_same_numbers_from_both_sources():
+    drawn = []
+    for seed in (5, 5, 6):
+        with private_generator(seed, CPU) as generator:
+            drawn.append(torch.cat([torch.rand(3), torch.rand(3, generator=generator)]))
+    assert torch.equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).all()
+
+
+@pytest.mark.parametrize("size", [5, -1], ids=["success", "error"])
+def test_the_callers_generator_goes_on_where_it_was(size):
+    before = torch.get_rng_state()
+    with suppress(RuntimeError), private_generator(0, CPU):
+        torch.rand(1)
+        torch.rand(size)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_training_on_the_cpu_does_not_seed_the_gpus(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    monkeypatch.setattr(torch.cuda, "manual_seed", seeds.append)
+    with private_generator(3, CPU):
+        torch.rand(1)
+    assert seeds == []
+
+
+def test_trainings_in_threads_take_turns():
+    drawn = {}
+
+    def draw(seed):
+        with private_generator(seed, CPU):
+            drawn.setdefault(seed, []).append(torch.cat([torch.rand(1) for _ in range(200)]))
+
+    threads = [threading.Thread(target=draw, args=(seed,)) for seed in (1, 2, 1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in drawn.values():
+        assert torch.equal(one, other)
+    assert not torch.equal(drawn[1][0], drawn[2][0])
+
+
+@pytest.mark.cuda
+def test_the_callers_cuda_generator_goes_on_where_it_was():
+    torch.rand(1, device="cuda")
+    before = torch.cuda.get_rng_state()
+    with private_generator(0, CUDA):
+        one = torch.rand(3, device="cuda")
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    with private_generator(0, CUDA):
+        assert torch.equal(torch.rand(3, device="cuda"), one)
+    with private_generator(0, CPU):
+        torch.rand(1)
+    assert torch.equal(torch.cuda.get_rng_state(), before)

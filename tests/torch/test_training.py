@@ -1,0 +1,305 @@
+"""The training loop: what a step learns from, and when epochs end."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from torch import nn
+
+from skace import SASRecEstimator
+from skace._torch._batches import Batch, DeviceLog
+from skace._torch._losses import SampledSoftmax, full_softmax
+from skace._torch._network import Network
+from skace._torch._tables import TrainableItems
+from skace._torch._training import Competitors, Trainer, build_optimizer
+from skace._windows import cut_windows
+from skace.recommenders import _neural
+
+CPU = torch.device("cpu")
+N_ITEMS, D = 6, 4
+
+
+def build_trainer(X, *, loss=full_softmax, takes_part=None, weights=None, batch_size=2):
+    """Trainer whose encoder hands its input on, so that gradients can be done by hand."""
+    is_row = np.ones(X._log.n_events)
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(N_ITEMS, D, generator=generator)
+    takes_part = np.ones(N_ITEMS, dtype=bool) if takes_part is None else np.array(takes_part)
+    table = TrainableItems(vectors, ~takes_part)
+    network = Network(nn.Identity(), table, max_length=4)
+    windows = cut_windows(is_row > 0, X._log.offsets, 4)
+    return Trainer(
+        network=network,
+        log=DeviceLog(X._log.items, is_row if weights is None else weights, windows, CPU),
+        loss=loss,
+        competitors=Competitors(takes_part, CPU),
+        optimizer=build_optimizer(network, 0.01, 0.0),
+        batch_size=batch_size,
+        dtype=torch.float32,
+        rng=np.random.RandomState(0),
+    )
+
+
+def pairs_loss(vectors, pairs, weights=None):
+    """Sum over (item read, item that follows) of the cross-entropy, pair by pair."""
+    weights = [1.0] * len(pairs) if weights is None else weights
+    losses = [
+        w * -(vectors @ vectors[read]).log_softmax(dim=0)[target]
+        for (read, target), w in zip(pairs, weights, strict=True)
+    ]
+    return sum(losses)
+
+
+PAIRS = [(0, 1), (1, 2), (2, 3), (1, 2), (2, 0), (4, 0)]  # all of the four-user log
+
+
+def test_batch_loss_is_that_of_all_pairs_and_of_nothing_else(small_log):
+    trainer = build_trainer(small_log)
+    loss, weight = trainer.batch_loss(trainer.log.batch(np.array([0, 1, 2])))
+    expected = pairs_loss(trainer.network.items().detach(), PAIRS)
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
+    assert float(weight) == 6
+
+
+def test_batch_loss_weighs_rows(small_log):
+    weights = np.array([1, 2, 0, 3, 1, 1, 1, 1, 0.5, 1])
+    trainer = build_trainer(small_log, weights=weights)
+    loss, weight = trainer.batch_loss(trainer.log.batch(np.array([0, 1, 2])))
+    vectors = trainer.network.items().detach()
+    assert float(loss.detach()) == pytest.approx(
+        float(pairs_loss(vectors, PAIRS, [2, 0, 3, 1, 1, 0.5])), rel=1e-6
+    )
+    assert float(weight) == 7.5
+
+
+def test_items_that_do_not_take_part_are_no_competitors(small_log):
+    takes_part = [True] * 5 + [False]  # fig is cold
+    trainer = build_trainer(small_log, takes_part=takes_part)
+    loss, _ = trainer.batch_loss(trainer.log.batch(np.array([0, 1, 2])))
+    vectors = trainer.network.items().detach()[:5]
+    assert float(loss.detach()) == pytest.approx(float(pairs_loss(vectors, PAIRS)), rel=1e-6)
+
+
+@pytest.mark.parametrize("left_out", [5, 1])
+def test_places_among_the_competitors_follow_the_rows(left_out):
+    competitors = Competitors(np.arange(N_ITEMS) != left_out, CPU)
+    table = torch.arange(float(N_ITEMS))[:, None].expand(N_ITEMS, D)
+    targets = torch.tensor([row for row in (0, 3, 4, 2) if row != left_out])
+    rivals, places = competitors.of(table, targets)
+    assert rivals[:, 0].tolist() == [row for row in range(N_ITEMS) if row != left_out]
+    assert rivals[places, 0].tolist() == targets.tolist()
+
+
+def test_a_cold_item_is_moved_by_nothing(small_log):
+    trainer = build_trainer(small_log, takes_part=[True] * 5 + [False])
+    before = trainer.network.items().detach().clone()
+    trainer.run_epoch()
+    after = trainer.network.items().detach()
+    assert torch.equal(after[5], before[5])
+    assert (after[:5] != before[:5]).any(dim=1).all()
+
+
+@pytest.mark.parametrize("loss", [full_softmax, SampledSoftmax(3)], ids=["full", "sampled"])
+def test_padding_gets_no_gradient(small_log, loss):
+    trainer = build_trainer(small_log, loss=loss)
+    # The output side is taken off, so that all gradient comes through what was read.
+    rivals = torch.randn(N_ITEMS, D, generator=torch.Generator().manual_seed(1))
+    trainer.competitors.of = lambda _table, targets: (rivals, targets)
+    batch = trainer.log.batch(np.array([0, 1, 2]))
+    is_padding = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 1]], dtype=torch.bool)
+    fig = 5  # read by nobody
+    other = Batch(torch.where(is_padding, fig, batch.items), batch.targets, batch.weights)
+    gradients = []
+    for each in (batch, other):
+        trainer.network.zero_grad()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            trainer.batch_loss(each)[0].backward()
+        gradients.append(trainer.network.items.weight.grad.clone())
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert not gradients[1][fig].any()
+    assert gradients[1][:3].any(dim=1).all()
+
+
+def test_an_epoch_reports_the_mean_loss_and_learns(small_log):
+    trainer = build_trainer(small_log, batch_size=8)
+    vectors = trainer.network.items().detach().clone()
+    losses = list(trainer.epochs(30))
+    assert losses[0] == pytest.approx(float(pairs_loss(vectors, PAIRS)) / 6, rel=1e-6)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 7])
+def test_an_epoch_takes_every_window_once(small_log, batch_size, monkeypatch):
+    trainer = build_trainer(small_log, batch_size=batch_size)
+    taken, make_batch = [], DeviceLog.batch
+
+    def batch(log, numbers):
+        taken.append(numbers)
+        return make_batch(log, numbers)
+
+    monkeypatch.setattr(DeviceLog, "batch", batch)
+    trainer.run_epoch()
+    assert sorted(np.concatenate(taken).tolist()) == [0, 1, 2]
+    assert max(map(len, taken)) == min(batch_size, 3)
+
+
+def test_the_first_step_is_adams(small_log):
+    trainer = build_trainer(small_log, batch_size=8)
+    before = trainer.network.items().detach().clone()
+    pairs_loss_before = before.clone().requires_grad_()
+    pairs_loss(pairs_loss_before, PAIRS).backward()
+    trainer.run_epoch()
+    step = trainer.network.items().detach() - before
+    # Adam's first step has the size of the learning rate, against the gradient.
+    torch.testing.assert_close(step, -0.01 * pairs_loss_before.grad.sign(), rtol=1e-3, atol=1e-5)
+
+
+def test_weight_decay_shrinks_what_it_should(small_log):
+    plain, decayed = build_trainer(small_log, batch_size=8), build_trainer(small_log, batch_size=8)
+    decayed.optimizer = build_optimizer(decayed.network, 0.01, 0.5)
+    before = plain.network.items().detach().clone()
+    plain.run_epoch()
+    decayed.run_epoch()
+    difference = decayed.network.items().detach() - plain.network.items().detach()
+    torch.testing.assert_close(difference, -0.01 * 0.5 * before, rtol=1e-3, atol=1e-6)
+
+
+# When epochs end.
+
+
+@pytest.fixture
+def fit(small_log, monkeypatch):
+    """Fit with a script of validation scores, one per epoch."""
+
+    def run(scores, **parameters):
+        script = iter(scores)
+        monkeypatch.setattr(_neural, "ndcg_at_k", lambda ranks, k: next(script))  # noqa: ARG005
+        sizes = {"k": 2, "n_layers": 1, "n_heads": 1, "dropout": 0.1, "random_state": 0}
+        return SASRecEstimator(**(sizes | parameters)).fit(small_log)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "n_epochs", "best"),
+    [
+        ([0.1, 0.2, 0.15, 0.12, 0.19], 3, 5, 2),
+        ([0.1, 0.2, 0.15, 0.25, 0.1, 0.1], 2, 6, 4),
+        ([0.3, 0.2], 1, 2, 1),
+        ([0.2, 0.2, 0.2], 2, 3, 1),  # an equal score is no better
+        ([0.0, 0.0, 0.1, 0.0, 0.0], 2, 5, 3),
+    ],
+)
+def test_training_stops_when_the_score_no_longer_rises(fit, scores, patience, n_epochs, best):
+    model = fit(scores, n_iter_no_change=patience, max_epochs=50)
+    assert (model.n_iter_, model.best_epoch_) == (n_epochs, best)
+    assert model.validation_scores_ == scores[:n_epochs]
+    assert len(model.loss_curve_) == n_epochs
+
+
+def test_the_best_epoch_is_restored(fit, small_log):
+    model = fit([0.1, 0.3, 0.2, 0.2], n_iter_no_change=2)
+    with pytest.warns(ConvergenceWarning):
+        short = fit([0.1, 0.3], max_epochs=2)
+    np.testing.assert_array_equal(model.item_vectors_, short.item_vectors_)
+    for name, value in model.encoder_state_.items():
+        np.testing.assert_array_equal(value, short.encoder_state_[name])
+    scores = short.decision_function(small_log)
+    np.testing.assert_array_equal(model.decision_function(small_log), scores)
+    with pytest.warns(ConvergenceWarning):
+        longer = fit([0.1, 0.2, 0.3, 0.4], max_epochs=4)
+    assert not np.array_equal(model.item_vectors_, longer.item_vectors_)
+
+
+def test_a_score_that_still_rises_at_the_end_is_warned_of(fit):
+    text = "the validation score was still rising in the last of 3 epochs; raise max_epochs."
+    with pytest.warns(ConvergenceWarning, match=f"^{re.escape(text)}$"):
+        fit([0.1, 0.2, 0.3], max_epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("scores", "parameters"),
+    [
+        ([0.3, 0.2, 0.2], {"max_epochs": 3}),  # the best epoch is not the last one
+        ([0.1], {"max_epochs": 1}),  # nobody expects one epoch to converge
+        ([], {"max_epochs": 3, "early_stopping": False}),
+    ],
+)
+def test_no_warning_where_there_is_nothing_to_say(fit, scores, parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(scores, **parameters)
+
+
+def test_without_early_stopping_all_epochs_are_kept(fit):
+    model = fit([], early_stopping=False, max_epochs=4)
+    assert (model.n_iter_, model.best_epoch_, model.validation_scores_) == (4, 4, [])
+
+
+@pytest.mark.parametrize(("loss", "epoch"), [(np.nan, 1), (np.nan, 2), (np.inf, 2)])
+def test_a_loss_that_is_no_number_ends_the_fit(small_log, monkeypatch, loss, epoch):
+    losses = iter([1.0] * (epoch - 1) + [loss])
+    monkeypatch.setattr(Trainer, "run_epoch", lambda self: next(losses))  # noqa: ARG005
+    model = SASRecEstimator(k=2, n_heads=1, learning_rate=0.5, early_stopping=False)
+    text = (
+        f"the loss became {loss} in epoch {epoch}; lower learning_rate (now 0.5) or check the "
+        "scale of the item features."
+    )
+    with pytest.raises(FloatingPointError, match=f"^{re.escape(text)}$"):
+        model.fit(small_log)
+    with pytest.raises(NotFittedError):
+        model.predict(small_log)
+
+
+def test_a_learning_rate_far_too_high_is_noticed(small_log):
+    features = small_log.catalog.features * 1e18
+    model = SASRecEstimator(
+        k=2, n_heads=1, learning_rate=1e30, weight_decay=1e9, early_stopping=False, max_epochs=9
+    )
+    with pytest.raises(FloatingPointError, match=r"^the loss became (nan|inf) in epoch \d"):
+        model.fit(small_log.with_features(features))
+
+
+def test_an_interrupt_leaves_the_model_as_it_was(small_log, monkeypatch):
+    sizes = {"k": 2, "n_heads": 1, "max_epochs": 2, "early_stopping": False, "random_state": 0}
+    model = SASRecEstimator(**sizes).fit(small_log)
+    before = model.decision_function(small_log)
+    epochs = iter([1.0])
+
+    def interrupted(_trainer):
+        try:
+            return next(epochs)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(Trainer, "run_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(small_log)
+    np.testing.assert_array_equal(model.decision_function(small_log), before)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
+def test_bfloat16_trains_on_the_cpu(small_log, loss):
+    sizes = {"k": 2, "n_heads": 1, "max_epochs": 3, "early_stopping": False, "random_state": 0}
+    exact = SASRecEstimator(loss=loss, precision="float32", **sizes).fit(small_log)
+    half = SASRecEstimator(loss=loss, precision="bfloat16", **sizes).fit(small_log)
+    assert half.item_vectors_.dtype == np.float32
+    assert not np.array_equal(half.item_vectors_, exact.item_vectors_)
+    np.testing.assert_allclose(half.loss_curve_, exact.loss_curve_, rtol=0.05)
+    np.testing.assert_allclose(half.item_vectors_, exact.item_vectors_, atol=0.02)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_cuda_trains_like_the_cpu(small_log, precision):
+    sizes = {"k": 2, "n_heads": 1, "max_epochs": 3, "early_stopping": False, "random_state": 0}
+    sizes |= {"dropout": 0.0, "attention_dropout": 0.0}
+    there = SASRecEstimator(device="cuda", precision=precision, **sizes).fit(small_log)
+    here = SASRecEstimator(device="cpu", precision="float32", **sizes).fit(small_log)
+    rtol = 1e-4 if precision == "float32" else 0.05
+    np.testing.assert_allclose(there.loss_curve_, here.loss_curve_, rtol=rtol)
