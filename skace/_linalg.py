@@ -34,10 +34,11 @@ _SAFE_SQUARES = (1e-280, 1e280)  # squared lengths outside have lost digits or o
 
 @dataclass(slots=True, eq=False)
 class RowMoments:
-    """Weighted sums over the non-zero rows of a matrix, taken about ``shift``.
+    """Weighted sums over the rows of a matrix, taken about ``shift``.
 
-    A row without a single non-zero entry has no direction. It counts in ``n_rows`` and
-    ``weight`` and nowhere else, which is the same as giving it the mean of the others.
+    With ``skips_zeros`` a row without a single non-zero entry counts in ``n_rows``,
+    ``n_zero`` and ``weight`` and nowhere else, which is the same as giving it the mean of
+    the others: a zero vector says nothing on an item.
 
     Sums about a point near the mean keep their digits where the rows share a large
     common direction, as vectors of language models do: both the centred and the plain
@@ -47,10 +48,12 @@ class RowMoments:
     """
 
     normalized: bool  # rows were divided by their length first
+    skips_zeros: bool
     keeps_rows: bool
     n_rows: int
+    n_zero: int
     weight: float  # of all rows
-    nonzero_weight: float
+    used_weight: float  # of the rows that are not skipped
     shift: Float64Array  # (d,)
     first: Float64Array  # (d,) sum of w y, where y = x - shift
     square: float  # sum of w |y|^2
@@ -59,19 +62,23 @@ class RowMoments:
     unit_sum: Float64Array  # (d,) sum of w x / |x|
     gram: Float64Array  # (d, d) sum of w y y^T, upper triangle only
     rows: Float64Array  # (n, d) sqrt(w) y
-    roots: Float64Array  # (n,) sqrt(w), 0 for zero rows
+    roots: Float64Array  # (n,) sqrt(w), 0 for skipped rows
 
     @classmethod
-    def empty(cls, n_rows: int, n_features: int, *, normalize: bool, keep_rows: bool) -> Self:
+    def empty(
+        cls, n_rows: int, n_features: int, *, normalize: bool, skip_zeros: bool, keep_rows: bool
+    ) -> Self:
         """Sums over no rows yet, with room for ``n_rows`` if they are to be kept."""
         d = n_features
         n_kept, n_gram = (n_rows, 0) if keep_rows else (0, d)
         return cls(
             normalized=normalize,
+            skips_zeros=skip_zeros,
             keeps_rows=keep_rows,
             n_rows=0,
+            n_zero=0,
             weight=0.0,
-            nonzero_weight=0.0,
+            used_weight=0.0,
             shift=np.zeros(d),
             first=np.zeros(d),
             square=0.0,
@@ -90,19 +97,19 @@ class RowMoments:
 
     @property
     def mean(self) -> Float64Array:
-        """Mean of the non-zero rows, shape (d,)."""
+        """Mean of the rows that are not skipped, shape (d,)."""
         return self.shift + self.drift
 
     @property
     def drift(self) -> Float64Array:
-        """Mean of the non-zero rows minus ``shift``, shape (d,)."""
-        return self.first / (self.nonzero_weight or 1.0)
+        """The mean minus ``shift``, shape (d,)."""
+        return self.first / (self.used_weight or 1.0)
 
     def trace(self, center: bool) -> float:
         """Sum of squared lengths of the rows, about their mean or about 0."""
         if center:
             return max(0.0, self.square - float(self.first @ self.drift))
-        point = 2.0 * self.first + self.nonzero_weight * self.shift
+        point = 2.0 * self.first + self.used_weight * self.shift
         return max(0.0, self.square + float(self.shift @ point))
 
     def second_moment(self, center: bool) -> Float64Array:
@@ -112,7 +119,7 @@ class RowMoments:
         # a = first + W c / 2, it is gram + a c^T + c a^T.
         if center:
             return _add_outer(gram, -self.drift, self.first)
-        point = self.first + 0.5 * self.nonzero_weight * self.shift
+        point = self.first + 0.5 * self.used_weight * self.shift
         return _add_outer(gram, 2.0 * point, self.shift)
 
     def weighted_rows(self, center: bool) -> Float64Array:
@@ -142,13 +149,14 @@ class RowMoments:
     def add(self, block: Float64Array, lengths: Float64Array, weights: FloatArray | None) -> None:
         """Add rows; ``block`` is overwritten."""
         own = np.ones(len(block)) if weights is None else weights.astype(np.float64)
-        used = own * (lengths > 0)
-        if self.nonzero_weight == 0 and used.any():
+        used = own * (lengths > 0) if self.skips_zeros else own
+        if self.used_weight == 0 and used.any():
             self.shift = used @ block / used.sum()
         place = slice(self.n_rows, self.n_rows + len(block))
         self.n_rows = place.stop
+        self.n_zero += int(np.count_nonzero(lengths == 0))
         self.weight += float(own.sum())
-        self.nonzero_weight += float(used.sum())
+        self.used_weight += float(used.sum())
         scale = used if self.normalized else used / np.where(lengths > 0, lengths, 1.0)
         self.unit_sum = self.unit_sum + scale @ block
         block -= self.shift
@@ -237,6 +245,7 @@ def accumulate_moments(
     X: FloatArray,
     *,
     normalize: bool = False,
+    skip_zeros: bool = True,
     sample_weight: FloatArray | None = None,
     keep_rows: bool = False,
     start: RowMoments | None = None,
@@ -251,6 +260,9 @@ def accumulate_moments(
 
     normalize : bool, default=False
         Divide each row by its Euclidean length first.
+
+    skip_zeros : bool, default=True
+        Let rows of zeros count as the mean of the others.
 
     sample_weight : ndarray of shape (n,) or None, default=None
         Non-negative weights; an integer weight is the same as repeating the row.
@@ -282,7 +294,9 @@ def accumulate_moments(
     would drown.
     """
     if start is None:
-        sums = RowMoments.empty(*X.shape, normalize=normalize, keep_rows=keep_rows)
+        sums = RowMoments.empty(
+            *X.shape, normalize=normalize, skip_zeros=skip_zeros, keep_rows=keep_rows
+        )
     else:
         sums = replace(start.condensed())
         sums.gram = np.array(sums.gram, order="F")
@@ -387,7 +401,7 @@ def ledoit_wolf_intensity(moments: RowMoments, values: FloatArray, center: bool)
     Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance
     matrices, lemma 3.2 and section 3.
     """
-    n = moments.nonzero_weight
+    n = moments.used_weight
     squares = np.asarray(values, dtype=np.float64) ** 2 / n
     norm = float(np.sum(squares**2))  # |M|^2
     distance = norm - float(squares.sum()) ** 2 / moments.n_features
@@ -405,7 +419,7 @@ def _fourth_moment(moments: RowMoments, center: bool) -> float:
     return (
         moments.quartic
         + 4.0 * moments.quadratic_form(e)
-        + moments.nonzero_weight * length**2
+        + moments.used_weight * length**2
         - 4.0 * float(moments.cubic @ e)
         + 2.0 * length * moments.square
         - 4.0 * length * float(moments.first @ e)

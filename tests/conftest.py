@@ -22,8 +22,7 @@ def random_state():
 def small_catalog():
     """Six items; 'fig' is in no log below (a cold item). Directions are easy to see."""
     vectors = np.array(
-        [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 1]],
-        dtype=np.float64,
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]], dtype=np.float64
     )
     return Catalog(["ash", "bay", "cob", "dew", "elm", "fig"], vectors)
 

@@ -59,7 +59,7 @@ def test_moments_equal_plain_sums(normalize, keep_rows, center, dtype):
     exact = _unit(exact) if normalize else exact
     exact_about = exact - exact.mean(axis=0) if center else exact
     sums = accumulate_moments(X, normalize=normalize, keep_rows=keep_rows)
-    assert (sums.n_rows, sums.weight, sums.nonzero_weight) == (40, 40.0, 40.0)
+    assert (sums.n_rows, sums.weight, sums.used_weight) == (40, 40.0, 40.0)
     assert_allclose(sums.mean, exact.mean(axis=0), rtol=1e-12)
     assert_allclose(_full(sums.second_moment(center)), exact_about.T @ exact_about, atol=1e-11)
     assert_allclose(sums.trace(center), np.sum(exact_about**2), rtol=1e-12)
@@ -156,12 +156,22 @@ def test_zero_rows_count_as_rows_but_not_in_the_mean(keep_rows, normalize):
     holes = np.insert(X, [0, 0, 0, 0, 0, 0, 0, 0, 9, 40], 0.0, axis=0)  # a whole block first
     sums = accumulate_moments(holes, keep_rows=keep_rows, normalize=normalize)
     without = accumulate_moments(X, normalize=normalize)
-    assert (sums.n_rows, sums.weight, sums.nonzero_weight) == (50, 50.0, 40.0)
+    assert (sums.n_rows, sums.weight, sums.used_weight) == (50, 50.0, 40.0)
     assert_allclose(sums.mean, without.mean, rtol=1e-12)
     for center in (False, True):
         assert_allclose(
             _full(sums.second_moment(center)), _full(without.second_moment(center)), atol=1e-11
         )
+
+
+@pytest.mark.parametrize("keep_rows", [False, True])
+def test_zero_rows_can_count_like_any_other(keep_rows):
+    X = np.vstack([_rows(), np.zeros((9, 5))])
+    sums = accumulate_moments(X, skip_zeros=False, keep_rows=keep_rows)
+    assert (sums.n_zero, sums.used_weight) == (9, 49.0)
+    assert_allclose(sums.mean, X.mean(axis=0), atol=1e-14)
+    expected = np.linalg.svd(X - X.mean(axis=0), compute_uv=False)
+    assert_allclose(singular_values(sums, center=True), expected, rtol=1e-9)
 
 
 def test_only_zero_rows_give_rank_zero():

@@ -35,9 +35,7 @@ def test_private_torch_part_says_what_to_install():
 @pytest.mark.usefixtures("no_torch")
 @pytest.mark.parametrize("item_table", [None, TrainableTable(), FrozenTable()])
 def test_fit_says_what_to_install(small_log, item_table):
-    model = (
-        SASRecEstimator(k=2) if item_table is None else SASRecEstimator(k=2, item_table=item_table)
-    )
+    model = SASRecEstimator(k=2, n_heads=1, item_table=item_table)
     with pytest.raises(ImportError, match=EXACTLY):
         model.fit(small_log)
 
@@ -49,7 +47,8 @@ def test_popularity_needs_no_torch(small_log):
 
 
 def test_fitted_model_opens_without_torch_and_says_what_predict_needs(small_log, tmp_path):
-    model = SASRecEstimator(k=2, max_epochs=1, early_stopping=False, random_state=0).fit(small_log)
+    model = SASRecEstimator(k=2, n_heads=1, max_epochs=1, early_stopping=False, random_state=0)
+    model.fit(small_log)
     path = tmp_path / "model.pickle"
     path.write_bytes(pickle.dumps(model))
     script = f"""

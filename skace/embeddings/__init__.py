@@ -10,11 +10,11 @@ from skace.embeddings._anisotropy_gram import (
     iso_score,
     mean_cosine,
     participation_ratio,
-    partition_isotropy,
     spectral_decay,
     spectral_entropy,
 )
 from skace.embeddings._anisotropy_pairs import Hubness, alignment, hubness, uniformity
+from skace.embeddings._anisotropy_partition import partition_isotropy
 from skace.embeddings._mixin import ItemTransformerMixin
 from skace.embeddings._on_items import OnItems
 

@@ -4,33 +4,36 @@
 import math
 
 import numpy as np
-from scipy.special import logsumexp
-from sklearn.utils import check_array
 
-from skace._linalg import (
-    accumulate_moments,
-    numerical_rank,
-    read_rows,
-    right_singular_pairs,
-    row_blocks,
-    singular_values,
+from skace._linalg import numerical_rank, read_rows, row_blocks, singular_values
+from skace.embeddings._anisotropy_partition import partition_expansion
+from skace.embeddings._spectrum import (
+    above_rank,
+    check_embeddings,
+    decay_of,
+    entropy_of,
+    iso_score_of,
+    mean_cosine_of_sum,
+    moments_of,
+    participation_of,
+    refuse_zero_rows,
+    share_of,
+    spectral_entropy_of,
+    spectral_measures,
+    spectrum_of,
 )
 
 __all__ = [
     "anisotropy_report",
-    "check_embeddings",
     "condition_number",
     "effective_rank",
     "explained_share",
     "iso_score",
     "mean_cosine",
     "participation_ratio",
-    "partition_isotropy",
     "spectral_decay",
     "spectral_entropy",
 ]
-
-_DTYPES = (np.float64, np.float32, np.float16)
 
 
 def mean_cosine(embeddings):
@@ -80,7 +83,7 @@ def mean_cosine(embeddings):
         units, lengths = read_rows(embeddings, part, normalize=True, name="embeddings")
         refuse_zero_rows(lengths, range(part.start, part.stop))
         total += units.sum(axis=0)
-    return _mean_cosine_of_sum(total, embeddings.shape[0])
+    return mean_cosine_of_sum(total, embeddings.shape[0])
 
 
 def participation_ratio(embeddings, *, center=False):
@@ -116,7 +119,7 @@ def participation_ratio(embeddings, *, center=False):
     >>> round(participation_ratio([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), 6)
     2.0
     """
-    return _participation(_spectrum(embeddings, center)[0])
+    return participation_of(spectrum_of(embeddings, center)[0])
 
 
 def iso_score(embeddings):
@@ -157,8 +160,8 @@ def iso_score(embeddings):
     >>> round(iso_score([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), 6)
     1.0
     """
-    values, d = _spectrum(embeddings, center=True)
-    return _iso_score(values, d)
+    values, d = spectrum_of(embeddings, center=True)
+    return iso_score_of(values, d)
 
 
 def effective_rank(embeddings, *, center=False):
@@ -198,8 +201,8 @@ def effective_rank(embeddings, *, center=False):
     >>> round(effective_rank([[3.0, 0.0], [0.0, 3.0]]), 6)
     2.0
     """
-    values, _ = _spectrum(embeddings, center)
-    return math.exp(_entropy(values))
+    values, _ = spectrum_of(embeddings, center)
+    return math.exp(entropy_of(values))
 
 
 def spectral_entropy(embeddings, *, center=False):
@@ -235,8 +238,8 @@ def spectral_entropy(embeddings, *, center=False):
     >>> round(spectral_entropy([[3.0, 0.0], [0.0, 3.0]]), 6)
     1.0
     """
-    values, d = _spectrum(embeddings, center)
-    return _spectral_entropy(values, d)
+    values, d = spectrum_of(embeddings, center)
+    return spectral_entropy_of(values, d)
 
 
 def condition_number(embeddings, n_components=None, *, center=False):
@@ -276,7 +279,7 @@ def condition_number(embeddings, n_components=None, *, center=False):
     >>> round(condition_number([[4.0, 0.0], [0.0, 2.0]]), 6)
     2.0
     """
-    values, _ = _spectrum(embeddings, center)
+    values, _ = spectrum_of(embeddings, center)
     n_components = values.size if n_components is None else n_components
     if not 1 <= n_components <= values.size:
         raise ValueError(
@@ -323,8 +326,8 @@ def explained_share(embeddings, n_components=1, *, center=False):
     """
     if n_components < 1:
         raise ValueError(f"n_components must be at least 1, got {n_components}.")
-    values, _ = _spectrum(embeddings, center)
-    return _share(values, n_components)
+    values, _ = spectrum_of(embeddings, center)
+    return share_of(values, n_components)
 
 
 def spectral_decay(embeddings, *, center=False):
@@ -359,69 +362,12 @@ def spectral_decay(embeddings, *, center=False):
     >>> round(spectral_decay(np.diag(1.0 / np.arange(1, 41))), 6)
     -1.0
     """
-    values, _ = _spectrum(embeddings, center)
+    values, _ = spectrum_of(embeddings, center)
     if values.size < 4:
         raise ValueError(
             f"embeddings has rank {values.size}; a slope of the spectrum needs rank 4 or more."
         )
-    return _decay(values)
-
-
-def partition_isotropy(embeddings, *, order=None, center=False):
-    r"""Ratio of the smallest to the largest partition function.
-
-    Parameters
-    ----------
-    embeddings : array-like of shape (n_items, n_dims)
-        One row per item; the measure depends on their length.
-
-    order : {1, 2} or None, default=None
-        None: exact. 1 or 2: the expansion to that order, from sums alone. The expansions
-        are for rows of length about 1 and can leave [0, 1] for longer ones.
-
-    center : bool, default=False
-        Subtract the mean row first. The expansion of order 1 is then 1 always.
-
-    Returns
-    -------
-    score : float
-        In (0, 1]; 1 if the rows look the same along all principal directions.
-
-    Raises
-    ------
-    ValueError
-        If ``order`` is something else.
-
-    Notes
-    -----
-    :math:`\min_c Z(c) / \max_c Z(c)` with :math:`Z(c) = \sum_i \exp(c \cdot x_i)`, c over
-    both signs of the unit eigenvectors of :math:`X^T X`. O(n d^2) time, d^2 memory; sums of
-    exponentials are kept as logarithms.
-
-    References
-    ----------
-    .. [1] Arora et al. (2016), A latent variable model approach to PMI-based word embeddings,
-       TACL 4.
-    .. [2] Mu and Viswanath (2018), All-but-the-top, ICLR, equation 7 and appendix A.
-
-    Examples
-    --------
-    >>> from skace.embeddings import partition_isotropy
-    >>> round(partition_isotropy([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), 6)
-    1.0
-    """
-    if order not in (None, 1, 2):
-        raise ValueError(f"order must be None, 1 or 2, got {order!r}.")
-    embeddings = check_embeddings(embeddings)
-    moments = _moments(embeddings)
-    if order is not None:
-        return _partition_expansion(moments, singular_values(moments, center), order, center)
-    vectors = right_singular_pairs(moments, center)[1]
-    mean = moments.mean * moments.nonzero_weight / moments.weight if center else None
-    logs = _log_partition(embeddings, vectors, mean)
-    if len(vectors) < embeddings.shape[1]:  # the directions in which all rows are zero
-        logs = np.append(logs, math.log(embeddings.shape[0]))
-    return float(np.exp(logs.min() - logs.max()))
+    return decay_of(values)
 
 
 def anisotropy_report(embeddings):
@@ -470,8 +416,8 @@ def anisotropy_report(embeddings):
     7.91
     """
     embeddings = check_embeddings(embeddings, min_rows=2, min_columns=2)
-    moments = _moments(embeddings)
-    if moments.nonzero_weight < moments.n_rows:
+    moments = moments_of(embeddings)
+    if moments.n_zero:
         for part in row_blocks(*embeddings.shape):
             peaks = np.abs(embeddings[part]).max(axis=1)
             refuse_zero_rows(peaks, range(part.start, part.stop))
@@ -479,135 +425,14 @@ def anisotropy_report(embeddings):
     spectra = {center: singular_values(moments, center) for center in (False, True)}
     report = {"n_items": float(n), "n_dims": float(d)}
     report["rank"] = float(numerical_rank(spectra[False], d))
-    report["mean_cosine"] = _mean_cosine_of_sum(moments.unit_sum, n)
+    report["mean_cosine"] = mean_cosine_of_sum(moments.unit_sum, n)
     report["mean_direction"] = float(np.linalg.norm(moments.unit_sum)) / n
-    report["iso_score"] = _iso_score(_above_rank(spectra[True], d, center=True), d)
+    report["iso_score"] = iso_score_of(above_rank(spectra[True], d, center=True), d)
     for center, ending in ((False, ""), (True, "_centered")):
-        values = _above_rank(spectra[center], d, center)
-        measures = _spectral_measures(values, d)
+        values = above_rank(spectra[center], d, center)
+        measures = spectral_measures(values, d)
         for order in (1, 2):
-            value = _partition_expansion(moments, spectra[center], order, center)
+            value = partition_expansion(moments, spectra[center], order, center)
             measures[f"partition_isotropy_{order}"] = value
         report |= {name + ending: value for name, value in measures.items()}
     return report
-
-
-def check_embeddings(embeddings, *, min_rows=1, min_columns=1):
-    """Dense floats in two dimensions; they are seen to be finite when they are read."""
-    return check_array(
-        embeddings,
-        dtype=_DTYPES,
-        ensure_all_finite=False,
-        ensure_min_samples=min_rows,
-        ensure_min_features=min_columns,
-        input_name="embeddings",
-    )
-
-
-def refuse_zero_rows(lengths, rows):
-    """Raise if a row has no direction; ``rows`` are the numbers of the rows."""
-    if not lengths.all():
-        raise ValueError(
-            f"embeddings has zero length in row {int(rows[int(np.argmin(lengths))])}; drop such "
-            "rows, because they have no direction."
-        )
-
-
-def _moments(embeddings):
-    """Sums over the rows as they are; short wide matrices keep their rows."""
-    n, d = embeddings.shape
-    return accumulate_moments(embeddings, keep_rows=2 * n <= d, name="embeddings")
-
-
-def _spectrum(embeddings, center):
-    """Singular values above the numerical rank, and the number of columns."""
-    embeddings = check_embeddings(embeddings)
-    values = singular_values(_moments(embeddings), center)
-    return _above_rank(values, embeddings.shape[1], center), embeddings.shape[1]
-
-
-def _above_rank(values, d, center):
-    """Singular values above the numerical rank, of which there must be one."""
-    rank = numerical_rank(values, d)
-    if rank == 0:
-        what = "the same" if center else "zero"
-        raise ValueError(f"all rows of embeddings are {what}; there is no direction to measure.")
-    return values[:rank]
-
-
-def _mean_cosine_of_sum(total, n):
-    """Mean cosine from the sum of the unit rows."""
-    return float((total @ total - n) / (n * (n - 1.0)))
-
-
-def _participation(values):
-    """Participation ratio of the squares."""
-    shares = (values / values[0]) ** 2
-    return float(shares.sum() ** 2 / np.sum(shares**2))
-
-
-def _iso_score(values, d):
-    """IsoScore from the singular values of the centred rows."""
-    if d < 2:
-        raise ValueError("embeddings has one column; IsoScore needs at least two.")
-    return max(0.0, (_participation(values) - 1.0) / (d - 1.0))
-
-
-def _entropy(weights):
-    """Entropy in nats of positive weights."""
-    shares = weights / weights.sum()
-    return float(-np.sum(shares * np.log(shares)))
-
-
-def _spectral_entropy(values, d):
-    """Entropy of the squares over that of d equal ones."""
-    if d < 2:
-        raise ValueError("embeddings has one column; its spectral entropy needs at least two.")
-    return max(0.0, _entropy(values**2) / math.log(d))
-
-
-def _share(values, n_components):
-    """Share of the first squares."""
-    squares = values**2
-    return float(squares[:n_components].sum() / squares.sum())
-
-
-def _decay(values):
-    """Slope of log s on log i over the middle 80 %."""
-    margin = values.size // 10
-    numbers = np.arange(1, values.size + 1)[margin : values.size - margin]
-    return float(np.polyfit(np.log(numbers), np.log(values[numbers - 1]), 1)[0])
-
-
-def _spectral_measures(values, d):
-    """Measures of one spectrum by name."""
-    return {
-        "participation_ratio": _participation(values),
-        "effective_rank": math.exp(_entropy(values)),
-        "spectral_entropy": _spectral_entropy(values, d),
-        "condition_number": float(values[0] / values[-1]),
-        "explained_share_1": _share(values, 1),
-        "explained_share_10": _share(values, 10),
-        "spectral_decay": math.nan if values.size < 4 else _decay(values),
-    }
-
-
-def _partition_expansion(moments, values, order, center):
-    """First- or second-order partition isotropy."""
-    n = moments.n_rows
-    total = 0.0 if center else float(np.linalg.norm(moments.mean)) * moments.nonzero_weight
-    if order == 1:
-        return (n - total) / (n + total)
-    smallest = values[-1] if values.size == moments.n_features else 0.0
-    return float((n - total + smallest**2 / 2) / (n + total + values[0] ** 2 / 2))
-
-
-def _log_partition(embeddings, vectors, mean):
-    """Logarithm of Z(c) for c over both signs of ``vectors``, shape (2 r,)."""
-    logs = np.full(2 * len(vectors), -np.inf)
-    for part in row_blocks(embeddings.shape[0], 4 * embeddings.shape[1]):
-        block, _ = read_rows(embeddings, part, normalize=False, name="embeddings")
-        block = block if mean is None else block - mean
-        scores = block @ vectors.T
-        logs = np.logaddexp(logs, logsumexp(np.hstack([scores, -scores]), axis=0))
-    return logs

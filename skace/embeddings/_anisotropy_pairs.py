@@ -8,7 +8,7 @@ import numpy as np
 
 from skace._linalg import read_rows
 from skace.data import Interactions
-from skace.embeddings._anisotropy_gram import check_embeddings, refuse_zero_rows
+from skace.embeddings._spectrum import check_embeddings, refuse_zero_rows
 
 __all__ = ["Hubness", "alignment", "hubness", "uniformity"]
 
@@ -17,7 +17,20 @@ _TIE = 1e-12  # products of equal rows differ by rounding
 
 
 class Hubness(NamedTuple):
-    """What `hubness` returns."""
+    """What `hubness` returns.
+
+    Parameters
+    ----------
+    skewness : float
+        Of the number of times that an item is among the neighbours of others.
+
+    anti_hub_share : float
+        Share in [0, 1] of items that are nobody's neighbour.
+
+    Notes
+    -----
+    Stability: provisional.
+    """
 
     skewness: float
     anti_hub_share: float

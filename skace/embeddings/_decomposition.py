@@ -41,7 +41,7 @@ class Decomposition:
     spectrum: npt.NDArray[np.float64]  # all singular values; see `decompose`
     mean: npt.NDArray[np.float64]  # (d,) of the non-zero rows
     weight: float  # of all rows
-    nonzero_weight: float
+    used_weight: float  # of the rows that are not zero
     trace: float  # sum of squared lengths, about the mean if centred
     intensity: float  # of the Ledoit-Wolf shrinkage
     moments: RowMoments | None  # to go on with partial_fit; None if the solver has none
@@ -121,9 +121,15 @@ def _randomized_pairs(
     rows = moments.weighted_rows(center)
     n_found = min(rows.shape) if n_components is None else min(n_components, *rows.shape)
     # More iterations than scikit-learn's default of 4: text vectors have a slowly
-    # decaying spectrum, on which few iterations mix neighbouring directions.
+    # decaying spectrum, on which few iterations mix neighbouring directions. QR, because
+    # "auto" is something else under array API dispatch.
     _, values, vectors = randomized_svd(
-        rows, n_found, n_iter=7, random_state=random_state, flip_sign=False
+        rows,
+        n_found,
+        n_iter=7,
+        power_iteration_normalizer="QR",
+        random_state=random_state,
+        flip_sign=False,
     )
     return values, fix_signs(vectors)
 
@@ -149,7 +155,7 @@ def _assemble(
         spectrum=spectrum,
         mean=moments.mean,
         weight=moments.weight,
-        nonzero_weight=moments.nonzero_weight,
+        used_weight=moments.used_weight,
         trace=moments.trace(center),
         intensity=intensity,
         moments=kept if can_go_on else None,

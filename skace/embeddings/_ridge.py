@@ -83,7 +83,7 @@ def output_spread(decomposition: Decomposition, vectors: Any, factors: Any, cent
     mean_square = float(np.mean(factors**2)) / decomposition.weight
     if center:
         return math.sqrt(mean_square)
-    share = decomposition.nonzero_weight / decomposition.weight
+    share = decomposition.used_weight / decomposition.weight
     means = share * (vectors @ decomposition.mean) * factors / values
     variance = mean_square - float(np.mean(means)) ** 2
     # All entries equal: there is no spread to set, only a size.

@@ -125,8 +125,8 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             matter. Inside a search wrap them with ``X_val.as_validation()``.
 
         sample_weight : array-like of shape (n_rows,) or None, default=None
-            Weight of each row in counts and loss. Rows that repeat an event count once,
-            with the mean of their weights.
+            Weight of each row in counts and loss, in the order of X (of the frame, of the
+            sequences). Rows that repeat an event count once, with the mean of their weights.
 
         Returns
         -------
@@ -173,8 +173,8 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _learn(self, X, y, X_val, sample_weight, *, fresh, n_passes):
         """Check everything, then learn."""
-        X = rows_to_fit(X, y)
-        weights = _event_weights(X, sample_weight)
+        given, X = X, rows_to_fit(X, y)
+        weights = _event_weights(X, sample_weight, is_sorted=X is given)
         X_val = _check_validation(X_val, X)
         # New items of a later fit join those that the model has.
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
@@ -187,6 +187,8 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         context.call_on_fit_task_begin(estimator=self, **metadata)
         state = dict(vars(self))
         try:
+            if n_passes is None and not fresh:  # a warm start counts the rows of its own X
+                self.item_counts_, self.popularity_ = self.item_counts_[:0], self.popularity_[:0]
             columns = self._learn_items(X, weights, fresh=fresh)
             self._fit_rows(X, columns, weights, X_val, context, n_passes=n_passes)
         except BaseException:
@@ -523,8 +525,11 @@ def _add_counts(old, items, n_items, weights=None):
     return counts
 
 
-def _event_weights(X, sample_weight):
-    """Weight of each event of the log, or None; repeats of a row are averaged."""
+def _event_weights(X, sample_weight, *, is_sorted):
+    """Weight of each event of the log, or None; repeats of a row are averaged.
+
+    ``is_sorted`` is False where the weights are in the order of the input that X was made of.
+    """
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
@@ -537,6 +542,8 @@ def _event_weights(X, sample_weight):
         raise ValueError(
             "sample_weight must be finite, not negative, and positive for at least one row."
         )
+    if not is_sorted:
+        weights = weights[X.source_rows]
     n_events = X._log.n_events
     repeats = np.bincount(X._ends, minlength=n_events)
     return np.bincount(X._ends, weights=weights, minlength=n_events) / np.maximum(repeats, 1)

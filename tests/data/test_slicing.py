@@ -232,6 +232,27 @@ def test_cross_validate_hands_rows_to_an_estimator(small_log, n_jobs):
     ]
 
 
+class WithValidation(RowCounter):
+    """Scores the number of validation rows that reached ``fit``."""
+
+    def fit(self, X, y=None, X_val=None):
+        self.n_val_ = len(getattr(X_val, "interactions", X_val))
+        return super().fit(X)
+
+    def score(self, X, y=None):
+        return float(self.n_val_)
+
+
+def test_a_validation_holder_reaches_fit_whole_where_bare_rows_are_cut(small_log):
+    def n_seen(X_val):
+        options = {"cv": KFold(2), "params": {"X_val": X_val}}
+        return cross_validate(WithValidation(), small_log, **options)["test_score"].tolist()
+
+    other = Interactions.from_sequences([["ash"] * len(small_log)])
+    assert n_seen(other.as_validation()) == [10, 10]
+    assert n_seen(other) == [5, 5]  # why the holder exists
+
+
 def test_cross_val_predict_puts_answers_back_in_order(small_log):
     order = [4, 9, 0, 2, 7]
     answers = cross_val_predict(RowCounter(), small_log[order], cv=KFold(2, shuffle=True))

@@ -417,6 +417,7 @@ def test_weights_work_in_partial_fit_and_fit_transform(make_cone):
     parts = ACETransformer(6)
     parts.partial_fit(F[:50], sample_weight=weights[:50])
     parts.partial_fit(F[50:], sample_weight=weights[50:])
+    parts.partial_fit(F[:9], sample_weight=np.zeros(9))
     assert_allclose(parts.transform(F), once.transform(F), atol=1e-10)
     assert_array_equal(ACETransformer(6).fit_transform(F, sample_weight=weights), once.transform(F))
 

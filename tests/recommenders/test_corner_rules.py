@@ -167,10 +167,11 @@ def without_others(X, rows):
         popularity,
         sasrec,
         lambda: sasrec(early_stopping=True, max_epochs=1),
+        lambda: sasrec(early_stopping=True, max_epochs=1, validation_fraction=0.4),
         lambda: sasrec(loss="sampled_softmax", n_negatives=5),
         lambda: sasrec(long_sequences="truncate", item_table=FrozenTable(cold_items="negatives")),
     ],
-    ids=["popularity", "softmax", "early stopping", "sampled softmax", "truncate"],
+    ids=["popularity", "softmax", "early stopping", "some held out", "sampled softmax", "truncate"],
 )
 def test_2_deleting_the_events_that_a_fold_leaves_out_changes_nothing(log, splitter, make_model):
     rows = training_rows(log, splitter)
@@ -203,6 +204,32 @@ def test_2_a_row_that_is_repeated_counts_once(log, make_model):
     rows = np.arange(len(log))
     repeated = np.concatenate([rows, rows[::3], rows[:5]])
     assert_same_model(make_model().fit(log), make_model().fit(log[repeated]))
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_2_rows_of_weight_zero_teach_nothing(log, batch_size):
+    # Of two users and of the ends of others, so that nothing lies between the rest.
+    is_weighty = (log.users > 1) & ~np.isin(np.arange(len(log)), next(LeaveLastOut().split(log))[1])
+    kept = log[is_weighty]
+    assert set(kept.items) == set(log.items)  # else other items would be cold
+    model = sasrec(batch_size=batch_size).fit(log, sample_weight=is_weighty)
+    other = sasrec(batch_size=batch_size).fit(kept)
+    assert model.loss_curve_ == other.loss_curve_
+    np.testing.assert_array_equal(model.item_vectors_, other.item_vectors_)
+    np.testing.assert_array_equal(model.popularity_, other.popularity_)
+
+
+def test_2_a_warm_start_counts_the_rows_of_its_own_fit(log):
+    model = sasrec(warm_start=True).fit(log).fit(log[:40])
+    expected = [np.count_nonzero(log[:40].items == item) for item in IDS]
+    assert model.item_counts_.tolist() == expected
+
+
+@MODELS
+def test_2_partial_fit_adds_its_rows_to_the_counts(log, make_model):
+    model = make_model().fit(log[:40]).partial_fit(log[40:])
+    expected = [np.count_nonzero(log.items == item) for item in IDS]
+    assert model.item_counts_.tolist() == expected
 
 
 # --- 3. evaluation uses the row's own past ----------------------------------------------------
@@ -366,6 +393,18 @@ def test_7_fit_reads_a_frame_with_the_standard_columns(log, make_model, backend)
     params = {} if make_model is popularity else {"embedding_dim": 8}
     expected = make_model(**params).fit(Interactions(log.users, log.items, log.timestamps))
     assert_same_model(make_model(**params).fit(frame), expected)
+
+
+@MODELS
+@pytest.mark.parametrize("backend", FRAMES)
+def test_7_weights_are_in_the_order_of_the_frame(make_model, backend):
+    frame = FRAMES[backend](
+        {"user_id": ["v", "u", "u"], "item_id": ["x", "y", "z"], "timestamp": [1, 3, 2]}
+    )
+    params = {} if make_model is popularity else {"embedding_dim": 8}
+    model = make_model(k=1, **params).fit(frame, sample_weight=[9, 5, 2])
+    popularity_of = dict(zip(model.item_ids_.tolist(), model.popularity_.tolist(), strict=True))
+    assert popularity_of == {"x": 9, "y": 5, "z": 2}
 
 
 @MODELS
