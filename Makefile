@@ -24,12 +24,15 @@ help:
 	@echo "make bench-quality DATA=folder [BENCH_ARGS=...]    accuracy on a data set of yours"
 	@echo "make clean           remove the environment and all caches"
 
+# The models here are small: on few or busy cores more threads mostly wait for each other.
+demo test: export OMP_NUM_THREADS ?= 1
+
 demo: $(VENV)/.runs
 	@$(BIN)/python examples/demo.py
 
 test: lint
 	$(SAY) "tests and doctests"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --quiet $(PYTEST_ARGS)
 
 lint: $(VENV)/.develops
 	$(SAY) "style (ruff)"

@@ -433,16 +433,16 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             return np.arange(ids.size)
         if X._log.n_events == 0:
             return np.full(ids.size, -1)
+        return self._rows_of_ids(ids, "the item ids of X")
+
+    def _rows_of_ids(self, ids, name):
+        """Model column of each id, -1 for unknown ones."""
         if kind_of_ids(ids) != kind_of_ids(self.item_ids_):
             raise ValueError(
-                f"the item ids of X are {kind_of_ids(ids)} (first {first_few(ids[:1])}), but the "
-                f"model was fitted on {kind_of_ids(self.item_ids_)} (first "
+                f"{name} are {kind_of_ids(ids)} (first {first_few(ids[:1])}), but the model was "
+                f"fitted on {kind_of_ids(self.item_ids_)} (first "
                 f"{first_few(self.item_ids_[:1])}); convert one of them."
             )
-        return self._rows_of_ids(ids)
-
-    def _rows_of_ids(self, ids):
-        """Model column of each id, -1 for unknown ones."""
         if not hasattr(self, "_vocabulary"):
             self._vocabulary = Catalog(self.item_ids_)
         return self._vocabulary.row_of(ids)
@@ -454,7 +454,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         ids = check_ids(candidates, "candidates")
         if ids.size == 0:
             raise ValueError("candidates is empty; give at least one item id, or None for all.")
-        columns = self._rows_of_ids(ids)
+        columns = self._rows_of_ids(ids, "candidates")
         if (columns < 0).any():
             unknown = ids[columns < 0]
             raise ValueError(

@@ -27,6 +27,17 @@ class NeuralRecommender(SequentialRecommender):
     A backbone implements `_build_encoder`. Everything else is shared: windows, batches,
     losses, early stopping, growth by new items, inference, persistence as numpy arrays.
 
+    Parameters
+    ----------
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    exclude_seen : bool, default=False
+        Whether items of the (full) past may not be recommended.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that are not in the table and come without features.
+
     Notes
     -----
     The constructor of a subclass takes the parameters named in ``_parameter_constraints``

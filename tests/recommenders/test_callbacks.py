@@ -1,12 +1,11 @@
 """Callbacks and progress: what is told, shown, logged, and who may stop a fit."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import io
 import logging
 import re
-import subprocess
-import sys
-import textwrap
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from skace import (
     ranking_scorer,
 )
 from skace.datasets import make_cycle
+from skace.recommenders._progress import log_epoch
 
 N_EPOCHS = 3
 QUICK = {
@@ -214,11 +214,13 @@ def test_fitted_copies_are_made_only_when_asked_for(cycle, monkeypatch):
 def test_fitted_copies_are_what_a_shorter_fit_gives(cycle):
     callback = Fitted()
     model = SASRecEstimator(**QUICK).set_callbacks(callback).fit(cycle)
+    tasks, scores = zip(*callback.scores, strict=True)
+    assert tasks == ("epoch",) * N_EPOCHS + ("fit",)
     expected = [
-        ("epoch", SASRecEstimator(**(QUICK | {"max_epochs": n})).fit(cycle).score(cycle))
+        SASRecEstimator(**(QUICK | {"max_epochs": n})).fit(cycle).score(cycle)
         for n in range(1, N_EPOCHS + 1)
     ]
-    assert callback.scores == pytest.approx([*expected, ("fit", model.score(cycle))])
+    assert scores == pytest.approx([*expected, model.score(cycle)])
 
 
 @pytest.mark.parametrize("model", [PopularityEstimator(k=2), SASRecEstimator(**QUICK)])
@@ -242,16 +244,27 @@ def test_callbacks_change_nothing(cycle, tmp_path):
 # verbose
 
 
-@pytest.fixture
-def own_level():
-    """Put the level of the logger back after the test."""
-    logger = logging.getLogger("skace")
-    level = logger.level
-    yield
+@contextmanager
+def as_set_up(logger, handlers, level):
+    """Let a logger have these handlers and this level, and put back what it had."""
+    before = logger.handlers, logger.level
+    logger.handlers = handlers
     logger.setLevel(level)
+    try:
+        yield logger
+    finally:
+        logger.handlers = before[0]
+        logger.setLevel(before[1])
 
 
-@pytest.mark.usefixtures("own_level")
+@pytest.fixture
+def logger():
+    """Logger of the package as it is when nobody has touched it."""
+    with as_set_up(logging.getLogger("skace"), [], logging.NOTSET) as logger:
+        yield logger
+
+
+@pytest.mark.usefixtures("logger")
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_verbose_logs_one_line_per_epoch(cycle, early_stopping, caplog, capsys):
     parameters = QUICK | {"early_stopping": early_stopping, "learning_rate": 1e-9}
@@ -273,30 +286,34 @@ def test_silence_is_the_default(cycle, caplog):
     assert [record for record in caplog.records if record.name.startswith("skace")] == []
 
 
-@pytest.mark.parametrize(
-    ("setup", "expected"),
-    [
-        ("", ["SASRecEstimator epoch 1: loss ", "SASRecEstimator epoch 1: loss "]),
-        (
-            "logging.basicConfig(format='mine %(message)s', level='INFO')",
-            ["mine SASRecEstimator epoch 1: loss ", "mine SASRecEstimator epoch 1: loss "],
-        ),
-        ("logging.getLogger('skace').setLevel('WARNING')", []),
-    ],
-    ids=["nothing set up", "own format", "switched off"],
-)
-def test_lines_are_seen_without_setting_up_logging_and_obey_who_does(setup, expected):
-    code = f"""
-        import logging
-        {setup}
-        from skace import SASRecEstimator
+LINE = "SASRecEstimator epoch 1: loss 2.0000"
+
+
+def log_twice(handlers=()):
+    """Log two lines in a process whose root logger has these handlers."""
+    # Not in a fixture: pytest gives the root logger handlers of its own before each test.
+    with as_set_up(logging.getLogger(), list(handlers), logging.WARNING):
         for _ in range(2):
-            SASRecEstimator(
-                k=1, n_layers=1, max_epochs=1, early_stopping=False, verbose=1, embedding_dim=4
-            ).fit([[1, 2, 3], [2, 3, 1]])
-    """
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
-    )
-    assert run.stdout == ""
-    assert [re.sub(r"\d\.\d{4}$", "", line) for line in run.stderr.splitlines()] == expected
+            log_epoch("SASRecEstimator", 1, 2.0, None)
+
+
+@pytest.mark.usefixtures("logger")
+def test_lines_are_seen_once_each_where_nobody_has_set_up_logging(capsys):
+    log_twice()
+    seen = capsys.readouterr()
+    assert (seen.out, seen.err.splitlines()) == ("", [LINE, LINE])
+
+
+@pytest.mark.usefixtures("logger")
+def test_lines_go_where_the_user_sends_them(capsys):
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(logging.Formatter("mine %(message)s"))
+    log_twice([handler])
+    assert handler.stream.getvalue().splitlines() == [f"mine {LINE}"] * 2
+    assert capsys.readouterr().err == ""
+
+
+def test_a_level_that_the_user_has_set_is_obeyed(logger, capsys):
+    logger.setLevel(logging.WARNING)
+    log_twice()
+    assert capsys.readouterr().err == ""

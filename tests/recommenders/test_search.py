@@ -214,6 +214,8 @@ def test_a_catalog_is_decomposed_once_in_each_process(n_jobs, tmp_path):
     assert {max(noted) - min(noted) for noted in counts.values()} == {1}
 
 
+# Halving by rows takes a random part of them, whose gaps are those of a shuffled split.
+@pytest.mark.filterwarnings("ignore::skace.exceptions.FutureLeakageWarning")
 @pytest.mark.parametrize(
     ("make_search", "n_candidates"),
     [
