@@ -11,6 +11,7 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SAY := @printf -- '-- %s\n'
+IF_WRONG_SHOW := > $(VENV)/.output 2>&1 || { cat $(VENV)/.output; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint hooks format bench-quality clean
@@ -41,14 +42,14 @@ lint: $(VENV)/.develops
 	$(SAY) "spelling (codespell)"
 	@$(BIN)/codespell
 	$(SAY) "layers (import-linter)"
-	@$(BIN)/lint-imports --no-logo --config pyproject.toml
+	@$(BIN)/lint-imports --no-logo --config pyproject.toml $(IF_WRONG_SHOW)
 	$(SAY) "types (mypy)"
 	@$(BIN)/mypy --no-error-summary
 	$(SAY) "docstrings (numpydoc)"
 	@$(BIN)/numpydoc lint $$(find skace -name '*.py')
 	$(SAY) "pages and change notes (sphinx, towncrier)"
-	@$(BIN)/sphinx-build -C -Q -W -b dummy -D exclude_patterns=changes/* docs $(VENV)/pages
-	@$(BIN)/towncrier build --draft --version next > $(VENV)/changes 2>&1 || { cat $(VENV)/changes; exit 1; }
+	@$(BIN)/sphinx-build -C -q -W -b dummy -D exclude_patterns=changes/* docs $(VENV)/.pages
+	@$(BIN)/towncrier build --draft --version next $(IF_WRONG_SHOW)
 
 format: $(VENV)/.develops
 	@$(BIN)/ruff check --fix .
