@@ -72,7 +72,8 @@ def test_as_negatives_cold_items_are_pushed_down(small_log):
     )
     assert np.abs(usual.item_vectors_[FIG] - small_log.catalog.features[FIG]).max() > 0.1
     rows = small_log[[1, 2, 3, 5, 6, 8]]  # those with a past
-    assert (usual.decision_function(rows).argsort(axis=1)[:, 0] == FIG).all()
+    # Only a first event can stand as low: nobody is taught to want it either.
+    assert (usual.decision_function(rows).argsort(axis=1)[:, :2] == FIG).any(axis=1).all()
     assert not (kept.decision_function(rows).argsort(axis=1)[:, 0] == FIG).all()
 
 

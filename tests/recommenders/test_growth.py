@@ -112,6 +112,17 @@ def test_cold_items_that_stay_cold_are_not_moved(cycle):
     assert np.abs(model.item_vectors_[7] - vectors[7]).max() > 0.01  # 91 no longer is
 
 
+def test_cold_items_without_features_are_not_moved_either(cycle):
+    X = Interactions(
+        cycle.users, cycle.items, cycle.timestamps, catalog=Catalog([*range(N_ITEMS), *NEW])
+    )
+    model = fit(X)
+    before = model.item_vectors_
+    model.set_params(random_state=1).partial_fit(X[:20])
+    np.testing.assert_array_equal(model.item_vectors_[N_ITEMS:], before[N_ITEMS:])
+    assert (model.item_vectors_[:N_ITEMS] != before[:N_ITEMS]).any(axis=1).all()
+
+
 @pytest.mark.parametrize("rows", [[], slice(0)])
 def test_no_new_events_leave_the_model_as_it_is(cycle, rows):
     model = fit(cycle)

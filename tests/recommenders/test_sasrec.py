@@ -150,6 +150,30 @@ def test_early_stopping_watches_the_last_row_of_each_user(cycle, monkeypatch):
     assert model.validation_scores_[model.best_epoch_ - 1] == pytest.approx(score, abs=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_held_out_rows_are_not_learned_from(cycle):
+    X, last = leave_last_out(cycle)
+    parameters = QUICK | {"early_stopping": True}
+    model = SASRecEstimator(**parameters).fit(cycle)
+    apart = SASRecEstimator(**parameters).fit(X, X_val=last)
+    assert model.loss_curve_ == apart.loss_curve_
+    assert model.validation_scores_ == apart.validation_scores_
+    np.testing.assert_array_equal(model.item_vectors_, apart.item_vectors_)
+
+
+def test_unknown_items_of_a_past_are_read_and_need_no_masking(cycle, base):
+    ids = np.append(cycle.catalog.item_ids, 99)
+    features = np.concatenate([cycle.catalog.features, np.ones((1, 8))])
+    sequences = [[1, 99, 2], [99]]
+    X = Interactions.from_sequences(sequences, catalog=Catalog(ids, features)).next_queries()
+    scores = base.decision_function(X)
+    known = base.decision_function([[1, 2], []])
+    assert np.abs(scores - known).min(axis=1).max() > 0
+    lists, masked = base.recommend(X, k=7, exclude_seen=True)
+    assert np.isneginf(masked).sum(axis=1).tolist() == [2, 0]
+    assert set(lists[0][-2:]) == {1, 2}
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_validation_rows_take_the_place_of_held_out_ones(cycle, early_stopping):
     X, X_val = leave_last_out(cycle)

@@ -8,7 +8,7 @@ import torch
 from skace._torch import _network
 from skace._torch._encoders import SASRecEncoder
 from skace._torch._network import Network, groups_of_similar_length, in_halves
-from skace._torch._tables import FrozenItems, TrainableItems
+from skace._torch._tables import FrozenItems, ItemModule, TrainableItems
 
 N_ITEMS, D = 9, 8
 
@@ -67,14 +67,36 @@ def test_encoding_switches_dropout_off(network, histories):
     assert not network.training
 
 
-def test_training_forgets_the_table_that_was_computed():
-    items = TrainableItems(torch.zeros(2, 4), np.zeros(2, dtype=bool))
+class Doubled(ItemModule):
+    """A table that is computed from its parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.zeros(2, 4))
+
+    def forward(self):
+        return 2 * self.factor
+
+
+@pytest.mark.parametrize(
+    "items", [Doubled(), TrainableItems(torch.zeros(2, 4), np.zeros(2, dtype=bool))]
+)
+def test_training_forgets_the_table_that_was_computed(items):
     network = Network(torch.nn.Identity(), items, max_length=3).eval()
     assert not network.table.any()
     network.train()
     with torch.no_grad():
-        items.weight += 1
+        next(items.parameters()).add_(1)
     assert network.eval().table.all()
+
+
+def test_the_table_is_computed_once_between_trainings(monkeypatch):
+    calls = []
+    monkeypatch.setattr(Doubled, "forward", lambda items: calls.append(1) or 2 * items.factor)
+    network = Network(torch.nn.Identity(), Doubled(), max_length=3).eval()
+    for _ in range(3):
+        network.inner_products(np.ones((2, 4), dtype=np.float32))
+    assert len(calls) == 1
 
 
 def test_unknown_items_are_read_from_their_features(network):
