@@ -1,6 +1,7 @@
 """Where and how to compute: device, precision, private random numbers."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,16 @@ __all__ = ["autocast", "private_generator", "resolve_device", "resolve_precision
 
 # torch's dropout draws from the global generator, so trainings take turns.
 _training_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """Give a forked child a lock of its own: nobody there would release the parent's."""
+    global _training_lock  # noqa: PLW0603
+    _training_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
@@ -33,6 +44,10 @@ def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
         raise ValueError(
             f"device={device!r} is not known to torch; use 'auto', 'cpu', 'cuda' or 'cuda:0'."
         ) from error
+    if wanted.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"device={device!r} is not supported; use 'auto', 'cpu', 'cuda' or 'cuda:0'."
+        )
     n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted.type == "cuda" and (wanted.index or 0) >= n_cuda:
         text = f"device={device!r} asks for CUDA, but torch sees {n_cuda} CUDA device(s)"

@@ -384,7 +384,7 @@ def _row_chunks(features: Any) -> Iterator[tuple[int, Any]]:
         yield start, features[start : start + step]
 
 
-def _row_sums(features: Any, what: Any) -> BoolArray:
+def _rows_with_any(features: Any, what: Any) -> BoolArray:
     """Boolean per row: whether ``what(block)`` holds anywhere in it."""
     flags = np.zeros(features.shape[0], dtype=bool)
     for start, block in _row_chunks(features):
@@ -396,9 +396,14 @@ def _row_sums(features: Any, what: Any) -> BoolArray:
     return flags
 
 
+def filled_rows(features: Any) -> BoolArray:
+    """Mask of the rows that are not zero."""
+    return _rows_with_any(features, lambda block: block != 0)
+
+
 def _refuse_non_finite(features: Any, ids: IdArray) -> None:
     """Raise if a row holds NaN or infinity."""
-    bad = ids[_row_sums(features, lambda block: ~np.isfinite(block))]
+    bad = ids[_rows_with_any(features, lambda block: ~np.isfinite(block))]
     if bad.size:
         raise ValueError(
             f"features holds NaN or infinity for {bad.size} item(s): {first_few(bad)}; "
@@ -408,7 +413,7 @@ def _refuse_non_finite(features: Any, ids: IdArray) -> None:
 
 def _fill_zero_rows(features: Any, ids: IdArray, missing: str) -> Any:
     """Features without zero rows: refused, or replaced by the mean of the others."""
-    is_zero = ~_row_sums(features, lambda block: block != 0)
+    is_zero = ~filled_rows(features)
     if not is_zero.any():
         return features
     if missing == "error":

@@ -12,7 +12,13 @@ from skace.data._catalog import Catalog
 from skace.data._interactions import Interactions, queries_of_sequences, rows_of_sequences
 from skace.data._sequences import check_sequences
 
-__all__ = ["as_interactions", "rows_to_fit", "rows_to_predict", "rows_to_score"]
+__all__ = [
+    "as_interactions",
+    "refuse_frame",
+    "rows_to_fit",
+    "rows_to_predict",
+    "rows_to_score",
+]
 
 _REFUSED_FRAME = (
     "X is a frame, and a frame that was cut into folds has lost every row's past; wrap it once "
@@ -81,8 +87,7 @@ def rows_to_predict(X: Any) -> Interactions:
     """Rows or queries to answer; lists become one query per sequence."""
     if isinstance(X, Interactions):
         return X
-    if nw.dependencies.is_into_dataframe(X):
-        raise ValueError(_REFUSED_FRAME)
+    refuse_frame(X)
     _refuse_other_types(X)
     return queries_of_sequences(X, "X")
 
@@ -92,13 +97,18 @@ def rows_to_score(X: Any, y: Any = None) -> Interactions:
     if isinstance(X, Interactions):
         _check_y_of_rows(X, y)
         return X
-    if nw.dependencies.is_into_dataframe(X):
-        raise ValueError(_REFUSED_FRAME)
+    refuse_frame(X)
     _refuse_other_types(X)
     if y is None:
         return as_interactions(X)
     rows = as_interactions(_append_targets(X, y))
     return rows._derive(ends=rows._log.offsets[1:] - 1)
+
+
+def refuse_frame(X: Any) -> None:
+    """Raise if X is a frame."""
+    if nw.dependencies.is_into_dataframe(X):
+        raise ValueError(_REFUSED_FRAME)
 
 
 def _refuse_other_types(X: Any) -> None:

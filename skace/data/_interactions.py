@@ -239,7 +239,8 @@ class Interactions:
         Returns
         -------
         X : Interactions
-            Rows of all parts. ``source_rows`` counts on through the parts.
+            Rows of all parts, repeats included: those of different logs in the order of the
+            merged log. ``source_rows`` counts on through the parts.
 
         Raises
         ------

@@ -32,21 +32,16 @@ def merged_logs(parts: list[Any]) -> dict[str, Any]:
     items = [catalog.row_of(part.catalog.item_ids)[part._log.items] for part in parts]
     users = [_event_users(part) for part in parts]
     log = sort_events(np.concatenate(users), np.concatenate(items), _event_times(parts))
-    is_row = np.concatenate([_is_row(part) for part in parts])
     sizes = [part._log.n_events for part in parts]
     shifts = np.repeat(np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
     places = np.concatenate([part._log.source for part in parts]) + shifts
-    ends = np.flatnonzero(is_row[log.source])
+    position = np.empty(log.n_events, dtype=np.int64)
+    position[log.source] = np.arange(log.n_events)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    ends = [position[start + part._ends] for start, part in zip(starts, parts, strict=True)]
     # log.source counted events in the parts' logs; it has to count in their inputs.
     log = type(log)(log.items, log.offsets, log.user_ids, log.timestamps, places[log.source])
-    return {"log": log, "catalog": catalog, "ends": ends, "users": None}
-
-
-def _is_row(part: Any) -> Any:
-    """Mask over the log of a part: whether the event is one of its rows."""
-    flags = np.zeros(part._log.n_events, dtype=bool)
-    flags[part._ends] = True
-    return flags
+    return {"log": log, "catalog": catalog, "ends": np.sort(np.concatenate(ends)), "users": None}
 
 
 def _event_users(part: Any) -> Any:
@@ -88,8 +83,7 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
         return _fill_in(left, right)
     if left.features is None:
         return Catalog(np.concatenate([left.item_ids, right.item_ids[is_new]]))
-    is_alike = is_sparse(left.features) == is_sparse(right.features)
-    if left.n_features is None or left.n_features != right.n_features or not is_alike:
+    if _form_of(left) is None or _form_of(left) != _form_of(right):
         raise ValueError(
             "the catalogs have features of different kind or width; transform or encode them "
             "alike before concat."
@@ -101,6 +95,14 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
     return Catalog(np.concatenate([left.item_ids, right.item_ids[new]])).with_features(
         stack([left.features, right.features[new]]), left.provenance
     )
+
+
+def _form_of(catalog: Catalog) -> tuple[Any, ...] | None:
+    """What two catalogs must have in common to be stacked; None if they cannot be."""
+    features = catalog.features
+    if not is_sparse(features) and not isinstance(features, np.ndarray):
+        return None
+    return (is_sparse(features), features.shape[1:], features.dtype.kind)
 
 
 def _fill_in(left: Catalog, right: Catalog) -> Catalog:
@@ -119,7 +121,10 @@ def _refuse_conflicts(left: Catalog, right: Catalog, rows: Any) -> None:
     """Raise if an item has different features in the two catalogs."""
     shared = np.flatnonzero(rows >= 0)
     difference = left.features[rows[shared]] != right.features[shared]
-    counts = difference.sum(axis=1) if is_sparse(difference) else difference.any(axis=1)
+    if difference.ndim == 1:  # one text per item
+        counts = difference
+    else:
+        counts = difference.sum(axis=1) if is_sparse(difference) else difference.any(axis=1)
     bad = right.item_ids[shared[np.asarray(counts).ravel() > 0]]
     if bad.size:
         raise ValueError(

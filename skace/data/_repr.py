@@ -8,7 +8,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from skace.data._catalog import describe_features
+from skace.data._catalog import describe_features, filled_rows
 
 __all__ = ["html", "rows_to_frame", "text"]
 
@@ -36,8 +36,12 @@ def _facts(X: Any) -> dict[str, str]:
     """What the HTML table shows."""
     log, catalog = X._log, X.catalog
     n_seen = np.unique(log.items).size
-    facts = {
-        "queries" if X.is_query else "rows": f"{len(X):,} of {log.n_events:,} events",
+    rows = (
+        {"queries": f"{len(X):,}"}
+        if X.is_query
+        else {"rows": f"{len(X):,} of {log.n_events:,} events"}
+    )
+    facts = rows | {
         "users": f"{X.n_users:,}",
         "items": f"{X.n_items:,}, {n_seen:,} of them in the log",
         "time": _span(X) or "no timestamps",
@@ -46,7 +50,8 @@ def _facts(X: Any) -> dict[str, str]:
         "features": describe_features(catalog.features),
     }
     if catalog.n_features is not None:
-        facts["items with features"] = f"{X.n_items:,} of {X.n_items:,}"
+        n_filled = int(filled_rows(catalog.features).sum())
+        facts["items with a vector"] = f"{n_filled:,} of {X.n_items:,}"
     if catalog.provenance:
         facts["provenance"] = ", ".join(f"{k}: {v}" for k, v in catalog.provenance.items())
     return facts

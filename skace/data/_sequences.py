@@ -23,6 +23,11 @@ def check_sequences(sequences: Iterable[Any], name: str) -> list[Any]:
         )
     sequences = list(sequences)
     for place, sequence in enumerate(sequences):
+        if isinstance(sequence, (set, frozenset, dict)):
+            raise ValueError(
+                f"{name}[{place}] is a {type(sequence).__name__}, which has no order; pass a list "
+                "of item ids, oldest first."
+            )
         if isinstance(sequence, (str, bytes)) or not hasattr(sequence, "__len__"):
             raise ValueError(
                 f"{name}[{place}] is the single id {sequence!r}, not a sequence; pass a list "

@@ -305,7 +305,8 @@ def ranking_scorer(
     Notes
     -----
     A scorer takes what `target_ranks` takes, and scores rows of Interactions only: a frame
-    or list that a search has cut has lost every row's past. It can be pickled, works with
+    that a search has cut has lost every row's past, and in a list every event would count,
+    those that were trained on too. It can be pickled, works with
     scikit-learn's metadata routing on and off, and consumes ``sample_weight`` (with routing
     on after ``scorer.set_score_request(sample_weight=True)``).
 

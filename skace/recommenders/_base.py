@@ -18,10 +18,11 @@ from skace._sklearn_compat import (
 from skace._topk import ranks_of_targets, top_k
 from skace._validation import check_ids, first_few, kind_of_ids
 from skace.data import Catalog
-from skace.data._inputs import rows_to_fit, rows_to_predict, rows_to_score
+from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_to_score
 from skace.metrics import ndcg_at_k
 from skace.recommenders._histories import histories_of
 from skace.recommenders._leakage import warn_of_future_leakage
+from skace.recommenders._tasks import FitTask
 
 __all__ = ["SequentialRecommender"]
 
@@ -66,7 +67,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
     # What a model implements.
 
     @abstractmethod
-    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):
+    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         """Learn from rows.
 
         Parameters
@@ -79,8 +80,9 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             Weight of each event of the log, if any were given.
         X_val : Interactions or None
             Validation rows.
-        context : CallbackContext
-            Of this fit.
+        task : FitTask
+            This fit, for callbacks: ``task.part("epoch")`` begins an epoch, whose ``end()``
+            says whether to stop.
         n_passes : int or None
             Passes over the rows; None leaves it to the model's parameters.
         """
@@ -94,7 +96,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         vectors = self.item_vectors_ if columns is None else self.item_vectors_[columns]
         return self._encode(histories) @ vectors.T
 
-    def _check_before_fit(self, X, X_val, *, fresh, n_passes):
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         """Raise for parameters that do not suit the rows, before any work."""
 
     def _embeddable_features(self, catalog):
@@ -121,12 +123,14 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             each sequence.
 
         X_val : Interactions, ValidationSet or None, default=None
-            Rows for early stopping in place of held-out training rows. Only their ids
-            matter. Inside a search wrap them with ``X_val.as_validation()``.
+            Rows on which a model with epochs watches itself, in place of held-out training
+            rows; other models only check them. Only their ids matter, so they may come
+            untransformed. Inside a search wrap them with ``X_val.as_validation()``.
 
         sample_weight : array-like of shape (n_rows,) or None, default=None
             Weight of each row in counts and loss, in the order of X (of the frame, of the
-            sequences). Rows that repeat an event count once, with the mean of their weights.
+            sequences one after the other, each followed by its ``y``). Rows that repeat an
+            event count once, with the mean of their weights.
 
         Returns
         -------
@@ -151,9 +155,10 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : Interactions, frame or list of sequences of item ids
+        X : Interactions or list of sequences of item ids
             Rows are the new events; their pasts may reach back to events that were
-            learned before. Items that are new to the model join with their features.
+            learned before. Items that are new to the model join with their features. A
+            frame of new events is refused, because it would lack these pasts.
 
         y : None or array-like, default=None
             As in `fit`.
@@ -166,6 +171,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         self : object
             The fitted estimator. Without rows it is left as it is.
         """
+        refuse_frame(X)
         fresh = not hasattr(self, "item_ids_")
         if not fresh and len(X) == 0:
             return self
@@ -180,25 +186,23 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
         if self.k > n_items:
             raise ValueError(f"k={self.k} exceeds the {n_items} items of the catalog; lower k.")
-        self._check_before_fit(X, X_val, fresh=fresh, n_passes=n_passes)
+        self._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         warn_of_future_leakage(X)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
-        metadata = {"X": X, "y": X.items}
-        context.call_on_fit_task_begin(estimator=self, **metadata)
+        told = {"X": X, "y": X.items, "metadata": {"sample_weight": sample_weight}}
+        task = FitTask(self, context, told).begin()
         state = dict(vars(self))
         try:
             if n_passes is None and not fresh:  # a warm start counts the rows of its own X
                 self.item_counts_, self.popularity_ = self.item_counts_[:0], self.popularity_[:0]
             columns = self._learn_items(X, weights, fresh=fresh)
-            self._fit_rows(X, columns, weights, X_val, context, n_passes=n_passes)
+            self._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
         except BaseException:
             # Half a fit would pass for a fitted model, so the estimator is put back as it was.
             vars(self).clear()
             vars(self).update(state)
             raise
-        context.call_on_fit_task_end(
-            estimator=self, reconstruction_attributes=self._fitted_state, **metadata
-        )
+        task.end()
         return self
 
     def _n_subtasks(self, n_passes):
@@ -302,7 +306,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         X = rows_to_predict(X)
         k = self.k if k is None else k
-        if not isinstance(k, Integral) or k < 1:
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k must be an int in the range [1, inf), got {k!r}.")
         columns = self._candidate_columns(candidates)
         if columns is None and k > self.item_ids_.size:
@@ -369,11 +373,11 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return self._ranks(rows_to_score(X), exclude_seen)
 
-    def _ranks(self, X, exclude_seen=None):
+    def _ranks(self, X, exclude_seen=None, *, embeds=True):
         """`target_ranks` of checked rows."""
         ranks = np.empty(len(X))
         targets = self._columns_of(X)[X._item_codes]
-        for rows, scores in self._score_blocks(X, exclude_seen):
+        for rows, scores in self._score_blocks(X, exclude_seen, embeds=embeds):
             ranks[rows] = ranks_of_targets(scores, targets[rows])
         return ranks
 
@@ -463,20 +467,22 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return np.unique(columns)
 
-    def _histories(self, X):
-        """Histories of the rows of X in model columns."""
+    def _histories(self, X, *, embeds=True):
+        """Histories of the rows of X in model columns; unknown items embedded if wanted."""
         return histories_of(
             X,
             self._columns_of(X),
             self.item_ids_.size,
             self.handle_unknown,
-            self._embeddable_features(X.catalog),
+            self._embeddable_features(X.catalog) if embeds else None,
         )
 
-    def _score_blocks(self, X, exclude_seen=None, columns=None):
+    def _score_blocks(self, X, exclude_seen=None, columns=None, *, embeds=True):
         """Yield (rows, scores of these rows), with empty pasts and seen items settled."""
         exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
-        histories = self._histories(X)
+        if not isinstance(exclude_seen, (bool, np.bool_)):
+            raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
+        histories = self._histories(X, embeds=embeds)
         n_columns = self.item_ids_.size if columns is None else columns.size
         step = max(1, _BLOCK_BYTES // (4 * n_columns))
         for begin in range(0, len(X), step):
@@ -556,16 +562,37 @@ def _check_validation(X_val, X):
     X_val = rows_to_score(getattr(X_val, "interactions", X_val))
     if len(X_val) == 0:
         raise ValueError("X_val has no rows; leave it out, or give rows.")
-    same_log = X_val._log is X._log or (
-        np.array_equal(X_val._log.offsets, X._log.offsets)
-        and np.array_equal(
-            X_val.catalog.item_ids[X_val._log.items], X.catalog.item_ids[X._log.items]
-        )
-    )
-    n_shared = np.intersect1d(X_val._ends, X._ends).size if same_log else 0
+    n_shared = _count_shared(X_val, X)
     if n_shared:
         raise ValueError(
             f"X_val shares {n_shared} row(s) with X, so early stopping would watch what it trains "
             "on; split first, for example with leave_last_out(X)."
         )
     return X_val
+
+
+def _count_shared(X_val, X):
+    """Validation rows that are training rows.
+
+    Rows of one log are told by position, those of different logs by user, item and time;
+    without times only equal logs can tell.
+    """
+    logs = (X_val._log, X._log)
+    if logs[0] is logs[1]:
+        return np.intersect1d(X_val._ends, X._ends).size
+    if kind_of_ids(logs[0].user_ids) != kind_of_ids(logs[1].user_ids):
+        return 0
+    if logs[0].timestamps is None or logs[1].timestamps is None:
+        is_equal = (
+            np.array_equal(logs[0].user_ids, logs[1].user_ids)
+            and np.array_equal(logs[0].offsets, logs[1].offsets)
+            and np.array_equal(
+                X_val.catalog.item_ids[logs[0].items], X.catalog.item_ids[logs[1].items]
+            )
+        )
+        return np.intersect1d(X_val._ends, X._ends).size if is_equal else 0
+    keys = [
+        set(zip(rows.users.tolist(), rows.items.tolist(), rows.timestamps.tolist(), strict=True))
+        for rows in (X_val, X)
+    ]
+    return len(keys[0] & keys[1])

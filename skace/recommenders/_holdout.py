@@ -43,8 +43,8 @@ def _n_held_out(n_eligible, fraction):
     return max(1, round(fraction * n_eligible)) if n_eligible else 0
 
 
-def check_something_remains(X, fraction):
-    """Raise unless a row with a past remains when rows are held out.
+def check_something_remains(X, fraction, weights=None):
+    """Raise unless a row with a past remains to learn from when rows are held out.
 
     Parameters
     ----------
@@ -52,17 +52,28 @@ def check_something_remains(X, fraction):
         Training rows.
     fraction : float
         Share of the eligible users whose last row is held out; 0 for none.
+    weights : ndarray of shape (n_events,) or None
+        Weight of each event of the log; rows of weight 0 teach nothing.
     """
     events = np.unique(X._ends)
-    n_with_past = int((events > X._log.offsets[X._log.users_at(events)]).sum())
-    if n_with_past == 0:
+    teaches = events > X._log.offsets[X._log.users_at(events)]
+    if not teaches.any():
         raise ValueError(
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
             "the first event of each user."
         )
-    n_held_out = _n_held_out(_eligible(X).size, fraction) if fraction else 0
-    if n_with_past == n_held_out:
+    if weights is not None:
+        teaches &= weights[events] > 0
+    if not teaches.any():
         raise ValueError(
-            f"all {n_held_out} row(s) of X with a past would be held out for early stopping; set "
-            "early_stopping=False, lower validation_fraction, or pass X_val."
+            "sample_weight is 0 for every row that has a past, so a sequence model has nothing to "
+            "learn from; give some of them a positive weight."
+        )
+    eligible = _eligible(X)
+    n_held_out = _n_held_out(eligible.size, fraction) if fraction else 0
+    n_at_risk = int(np.isin(events[teaches], eligible).sum())
+    if int(teaches.sum()) - min(n_held_out, n_at_risk) == 0:
+        raise ValueError(
+            f"all {int(teaches.sum())} row(s) of X with a past would be held out for early "
+            "stopping; set early_stopping=False, lower validation_fraction, or pass X_val."
         )

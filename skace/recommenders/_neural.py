@@ -1,6 +1,7 @@
 """NeuralRecommender: training and state of recommenders that are torch networks."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
@@ -16,9 +17,11 @@ from skace.item_tables import TrainableTable
 from skace.metrics import ndcg_at_k
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._holdout import check_something_remains, hold_out_last
-from skace.recommenders._progress import log_epoch
+from skace.recommenders._progress import log_epoch, visible_log
 
 __all__ = ["NeuralRecommender"]
+
+_SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of the fit
 
 
 class NeuralRecommender(SequentialRecommender):
@@ -71,28 +74,42 @@ class NeuralRecommender(SequentialRecommender):
 
     _transient = (*SequentialRecommender._transient, "_network")
 
+    # Parameters that shape the network; a fitted one keeps those it was built with.
+    _architecture: tuple[str, ...] = ("max_length",)
+
     @abstractmethod
     def _build_encoder(self, width):
         """Torch module that maps (B, T, width) to (B, T, width), causally."""
 
     # Checks before any work.
 
-    def _check_before_fit(self, X, X_val, *, fresh, n_passes):
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         from skace._torch._runtime import resolve_device
 
         resolve_device(self.device)
         if n_passes is None:
             holds_out = self.early_stopping and X_val is None
-            check_something_remains(X, self.validation_fraction if holds_out else 0)
+            check_something_remains(X, self.validation_fraction if holds_out else 0, weights)
         _check_features(X.catalog.features)
         if fresh:
             self._check_width(self._table().width(X.catalog.n_features, self.embedding_dim))
         else:
-            self._check_width(self.item_vectors_.shape[1])
+            self._check_architecture()
             self._check_growth(X)
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""
+
+    def _check_architecture(self):
+        """Raise if a parameter asks for another network than the fitted one."""
+        fitted = self.architecture_ | {"embedding_dim": self.item_vectors_.shape[1]}
+        for name, value in fitted.items():
+            wanted = getattr(self, name)
+            if wanted != value and (name, wanted) != ("embedding_dim", None):
+                raise ValueError(
+                    f"{name}={wanted}, but the fitted network, which is to be trained on, has "
+                    f"{name}={value}; set it back, or fit anew with warm_start=False."
+                )
 
     def _table(self):
         """The item table parameter, or its default."""
@@ -103,7 +120,7 @@ class NeuralRecommender(SequentialRecommender):
 
     # Learning.
 
-    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):
+    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         from skace._torch._runtime import private_generator, resolve_device
 
         # None asks for fresh entropy, not for numpy's global generator.
@@ -114,15 +131,19 @@ class NeuralRecommender(SequentialRecommender):
         if X_val is None and self.early_stopping and n_passes is None:
             X_val = self._hold_out(X, is_row, rng)
         device = resolve_device(self.device)
+        self._note_cold_items(X, columns, is_row)
         with private_generator(rng.randint(np.iinfo(np.int32).max), device) as generator:
             self._network = self._build_network(X, columns, device, generator)
             trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
             if X_val is not None:
-                self._histories(X_val)  # raises for unknown items before the first epoch
+                self._histories(
+                    X_val, embeds=False
+                )  # raises for unknown items before the first epoch
             n_epochs = self.max_epochs if n_passes is None else n_passes
             if len(trainer.log.lengths) == 0:  # partial_fit with first events only
                 n_epochs = 0
-            self._run_epochs(trainer, n_epochs, X, X_val, context)
+            with visible_log(self.verbose):
+                self._run_epochs(trainer, n_epochs, X_val, task)
         self._store_state()
 
     def _hold_out(self, X, is_row, rng):
@@ -147,9 +168,12 @@ class NeuralRecommender(SequentialRecommender):
         if is_fresh:
             self.n_item_features_ = X.catalog.n_features
             width = self._table().width(self.n_item_features_, self.embedding_dim)
+            self.architecture_ = {name: getattr(self, name) for name in self._architecture}
         else:
             width = self.item_vectors_.shape[1]
         features = self._features_by_column(X.catalog, columns)
+        if is_fresh and features is not None:
+            self.feature_sample_ = features[:_SAMPLED_ITEMS].copy()
         network = self._assemble(width, features, generator)
         if not is_fresh:
             load_state(network.encoder, self.encoder_state_)
@@ -161,20 +185,34 @@ class NeuralRecommender(SequentialRecommender):
         """Encoder and item table, untrained, on the CPU."""
         from skace._torch._network import Network
 
-        table = self._table()
-        is_cold = self._is_cold() if table.cold_items == "excluded" else self.item_counts_ < 0
-        items = table.build(
+        items = self._table().build(
             features,
             n_items=self.item_ids_.size,
             width=width,
-            is_cold=is_cold,
+            is_cold=self._spared(),
             generator=generator,
         )
-        return Network(self._build_encoder(width), items, self.max_length)
+        # Parameters may have been set since the fit: what was fitted counts.
+        fitted = copy.copy(self)
+        vars(fitted).update(self.architecture_)
+        return Network(fitted._build_encoder(width), items, fitted.max_length)
 
-    def _is_cold(self):
-        """Items without a training row."""
-        return self.item_counts_ == 0
+    def _note_cold_items(self, X, columns, is_row):
+        """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
+
+        Rows held out for early stopping teach nothing, so they do not count.
+        """
+        n_learned = np.bincount(columns[X._log.items[is_row]], minlength=self.item_ids_.size)
+        is_cold = n_learned == 0
+        if hasattr(self, "is_cold_"):
+            is_cold[: self.is_cold_.size] &= self.is_cold_
+        self.is_cold_ = is_cold
+
+    def _spared(self):
+        """Items that training leaves alone: the cold ones, unless they are negatives."""
+        if self._table().cold_items == "excluded":
+            return self.is_cold_
+        return np.zeros_like(self.is_cold_)
 
     def _features_by_column(self, catalog, columns):
         """Features in the order of the model's columns; rows of absent items are zero."""
@@ -213,40 +251,34 @@ class NeuralRecommender(SequentialRecommender):
         event_weights = is_row if weights is None else is_row * weights
         # Rows of weight 0 teach nothing: a batch of them alone would have no mean loss.
         windows = cut_windows(event_weights > 0, X._log.offsets, self.max_length, overlap=overlap)
-        excluded = self._table().cold_items == "excluded"
-        takes_part = ~self._is_cold() if excluded else np.ones(self.item_ids_.size, dtype=bool)
         sampled = self.loss == "sampled_softmax"
         return Trainer(
             network=self._network,
             log=DeviceLog(columns[X._log.items], event_weights, windows, device),
             loss=SampledSoftmax(self.n_negatives) if sampled else full_softmax,
-            competitors=Competitors(takes_part, device),
+            competitors=Competitors(~self._spared(), device),
             optimizer=build_optimizer(self._network, self.learning_rate, self.weight_decay),
             batch_size=self.batch_size,
             dtype=resolve_precision(self.precision, device),
             rng=rng,
         )
 
-    def _run_epochs(self, trainer, n_epochs, X, X_val, context):
+    def _run_epochs(self, trainer, n_epochs, X_val, task):
         """Train epoch by epoch; keep the best one if there are validation rows."""
         from skace._torch._state import load_state, state_as_numpy
 
         self.loss_curve_, self.validation_scores_ = [], []
         self.best_epoch_, best_state = 0, None
-        for loss in trainer.epochs(n_epochs):
-            epoch = len(self.loss_curve_) + 1
-            if not np.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss became {loss} in epoch {epoch}; lower learning_rate "
-                    f"(now {self.learning_rate}) or check the scale of the item features."
-                )
-            self.loss_curve_.append(loss)
+        for epoch in range(1, n_epochs + 1):
+            part = task.part("epoch")
+            self.loss_curve_.append(self._train_epoch(trainer, epoch))
             if X_val is not None:
-                self.validation_scores_.append(float(ndcg_at_k(self._ranks(X_val), 10)))
+                ranks = self._ranks(X_val, embeds=False)
+                self.validation_scores_.append(float(ndcg_at_k(ranks, 10)))
                 if self._is_best_epoch():
                     self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
             self._report(epoch)
-            if self._stops_after(epoch, X, context):
+            if part.end() or self._is_out_of_patience(epoch):
                 break
         self.n_iter_ = len(self.loss_curve_)
         if best_state is None:
@@ -266,15 +298,21 @@ class NeuralRecommender(SequentialRecommender):
             score = self.validation_scores_[-1] if self.validation_scores_ else None
             log_epoch(type(self).__name__, epoch, self.loss_curve_[-1], score)
 
-    def _stops_after(self, epoch, X, context):
-        """Tell callbacks of the end of an epoch; whether they or patience end the fit."""
-        task = context.subcontext(task_name="epoch")
-        task.call_on_fit_task_begin(estimator=self, X=X, y=X.items)
-        is_stopped = task.call_on_fit_task_end(
-            estimator=self, X=X, y=X.items, reconstruction_attributes=self._fitted_state
-        )
-        is_patient = not self.early_stopping or not self.validation_scores_
-        return is_stopped or not (is_patient or epoch - self.best_epoch_ < self.n_iter_no_change)
+    def _train_epoch(self, trainer, epoch):
+        """Mean loss of one more epoch."""
+        loss = trainer.run_epoch()
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} in epoch {epoch}; lower learning_rate (now "
+                f"{self.learning_rate}) or check the scale of the item features."
+            )
+        return loss
+
+    def _is_out_of_patience(self, epoch):
+        """Whether the validation score has not risen for too long."""
+        if not self.early_stopping or not self.validation_scores_:
+            return False
+        return epoch - self.best_epoch_ >= self.n_iter_no_change
 
     def _warn_if_best_is_last(self, n_epochs):
         if self.early_stopping and self.best_epoch_ == n_epochs > 1:
@@ -332,7 +370,11 @@ class NeuralRecommender(SequentialRecommender):
         is_dense = catalog.n_features is not None and not sp.issparse(catalog.features)
         if not is_dense or catalog.n_features != self.n_item_features_:
             return None
-        return catalog.features
+        # Features of the right width may still be those before a transformer.
+        rows = catalog.row_of(self.item_ids_[: len(self.feature_sample_)])
+        known = catalog.features[rows[rows >= 0]]
+        is_same = np.allclose(known, self.feature_sample_[rows >= 0], rtol=1e-4, atol=1e-6)
+        return catalog.features if is_same else None
 
     def _encode(self, histories):
         return self._fitted_network().encode(

@@ -55,7 +55,7 @@ class PopularityEstimator(SequentialRecommender):
     def __init__(self, k=10, *, exclude_seen=False, handle_unknown="ignore"):
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
 
-    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):
+    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         self.item_vectors_ = self.popularity_[:, None].astype(np.float32)
 
     def _encode(self, histories):

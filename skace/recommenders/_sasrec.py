@@ -70,7 +70,8 @@ class SASRecEstimator(NeuralRecommender):
 
     early_stopping : bool, default=True
         Whether to hold out each user's last training row, watch NDCG@10 on them (full
-        ranking), stop when it no longer rises, and return to the best epoch.
+        ranking), stop when it no longer rises, and return to the best epoch. With ``X_val``
+        the best epoch is kept in any case; False then means not to stop before max_epochs.
 
     n_iter_no_change : int, default=3
         Epochs without a better score after which training stops.
@@ -118,6 +119,16 @@ class SASRecEstimator(NeuralRecommender):
     item_table_state_ : dict of str to ndarray
         Weights of the item table.
 
+    architecture_ : dict of str to int
+        Parameters that shape the network, as they were in `fit`.
+
+    is_cold_ : ndarray of shape (n_items,), bool
+        Items of which no row was learned; rows held out for early stopping do not count.
+        Their vectors are those of the start: the features, or random ones without features.
+
+    feature_sample_ : ndarray of shape (n, n_item_features_), float32
+        Features of the first items, by which a catalog is recognised. Only with features.
+
     n_item_features_ : int or None
         Width of the item features seen in `fit`.
 
@@ -125,7 +136,8 @@ class SASRecEstimator(NeuralRecommender):
         Epochs trained by the last fit.
 
     best_epoch_ : int
-        Epoch (from 1) whose weights were kept; the last one without early stopping.
+        Epoch (from 1) whose weights were kept: the best on the validation rows, the last
+        one if there are none. 0 if `partial_fit` met no row with a past.
 
     loss_curve_ : list of float
         Mean loss in nats of each epoch.
@@ -167,6 +179,8 @@ class SASRecEstimator(NeuralRecommender):
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "attention_dropout": [Interval(Real, 0, 1, closed="left")],
     }
+
+    _architecture = (*NeuralRecommender._architecture, "n_layers", "n_heads")
 
     def __init__(
         self,

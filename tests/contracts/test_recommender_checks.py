@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import random
+import subprocess
+import sys
+import textwrap
 from functools import partial
 from typing import ClassVar
 
@@ -87,6 +90,21 @@ def test_contract_with_features(estimator, check):
 @parametrize_with_checks([PopularityEstimator(), tiny(embedding_dim=8)], n_features=None)
 def test_contract_without_features(estimator, check):
     check(estimator)
+
+
+def test_checks_of_a_model_without_torch_load_neither_torch_nor_pytest():
+    code = """
+        import sys
+        import skace.testing
+        assert "pytest" not in sys.modules
+        from skace import PopularityEstimator
+        skace.testing.check_sequential_recommender(PopularityEstimator())
+        print([name for name in ("torch", "skace._torch") if name in sys.modules])
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("n_features", [None, 8])

@@ -221,10 +221,9 @@ def test_a_catalog_with_features_serves_a_log_without_if_it_knows_its_items(swap
             "of different kind or width; transform or encode them alike before concat.",
         ),
         (
-            log_of(["a"], ["a pen"]),
-            log_of(["b"], ["an ink"]),
-            "the catalogs have features of "
-            "different kind or width; transform or encode them alike before concat.",
+            log_of(["a", "b"], ["a pen", "an ink"]),
+            log_of(["b"], ["some ink"]),
+            "the catalogs disagree on the features of 1 item(s): 'b'; keep one version.",
         ),
         (
             log_of(["a"], pl.DataFrame({"t": ["a pen"]})),
@@ -238,3 +237,17 @@ def test_a_catalog_with_features_serves_a_log_without_if_it_knows_its_items(swap
 def test_catalogs_in_conflict_are_refused(left, right, text):
     with pytest.raises(ValueError, match=says(text)):
         Interactions.concat([left, right])
+
+
+def test_catalogs_of_texts_are_joined_by_id():
+    X = Interactions.concat([log_of(["a"], ["a pen"]), log_of(["b"], ["an ink"])])
+    assert X.catalog.item_ids.tolist() == ["a", "b"]
+    assert X.catalog.features.tolist() == ["a pen", "an ink"]
+
+
+def test_repeated_rows_of_different_logs_are_kept():
+    left = Interactions(["al", "al"], ["pen", "ink"], [1, 2])
+    right = Interactions(["bo"], ["pen"], [1])
+    X = Interactions.concat([left[[0, 0, 1]], right])
+    assert X.users.tolist() == ["al", "al", "al", "bo"]
+    assert X.items.tolist() == ["pen", "pen", "ink", "pen"]

@@ -22,7 +22,7 @@ from skace import (
     ranking_scorer,
 )
 from skace.datasets import make_cycle
-from skace.recommenders._progress import log_epoch
+from skace.recommenders._progress import log_epoch, visible_log
 
 N_EPOCHS = 3
 QUICK = {
@@ -294,7 +294,8 @@ def log_twice(handlers=()):
     # Not in a fixture: pytest gives the root logger handlers of its own before each test.
     with as_set_up(logging.getLogger(), list(handlers), logging.WARNING):
         for _ in range(2):
-            log_epoch("SASRecEstimator", 1, 2.0, None)
+            with visible_log(verbose=True):
+                log_epoch("SASRecEstimator", 1, 2.0, None)
 
 
 @pytest.mark.usefixtures("logger")
@@ -311,6 +312,17 @@ def test_lines_go_where_the_user_sends_them(capsys):
     log_twice([handler])
     assert handler.stream.getvalue().splitlines() == [f"mine {LINE}"] * 2
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("logger")
+def test_a_set_up_after_a_verbose_fit_sees_each_line_once(capsys):
+    log_twice()
+    capsys.readouterr()
+    handler = logging.StreamHandler(io.StringIO())
+    log_twice([handler])
+    assert handler.stream.getvalue().splitlines() == [LINE] * 2
+    assert capsys.readouterr().err == ""
+    assert logging.getLogger("skace").level == logging.NOTSET
 
 
 def test_a_level_that_the_user_has_set_is_obeyed(logger, capsys):

@@ -135,9 +135,9 @@ def test_only_rows_are_held_out_and_repeats_count_once(small_log, rows):
 def test_early_stopping_watches_the_last_row_of_each_user(cycle, monkeypatch):
     watched, ranks = [], SASRecEstimator._ranks
 
-    def remember(self, X, exclude_seen=None):
+    def remember(self, X, exclude_seen=None, **options):
         watched.append(X)
-        return ranks(self, X, exclude_seen)
+        return ranks(self, X, exclude_seen, **options)
 
     monkeypatch.setattr(SASRecEstimator, "_ranks", remember)
     model = SASRecEstimator(**(QUICK | {"early_stopping": True, "n_iter_no_change": 1}))
