@@ -51,9 +51,6 @@ def targets_of(windows, is_row):
     ]
 
 
-# --- windows by hand --------------------------------------------------------------------------
-
-
 def test_windows_of_four_users():
     windows = cut_windows(ALL_ROWS, OFFSETS, 4)
     # (first event read, events read, first event predicted)
@@ -104,9 +101,6 @@ def test_no_events_make_no_windows():
     assert len(empty) == 0
 
 
-# --- windows in general -----------------------------------------------------------------------
-
-
 @given(LOGS, MAX_LENGTHS)
 def test_every_training_row_with_a_past_is_predicted_exactly_once(log, max_length):
     is_row, offsets = arrays_of(log)
@@ -146,9 +140,6 @@ def test_truncating_keeps_the_last_window_of_each_user_only(log, max_length):
             start = max(begin, rows[-1] - max_length)
             expected.append((start, rows[-1] - start, start + 1))
     assert bounds_of(cut_windows(is_row, offsets, max_length, overlap=False)) == expected
-
-
-# --- batches ----------------------------------------------------------------------------------
 
 
 def batch_of(numbers, weights=ALL_ROWS, max_length=4, *, overlap=True):
@@ -224,9 +215,6 @@ def test_inference_reads_the_last_events_of_each_history_padded_on_the_right():
     # Longest first; padding repeats the first event that is read.
     assert encoder.seen == [[[13, 14, 15, 16], [0, 1, 2, 0], [3, 4, 3, 3], [17, 17, 17, 17]]]
     assert states.tolist() == [[2], [16], [17], [4]]
-
-
-# --- order of batches -------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(1, 9), max_size=40), st.integers(1, 7), st.integers(0, 9))

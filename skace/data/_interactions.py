@@ -24,8 +24,8 @@ __all__ = ["Interactions"]
 class Interactions:
     """Supervised samples over one event log.
 
-    Row ``i`` is one event. Its input is everything that stands before it in its user's
-    log, its target is the item of the event. Slicing shares log and catalog and swaps
+    Row ``i`` stands for an event: the model reads what its user did earlier and has to
+    find the event's item. Slicing shares log and catalog and swaps
     only row numbers, so ``KFold``, ``GridSearchCV`` and the splitters of
     `skace.model_selection` work on it as on an array.
 

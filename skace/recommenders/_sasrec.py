@@ -30,9 +30,9 @@ class SASRecEstimator(NeuralRecommender):
         Events that the encoder reads. At prediction the last ones count.
 
     long_sequences : {"overlap", "truncate"}, default="overlap"
-        Training on users with more events. "overlap" cuts windows such that every row is
-        learned from exactly once, with at least half a window of past where there is one.
-        "truncate" learns from the last window only.
+        Training on users with more events. "overlap" cuts windows of which each begins in
+        the middle of the one before, and learns each row in one of them, after at least
+        ``max_length / 2`` events. "truncate" learns from the last window only.
 
     embedding_dim : int or None, default=None
         Width of the model. None takes that of the item features, or 128 without features.

@@ -44,9 +44,6 @@ def vectors_with(**rows):
     return vectors
 
 
-# --- refusals ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("ids", "text"),
     [
@@ -180,9 +177,6 @@ def test_offenders_are_found_in_whatever_block_they_are(row, monkeypatch):
         Catalog(ids, sp.csr_array(vectors_with(**{f"r{row}": [0, 0]})))
 
 
-# --- catalog and log --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("items", "catalog_ids", "text"),
     [
@@ -232,9 +226,6 @@ def test_items_are_aligned_with_the_catalog_by_id_and_not_by_place():
     np.testing.assert_array_equal(X.catalog.features[X._item_codes], VECTORS[[1, 2, 0]])
 
 
-# --- what is kept -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_floats_keep_their_type_and_are_not_copied(dtype):
     features = VECTORS.astype(dtype)
@@ -277,9 +268,6 @@ def test_numbers_in_a_frame_are_checked_like_any_other():
     features = pd.DataFrame({"x": [1.0, np.nan], "y": [0.5, 1]})
     with pytest.raises(ValueError, match=r"features holds NaN or infinity for 1 item\(s\): 2;"):
         Catalog([1, 2], features)
-
-
-# --- from_frame -------------------------------------------------------------------------------
 
 
 def test_frame_column_of_vectors_becomes_a_matrix(frame_of):
@@ -364,9 +352,6 @@ def test_frame_options_reach_the_constructor():
     assert catalog.provenance == {"model": "made up"}
 
 
-# --- fingerprints -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -434,9 +419,6 @@ def test_fingerprint_is_computed_once(monkeypatch):
     assert pickle.loads(pickle.dumps(catalog)).fingerprint == first
 
 
-# --- rows and ids -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("ids", [st.integers(-(2**63), 2**63 - 1), TEXTS])
 def test_row_of_agrees_with_a_dictionary(ids):
     @given(st.lists(ids, min_size=1, unique=True), st.lists(ids))
@@ -496,9 +478,6 @@ def test_take_of_a_row_twice_is_refused():
         Catalog(["a", "b"]).take([1, 1])
 
 
-# --- with_features ----------------------------------------------------------------------------
-
-
 def test_with_features_leaves_the_catalog_as_it_was():
     catalog = Catalog(["a", "b", "c"], VECTORS, provenance={"model": "made up"})
     before = catalog.fingerprint
@@ -528,9 +507,6 @@ def test_with_features_accepts_zero_rows_because_transformers_make_them():
 def test_with_features_refuses_what_the_constructor_refuses(features, text):
     with pytest.raises(ValueError, match=says(text)):
         Catalog(["a", "b", "c"], VECTORS).with_features(features)
-
-
-# --- immutable, shared ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,6 @@ def rows_of(X):
     return list(zip(pasts, items, strict=True))
 
 
-# --- as_interactions --------------------------------------------------------------------------
-
-
 def test_interactions_pass_through(small_log):
     assert as_interactions(small_log) is small_log
     assert as_interactions(small_log, catalog=small_log.catalog) is small_log
@@ -62,9 +59,6 @@ def test_a_catalog_goes_with_plain_input_only(small_log):
     text = "X has a catalog already; pass catalog to its constructor instead."
     with pytest.raises(ValueError, match=says(text)):
         as_interactions(small_log, catalog=catalog)
-
-
-# --- fit, predict, score ----------------------------------------------------------------------
 
 
 def test_fit_learns_from_every_event_of_a_list():

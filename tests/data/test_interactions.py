@@ -35,9 +35,6 @@ def frame_of(request):
     return FRAMES[request.param]
 
 
-# --- constructors -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("users", [[2, 1, 2, 1], ["v", "u", "v", "u"]])
 @pytest.mark.parametrize("items", [[30, 10, 20, 10], ["c", "a", "b", "a"]])
 @pytest.mark.parametrize(
@@ -276,9 +273,6 @@ def test_sequences_that_are_none_are_refused(sequences, text):
         Interactions.from_sequences(sequences)
 
 
-# --- queries ----------------------------------------------------------------------------------
-
-
 def test_queries_have_one_row_per_user_with_the_past_up_to_the_last_row(small_log):
     queries = small_log.next_queries()
     assert queries.is_query
@@ -401,9 +395,6 @@ def test_queries_of_users_without_events_keep_their_user():
     assert queries[[4, 0]].users.tolist() == [4, 0]
 
 
-# --- validation, features ---------------------------------------------------------------------
-
-
 def test_validation_holder_has_nothing_by_which_scikit_learn_would_cut_it(small_log):
     holder = small_log.as_validation()
     assert isinstance(holder, ValidationSet)
@@ -430,9 +421,6 @@ def test_with_features_of_another_number_of_items_is_refused(small_log):
     text = "features has 5 rows, but there are 6 item_ids; give one row per item."
     with pytest.raises(ValueError, match=says(text)):
         small_log.with_features(np.ones((5, 2)))
-
-
-# --- frames and text --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", FRAMES)

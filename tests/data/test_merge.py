@@ -30,9 +30,6 @@ def log_of(item_ids, features=None, *, times=True):
     )
 
 
-# --- one log ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "parts", [[[0, 1], [5]], [[5], [0, 1]], [[2, 2], [2]], [[], [3]], [[1]], [[4], [], [0]]]
 )
@@ -80,9 +77,6 @@ def test_parts_that_do_not_go_together_are_refused(small_log, parts, text):
 def test_no_parts_are_refused():
     with pytest.raises(ValueError, match=says("parts is empty; give at least one Interactions.")):
         Interactions.concat([])
-
-
-# --- several logs -----------------------------------------------------------------------------
 
 
 @given(st.lists(EVENTS, min_size=2, max_size=3))
@@ -146,9 +140,6 @@ def test_three_logs_count_their_source_rows_on():
 def test_logs_of_different_kind_are_refused(left, right, text):
     with pytest.raises(ValueError, match=says(text)):
         Interactions.concat([left, right])
-
-
-# --- catalogs ---------------------------------------------------------------------------------
 
 
 def test_equal_catalogs_are_kept_as_they_are():

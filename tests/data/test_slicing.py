@@ -53,9 +53,6 @@ class RowCounter(BaseEstimator):
         return float(len(X))
 
 
-# --- kinds of index ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("key", "rows"),
     [
@@ -160,9 +157,6 @@ def test_numpy_is_told_that_there_is_no_array(small_log):
     )
     with pytest.raises(TypeError, match=says(text)):
         np.asarray(small_log)
-
-
-# --- scikit-learn -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", [np.array([3, 1]), [3, 1], slice(2, 4), np.arange(10) == 3])
@@ -294,9 +288,6 @@ def test_rows_survive_array_api_dispatch():
     )
     assert run.stderr == ""
     assert run.stdout == "[1.0, 5.0, 9.0]\n"
-
-
-# --- nothing is copied ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

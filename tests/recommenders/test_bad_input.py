@@ -78,9 +78,6 @@ def assert_refused(model, error, text, *args, method="fit", **kwargs):
             model.predict(HISTORIES)
 
 
-# --- what never becomes a log -----------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("users", "items", "times", "catalog", "text"),
     [
@@ -166,9 +163,6 @@ def test_a_catalog_that_makes_no_sense_is_refused(ids, features, text):
         Catalog(ids, features)
 
 
-# --- input that is fine although it looks odd -------------------------------------------------
-
-
 @MODELS
 def test_unsorted_times_are_sorted_and_not_refused(make_model):
     users, items, times = ["u"] * 4 + ["v"] * 2, ["c", "a", "b", "a", "c", "b"], [3, 1, 2, 4, 9, 8]
@@ -202,8 +196,6 @@ def test_nothing_at_all_is_answered_by_nothing(log, make_model):
     assert model.encode(log[[]]).shape[0] == 0
     assert model.target_ranks(log[[]]).shape == (0,)
 
-
-# --- what fit refuses -------------------------------------------------------------------------
 
 REFUSED_BY_FIT = {
     "no rows": (lambda X: X[[]], ValueError, "X has no rows; there is nothing to learn from."),
@@ -410,9 +402,6 @@ def test_k_of_a_later_fit_is_compared_with_all_items_of_the_model(log, make_mode
     assert model.predict([["a"]]).shape == (1, 3)
 
 
-# --- features ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("params", "text"),
     [
@@ -519,9 +508,6 @@ def test_new_events_of_known_items_may_come_without_features(log, item_table):
     model.partial_fit([["a", "b", "a"]])
     assert model.item_ids_.tolist() == ["a", "b", "c"]
     assert (model.item_vectors_ == before).all() == (item_table is not None)
-
-
-# --- device and other parameters --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
@@ -671,8 +657,6 @@ def test_parameters_of_the_item_table_out_of_range_are_refused(log, is_fitted, i
     assert hasattr(model, "item_ids_") == is_fitted
 
 
-# --- what answering refuses -------------------------------------------------------------------
-
 ANSWERS = ["predict", "decision_function", "recommend", "encode"]
 RANKS = ["score", "target_ranks"]
 
@@ -781,9 +765,6 @@ def test_k_that_was_raised_after_the_fit_is_refused(log, make_model):
 def test_score_refuses_targets_that_do_not_fit(log, make_model, make, arguments, text):
     model = make_model().fit(log)
     assert_refused(model, ValueError, text, make(log), method="score", **arguments)
-
-
-# --- X is not modified ------------------------------------------------------------------------
 
 
 def snapshot(X):

@@ -1,4 +1,4 @@
-"""The rules in the corners (design document, section 1), one after the other."""
+"""The rules in the corners (docs/data_model.rst), one after the other."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import re
@@ -103,9 +103,6 @@ def assert_same_model(model, other):
         np.testing.assert_array_equal(value, other_state[name], err_msg=name, strict=True)
 
 
-# --- 1. order ---------------------------------------------------------------------------------
-
-
 def test_1_before_means_an_earlier_position_and_not_an_earlier_time():
     users, items = ["u"] * 4, ["i03", "i01", "i02", "i04"]
     X = Interactions(users, items, [5, 5, 5, 1], catalog=catalog_of())
@@ -134,9 +131,6 @@ def test_1_the_order_in_which_events_are_handed_over_does_not_matter(log, make_m
     mixed = Interactions(log.users[order], log.items[order], times[order], catalog=log.catalog)
     assert mixed.source_rows.tolist() == np.argsort(order).tolist()
     assert_same_model(make_model().fit(log), make_model().fit(mixed))
-
-
-# --- 2. what is learned comes from rows -------------------------------------------------------
 
 
 def training_rows(X, name):
@@ -233,9 +227,6 @@ def test_2_partial_fit_adds_its_rows_to_the_counts(log, make_model):
     assert model.item_counts_.tolist() == expected
 
 
-# --- 3. evaluation uses the row's own past ----------------------------------------------------
-
-
 @MODELS
 @pytest.mark.parametrize("exclude_seen", [False, True])
 def test_3_a_row_is_answered_from_its_own_past_whatever_else_is_in_x(log, make_model, exclude_seen):
@@ -244,9 +235,6 @@ def test_3_a_row_is_answered_from_its_own_past_whatever_else_is_in_x(log, make_m
     expected = model.decision_function(pasts_of(log))
     np.testing.assert_allclose(model.decision_function(log), expected, atol=1e-5)
     np.testing.assert_allclose(model.decision_function(log[test]), expected[test], atol=1e-5)
-
-
-# --- 4. leak warning --------------------------------------------------------------------------
 
 
 def leak(n_events):
@@ -301,9 +289,6 @@ def test_4_a_shuffled_k_fold_warns(log):
         popularity().fit(log[train])
 
 
-# --- 5. first events --------------------------------------------------------------------------
-
-
 def test_5_first_events_count_for_popularity_but_not_for_the_loss(log):
     is_first = log._ends == log._starts
     first_only = set(log.items[is_first]) - set(log.items[~is_first])
@@ -351,9 +336,6 @@ def test_5_only_users_with_a_row_to_learn_from_are_tested(log, n_splits):
         assert set(log[test].users) <= set(log[train].users)
 
 
-# --- 6. queries -------------------------------------------------------------------------------
-
-
 @MODELS
 def test_6_queries_are_answered_like_lists_of_the_histories(log, make_model):
     model = make_model().fit(log)
@@ -380,9 +362,6 @@ def test_6_queries_are_refused_where_a_target_is_needed(log, make_model, method)
     model = make_model().fit(log)
     with pytest.raises(ValueError, match=says(REFUSED_QUERIES)):
         getattr(model, method)(log.next_queries())
-
-
-# --- 7. plain input ---------------------------------------------------------------------------
 
 
 @MODELS
@@ -505,9 +484,6 @@ def test_7_a_search_answers_a_list_of_ids(log):
     )
 
 
-# --- 8. another catalog, unknown ids ----------------------------------------------------------
-
-
 def in_catalog(X, catalog):
     """The same log over another catalog."""
     return Interactions(X.users, X.items, X.timestamps, catalog=catalog)
@@ -590,8 +566,6 @@ def test_8_ids_of_another_type_than_the_fitted_ones_are_refused(log):
         model.predict([[1, 2]])
 
 
-# --- 9. cold items ----------------------------------------------------------------------------
-
 COLD = [10, 11]  # 'i10' and 'i11' are in no log
 
 
@@ -662,8 +636,6 @@ def test_9_cold_items_are_pushed_down_only_by_the_switch(log):
     scores = usual.decision_function(log)[:, COLD].mean() - usual.decision_function(log).mean()
     assert scores < ours.decision_function(log)[:, COLD].mean() - ours.decision_function(log).mean()
 
-
-# --- 10. seen items ---------------------------------------------------------------------------
 
 LONG = ["i00", "i01", "i02", "i03", "i04", "i05", "i06"]  # max_length is 4
 
@@ -740,9 +712,6 @@ def test_10_candidates_keep_the_scores_and_the_order_of_all_items(log, make_mode
         is_chosen = np.isin(ids[row], chosen)
         assert some_ids[row].tolist() == ids[row][is_chosen].tolist()
         np.testing.assert_allclose(some_scores[row], scores[row][is_chosen], atol=1e-6)
-
-
-# --- 11. long histories -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("max_length", [1, 3, 4])

@@ -1,4 +1,4 @@
-"""What a user may rely on (design document, section 6): seeds, generators, threads, blocks."""
+"""What two runs of the same program have in common: seeds, generators, threads, blocks."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import pickle
@@ -90,8 +90,6 @@ def threads(n):
         torch.set_num_threads(before)
 
 
-# --- seeds ------------------------------------------------------------------------------------
-
 VARIANTS = {
     "softmax": {},
     "sampled softmax": {"loss": "sampled_softmax", "n_negatives": 7},
@@ -136,9 +134,6 @@ def test_going_on_is_as_repeatable_as_starting(log):
     assert bits_of(first) == bits_of(second)
 
 
-# --- global generators ------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("seed", [0, None])
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 def test_fit_leaves_global_generators_alone(log, params, seed):
@@ -181,9 +176,6 @@ def test_global_generators_do_not_decide_on_the_model(log):
     assert bits_of(models[0]) == bits_of(models[1])
 
 
-# --- threads ----------------------------------------------------------------------------------
-
-
 def test_fits_in_two_threads_at_once_equal_serial_ones(log):
     settings_ = [{"random_state": seed, "max_epochs": 4} for seed in range(4)]
     serial = [bits_of(sasrec(**params).fit(log)) for params in settings_]
@@ -222,9 +214,6 @@ def test_scores_do_not_depend_on_the_number_of_threads(log, fitted, n_threads):
     with threads(n_threads):
         np.testing.assert_allclose(fitted.decision_function(log), expected, atol=1e-5)
         np.testing.assert_allclose(fitted.target_ranks(log), _ranks(log, expected), atol=0)
-
-
-# --- scores of a fitted model -----------------------------------------------------------------
 
 
 def _ranks(X, scores):

@@ -322,7 +322,7 @@ def test_a_fit_in_threads_is_the_fit_alone(cycle, n_jobs):
         np.testing.assert_allclose(model.item_vectors_, alone.item_vectors_, atol=1e-6)
 
 
-def test_the_eight_lines_of_the_design(random_state):
+def test_the_eight_lines_of_the_readme(random_state):
     """From an event log and item vectors to a tuned recommender, as the documentation has it."""
     polars = pytest.importorskip("polars")
     rng = np.random.default_rng(random_state)
