@@ -87,6 +87,9 @@ class NeuralRecommender(SequentialRecommender):
         from skace._torch._runtime import resolve_device
 
         resolve_device(self.device)
+        if isinstance(self.item_table, type):
+            name = self.item_table.__name__
+            raise TypeError(f"item_table is the class {name}; pass an instance, {name}().")
         if n_passes is None:
             holds_out = self.early_stopping and X_val is None
             check_something_remains(X, self.validation_fraction if holds_out else 0, weights)

@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 
 from skace import Catalog, Interactions, PopularityEstimator, SASRecEstimator
+from skace.item_tables import FrozenTable
 from skace.model_selection import leave_last_out
 
 QUICK = {
@@ -137,6 +138,12 @@ def test_a_device_that_is_not_supported_is_refused(device):
     text = f"device='{device}' is not supported; use 'auto', 'cpu', 'cuda' or 'cuda:0'."
     with pytest.raises(ValueError, match=re.escape(text)):
         SASRecEstimator(**(QUICK | {"device": device})).fit(make_log())
+
+
+def test_a_class_in_place_of_an_item_table_is_refused():
+    text = "item_table is the class FrozenTable; pass an instance, FrozenTable()."
+    with pytest.raises(TypeError, match=re.escape(text)):
+        SASRecEstimator(**QUICK, item_table=FrozenTable).fit(make_log())
 
 
 @pytest.mark.parametrize("sequence", [{1, 2}, {1: 2}])
