@@ -1,7 +1,6 @@
 """The training loop: batches, steps, epochs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +45,8 @@ class Trainer:
     dtype: torch.dtype
     rng: np.random.RandomState
 
-    def epochs(self, n_epochs: int) -> Iterator[float]:
-        """Train, and yield the mean loss in nats after each epoch."""
-        for _ in range(n_epochs):
-            yield self.run_epoch()
-
     def run_epoch(self) -> float:
-        """Learn from every training row once."""
+        """Learn from every training row once; return the mean loss in nats."""
         self.network.train()
         device = self.log.items.device
         # Sums stay on the device: reading them would make the GPU wait for us at each step.

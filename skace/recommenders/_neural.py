@@ -139,9 +139,8 @@ class NeuralRecommender(SequentialRecommender):
             self._network = self._build_network(X, columns, device, generator)
             trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
             if X_val is not None:
-                self._histories(
-                    X_val, embeds=False
-                )  # raises for unknown items before the first epoch
+                # Raises for unknown items before the first epoch.
+                self._histories(X_val, embeds=False)
             n_epochs = self.max_epochs if n_passes is None else n_passes
             if len(trainer.log.lengths) == 0:  # partial_fit with first events only
                 n_epochs = 0
