@@ -1,12 +1,7 @@
 """Decomposition of an item matrix: three solvers, and a memo per catalog."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import os
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,11 +16,11 @@ from skace._linalg import (
     numerical_rank,
     right_singular_pairs,
 )
+from skace._memo import Memo
 
 __all__ = [
     "MEMO",
     "Decomposition",
-    "DecompositionMemo",
     "choose_solver",
     "decompose",
     "decompose_moments",
@@ -174,80 +169,4 @@ def _with_flat_tail(
     return np.concatenate([values, np.full(n_missing, np.sqrt(rest / n_missing))])
 
 
-class DecompositionMemo:
-    """Least recently used decompositions of this process, safe for threads.
-
-    Parameters
-    ----------
-    max_entries : int
-        Number of decompositions kept.
-
-    max_bytes : int
-        Total size above which the oldest are dropped; the newest one always stays.
-
-    Attributes
-    ----------
-    n_computed : int
-        Decompositions that were computed, and not found, so far.
-    """
-
-    def __init__(self, max_entries: int = 4, max_bytes: int = 512 * 2**20) -> None:
-        self.max_entries = max_entries
-        self.max_bytes = max_bytes
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.n_computed = 0
-        self._lock = Lock()
-        self._entries: OrderedDict[Hashable, Future[Decomposition]] = OrderedDict()
-
-    def get(self, key: Hashable, compute: Callable[[], Decomposition]) -> Decomposition:
-        """Decomposition under ``key``; threads that ask at the same time share one run."""
-        with self._lock:
-            future = self._entries.get(key)
-            is_mine = future is None
-            if future is None:
-                future = self._entries[key] = Future()
-            self._entries.move_to_end(key)
-        if is_mine:
-            self._run(key, future, compute)
-        return future.result()
-
-    def _run(
-        self,
-        key: Hashable,
-        future: "Future[Decomposition]",
-        compute: Callable[[], Decomposition],
-    ) -> None:
-        """Compute and publish; a failure is told to all who wait and not kept."""
-        try:
-            decomposition = compute()
-        except BaseException as error:
-            with self._lock:
-                self._entries.pop(key, None)
-            future.set_exception(error)
-            raise
-        future.set_result(decomposition)
-        with self._lock:
-            self.n_computed += 1
-            self._shrink()
-
-    def _shrink(self) -> None:
-        """Drop the oldest entries until the rest is within the limits."""
-        while len(self._entries) > 1 and (
-            len(self._entries) > self.max_entries or self._n_bytes() > self.max_bytes
-        ):
-            self._entries.popitem(last=False)
-
-    def _n_bytes(self) -> int:
-        """Size of the finished entries."""
-        done = [future for future in self._entries.values() if future.done()]
-        return sum(future.result().n_bytes for future in done)
-
-
-MEMO = DecompositionMemo()
-
-# A forked child inherits neither the threads that were computing nor a usable lock.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=MEMO.clear)
+MEMO: Memo[Decomposition] = Memo(max_entries=4, max_bytes=512 * 2**20)

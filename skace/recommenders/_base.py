@@ -102,6 +102,12 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
     def _embeddable_features(self, catalog):
         """Features of a catalog from which unknown items can be embedded, or None."""
 
+    def _unscored(self):
+        """Whether each item is one that the model knows nothing of, (n_items,); None for none.
+
+        Such items score ``-inf``: any number would rank them against items that were learned.
+        """
+
     # Learning.
 
     @with_callbacks
@@ -497,12 +503,20 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
         """Scores by the model, or by popularity for empty histories."""
         is_empty = histories.lengths == 0
         if not is_empty.any():
-            return self._score(histories, columns)
+            return self._scores_of_filled(histories, columns)
         popularity = self.popularity_ if columns is None else self.popularity_[columns]
         scores = np.empty((len(histories), popularity.size), dtype=np.float32)
         scores[is_empty] = popularity
         if not is_empty.all():
-            scores[~is_empty] = self._score(histories.take(~is_empty), columns)
+            scores[~is_empty] = self._scores_of_filled(histories.take(~is_empty), columns)
+        return scores
+
+    def _scores_of_filled(self, histories, columns):
+        """Scores by the model, -inf for items that it knows nothing of."""
+        scores = self._score(histories, columns)
+        unscored = self._unscored()
+        if unscored is not None:
+            scores[:, unscored if columns is None else unscored[columns]] = -np.inf
         return scores
 
     def _mask_seen(self, scores, histories, columns):

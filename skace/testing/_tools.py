@@ -13,6 +13,7 @@ __all__ = [
     "has_parameter",
     "must_raise",
     "require",
+    "require_scores",
     "unfitted",
 ]
 
@@ -24,6 +25,15 @@ def require(condition, message):
     """Raise an AssertionError with the message unless the condition holds."""
     if not condition:
         raise AssertionError(message)
+
+
+def require_scores(scores, model, what):
+    """Fail unless scores are finite; a cold item may be -inf, in every row or in none."""
+    is_cold = model.item_counts_ == 0
+    require(np.isfinite(scores[:, ~is_cold]).all(), f"{what} must be finite.")
+    for column in scores[:, is_cold].T:
+        is_refused = np.isneginf(column).all()
+        require(is_refused or np.isfinite(column).all(), f"{what} of a cold item: -inf or finite.")
 
 
 @contextmanager

@@ -1,14 +1,11 @@
 """Tests of the solvers behind ACE and of their memo."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import threading
-import time
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skace.embeddings._decomposition import DecompositionMemo, choose_solver, decompose
+from skace.embeddings._decomposition import choose_solver, decompose
 
 SOLVERS = ["full", "gram", "randomized"]
 
@@ -79,71 +76,3 @@ def test_what_is_kept_for_later_batches_is_small(make_cone, solver, shape, keeps
     moments = _decompose(X, solver).moments
     assert moments.keeps_rows == (keeps_rows and solver == "full")
     assert moments.gram.size + moments.rows.size <= 60 * 60
-
-
-class _Counter:
-    """Function that returns a decomposition and counts its calls."""
-
-    def __init__(self, seconds=0.0, n_rows=6):
-        self.n_calls = 0
-        self.seconds = seconds
-        self.rows = np.random.default_rng(0).normal(size=(n_rows, 4))
-
-    def __call__(self):
-        self.n_calls += 1
-        time.sleep(self.seconds)
-        return _decompose(self.rows, "gram")
-
-
-def test_memo_computes_once_per_key():
-    memo, compute = DecompositionMemo(), _Counter()
-    first, again, other = memo.get("a", compute), memo.get("a", compute), memo.get("b", compute)
-    assert first is again
-    assert other is not first
-    assert (compute.n_calls, memo.n_computed) == (2, 2)
-
-
-def test_memo_forgets_the_least_recently_used():
-    memo, compute = DecompositionMemo(max_entries=2), _Counter()
-    calls = []
-    for key in "abacabc":
-        memo.get(key, compute)
-        calls.append(compute.n_calls)
-    assert calls == [1, 2, 2, 3, 3, 4, 5]
-
-
-def test_memo_drops_old_entries_above_its_size_but_not_the_newest():
-    compute = _Counter()
-    memo = DecompositionMemo(max_bytes=compute().n_bytes)
-    for key in "aabb":
-        memo.get(key, compute)
-    assert compute.n_calls == 3  # one for the size
-    tiny = DecompositionMemo(max_bytes=0)
-    assert tiny.get("a", compute) is tiny.get("a", compute)
-
-
-def test_threads_that_ask_together_share_one_run():
-    memo, compute = DecompositionMemo(), _Counter(seconds=0.05)
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(memo.get("a", compute))) for _ in range(6)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert compute.n_calls == 1
-    assert len(found) == 6
-    assert all(decomposition is found[0] for decomposition in found)
-
-
-def test_memo_tells_a_failure_and_does_not_keep_it():
-    memo = DecompositionMemo()
-
-    def fail():
-        raise MemoryError("no room")
-
-    with pytest.raises(MemoryError, match="no room"):
-        memo.get("a", fail)
-    assert memo.get("a", _Counter()).singular_values.size == 4
-    assert memo.n_computed == 1
