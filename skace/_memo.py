@@ -53,14 +53,17 @@ class Memo(Generic[T]):
         self._lock = Lock()
         self._entries: OrderedDict[Hashable, Future[T]] = OrderedDict()
 
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Result under ``key``; threads that ask at the same time share one run."""
+    def get(self, key: Hashable, compute: Callable[[], T], *, n_bytes: int = 0) -> T:
+        """Result under ``key``; threads that ask at the same time share one run.
+
+        ``n_bytes`` is the size that the result will have: room is made before the work.
+        """
         with self._lock:
             future = self._entries.get(key)
             is_mine = future is None
             if future is None:
                 future = self._entries[key] = Future()
-                self._shrink()  # room before the work, not after it
+                self._shrink(n_bytes)
             self._entries.move_to_end(key)
         if is_mine:
             self._run(key, future, compute)
@@ -85,10 +88,10 @@ class Memo(Generic[T]):
             self.n_computed += 1
             self._shrink()
 
-    def _shrink(self) -> None:
-        """Drop the oldest entries until the rest is within the limits."""
+    def _shrink(self, n_coming: int = 0) -> None:
+        """Drop the oldest entries until the rest and what comes are within the limits."""
         while len(self._entries) > 1 and (
-            len(self._entries) > self.max_entries or self._n_bytes() > self.max_bytes
+            len(self._entries) > self.max_entries or self._n_bytes() + n_coming > self.max_bytes
         ):
             self._entries.popitem(last=False)
 

@@ -60,16 +60,19 @@ def test_oldest_goes_when_the_size_is_exceeded():
     assert compute.n_calls == 3
 
 
-def test_room_is_made_before_the_work():
-    memo, held = Memo(1, 10**6), []
+@pytest.mark.parametrize(
+    ("memo", "expected"), [(Memo(1, 10**6), [1, 1]), (Memo(4, 150), [1, 1]), (Memo(4, 200), [1, 2])]
+)
+def test_room_is_made_before_the_work(memo, expected):
+    held = []
 
     def compute():
         held.append(len(memo._entries))
         return Result()
 
-    memo.get("a", compute)
-    memo.get("b", compute)
-    assert held == [1, 1]
+    memo.get("a", compute, n_bytes=100)
+    memo.get("b", compute, n_bytes=100)
+    assert held == expected
 
 
 def test_threads_that_ask_together_share_one_run():

@@ -591,3 +591,25 @@ def queries_of_sequences(histories: Iterable[Any], name: str) -> Interactions:
     log, catalog = _log_of_sequences(histories, None, name)
     users = np.arange(log.user_ids.size, dtype=np.int64)
     return object.__new__(Interactions)._set(log, catalog, log.offsets[1:].copy(), users)
+
+
+def queries_over(
+    catalog: Catalog,
+    items: IntArray,
+    starts: IntArray,
+    ends: IntArray,
+    timestamps: npt.NDArray[Any] | None = None,
+) -> Interactions:
+    """One query per history ``items[start:end]``, in catalog rows, with their times."""
+    lengths = ends - starts
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    events = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+    users = np.arange(lengths.size, dtype=np.int64)
+    log = EventLog(
+        items=items[events],
+        offsets=offsets,
+        user_ids=users,
+        timestamps=None if timestamps is None else timestamps[events],
+        source=np.arange(offsets[-1]),
+    )
+    return object.__new__(Interactions)._set(log, catalog, offsets[1:].copy(), users)

@@ -2,13 +2,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._ease import EASEEstimator
+from skace.recommenders._l3ae import L3AEEstimator
+from skace.recommenders._linear import LinearRecommender
 from skace.recommenders._neural import NeuralRecommender
 from skace.recommenders._popularity import PopularityEstimator
+from skace.recommenders._rlae import RLAEEstimator
 from skace.recommenders._sasrec import SASRecEstimator
+from skace.recommenders._slist import SLISTEstimator
+from skace.recommenders._stacking import StackingRecommender
+from skace.recommenders._voting import VotingRecommender
 
 __all__ = [
+    "EASEEstimator",
+    "L3AEEstimator",
+    "LinearRecommender",
     "NeuralRecommender",
     "PopularityEstimator",
+    "RLAEEstimator",
     "SASRecEstimator",
+    "SLISTEstimator",
     "SequentialRecommender",
+    "StackingRecommender",
+    "VotingRecommender",
 ]

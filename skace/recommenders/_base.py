@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skace._sklearn_compat import (
@@ -87,9 +88,12 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             Passes over the rows; None leaves it to the model's parameters.
         """
 
-    @abstractmethod
+    # Whether scores are inner products of `encode` and ``item_vectors_``.
+    _gives_vectors = True
+
     def _encode(self, histories):
         """Vectors of shape (n_rows, n_dims), float32, of non-empty histories."""
+        raise NotImplementedError(f"{type(self).__name__} implements neither _encode nor _score.")
 
     def _score(self, histories, columns=None):
         """Scores of shape (n_rows, n_items or n_columns) of non-empty histories."""
@@ -413,6 +417,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError("X has no rows; there is nothing to score.")
         return float(ndcg_at_k(self._ranks(X), 10, sample_weight=sample_weight))
 
+    @available_if(lambda self: self._gives_vectors)
     def encode(self, X):
         """Vector of each row's history.
 

@@ -1,7 +1,7 @@
 """Histories: what a model is asked about, in its own item columns."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class Histories:
     starts: np.ndarray  # (n_rows,)
     ends: np.ndarray  # (n_rows,)
     extra_features: np.ndarray | None = None  # (n_extra, n_features)
+    times: np.ndarray | None = None  # (n_events,)
 
     def __len__(self):
         return int(self.starts.size)
@@ -33,7 +34,7 @@ class Histories:
 
     def take(self, rows):
         """Histories of some rows, over the same events."""
-        return Histories(self.items, self.starts[rows], self.ends[rows], self.extra_features)
+        return replace(self, starts=self.starts[rows], ends=self.ends[rows])
 
     def seen(self, n_items):
         """Row numbers and columns of all past events of known items."""
@@ -67,20 +68,21 @@ def histories_of(X, columns, n_items, handle_unknown, features=None):
     histories : Histories
         One per row, in order.
     """
-    items = columns[X._log.items]
+    items, times = columns[X._log.items], X._log.timestamps
     starts, ends = X._starts, X._ends
     is_unknown = items < 0
     if not is_unknown.any():
-        return Histories(items, starts, ends)
+        return Histories(items, starts, ends, times=times)
     n_before = np.concatenate([[0], np.cumsum(is_unknown)])
     if not (n_before[ends] > n_before[starts]).any():
-        return Histories(items, starts, ends)
+        return Histories(items, starts, ends, times=times)
     if features is not None:
         return _embed_unknown(X, columns, n_items, features)
     if handle_unknown == "error":
         _refuse_unknown(X, is_unknown, n_before)
     kept = np.concatenate([[0], np.cumsum(~is_unknown)])
-    return Histories(items[~is_unknown], kept[starts], kept[ends])
+    times = None if times is None else times[~is_unknown]
+    return Histories(items[~is_unknown], kept[starts], kept[ends], times=times)
 
 
 def _embed_unknown(X, columns, n_items, features):
@@ -88,7 +90,8 @@ def _embed_unknown(X, columns, n_items, features):
     unknown = np.unique(X._log.items[columns[X._log.items] < 0])
     columns = columns.copy()
     columns[unknown] = n_items + np.arange(unknown.size)
-    return Histories(columns[X._log.items], X._starts, X._ends, features[unknown])
+    items = columns[X._log.items]
+    return Histories(items, X._starts, X._ends, features[unknown], X._log.timestamps)
 
 
 def _refuse_unknown(X, is_unknown, n_before):

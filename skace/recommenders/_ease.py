@@ -1,0 +1,155 @@
+"""EASEEstimator: a linear autoencoder whose items may not recommend themselves."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Real
+
+import numpy as np
+
+from skace._sklearn_compat import Interval
+from skace.recommenders._closed_form import Bound
+from skace.recommenders._linear import LinearRecommender
+
+__all__ = ["EASEEstimator"]
+
+
+class EASEEstimator(LinearRecommender):
+    """Embarrassingly shallow autoencoder, in closed form.
+
+    Every item is predicted from the other items of the same user by ridge regression [1]_.
+    One matrix inverse learns all weights: no epochs, no learning rate, no seed. With
+    ``dropout`` above 0 it is EDLAE, which learns to predict from histories of which a part
+    is missing [2]_.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    regularization : float, default=200.0
+        Ridge lambda, in users: added to the number of users of each item. Above 0.
+
+    dropout : float, default=0.0
+        Share p of the history that is hidden in training, in [0, 1). It adds
+        ``p / (1 - p)`` times its number of users to the ridge of each item.
+
+    exclude_seen : bool, default=False
+        Whether items of the past may not be recommended.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that the model was not fitted on.
+
+    history_decay : float or None, default=None
+        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
+        None is the classical model, in which a history is a set. Training always takes sets.
+
+    decay_by : {"events", "time"}, default="events"
+        Age of an event: the number of events after it, or the time to the last event (in
+        days for datetimes, in the unit of the timestamps for numbers).
+
+    solver : {"exact", "local"}, default="exact"
+        "exact" inverts the Gram matrix of all items. "local" solves a small ridge
+        regression for each item on its ``n_neighbors`` strongest candidates, in memory
+        linear in the items, for catalogs whose square does not fit.
+
+    n_neighbors : int or None, default=None
+        "exact": entries of largest magnitude that each row of ``coef_`` keeps, as CSR; None
+        keeps all, dense. "local": candidates per item; None takes 200.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the solution and of ``coef_``.
+
+    max_memory : float, default=8.0
+        GiB above which an exact fit is refused before any work.
+
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item; an item with 0 scores ``-inf``.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        The same, counted by ``sample_weight``; answers empty histories.
+
+    coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
+        Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
+
+    item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
+        ``coef_`` transposed; a view.
+
+    gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
+        Users of each pair of items, for `partial_fit`.
+
+    cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
+        The same with training rows (by weight) as columns; ``gram_`` itself where all
+        events are rows of weight 1.
+
+    Notes
+    -----
+    A user's log is read up to the last training row. Rows of ``sample_weight`` w are
+    targets of value w. `partial_fit` is exact where new rows follow learned ones.
+
+    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items.
+    One of them, the inverse, is kept in the process for further fits on the same rows (up to
+    512 MiB of them, at least the last): a grid over ``history_decay`` inverts once, a grid
+    over ``regularization`` counts once. "local" takes
+    ``O(n_items n_neighbors^3)``.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019,
+       arXiv 1905.03375, equation 8.
+    .. [2] Steck, "Autoencoders that don't overfit towards the Identity", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from skace.recommenders import EASEEstimator
+    >>> model = EASEEstimator(k=1, regularization=1)
+    >>> model.fit([["pen", "ink"], ["pen", "ink"], ["cap", "hat"], ["hat", "cap"]])
+    EASEEstimator(k=1, regularization=1)
+    >>> model.predict([["ink"], ["cap"]])
+    array([['pen'],
+           ['hat']], dtype='<U3')
+    """
+
+    _parameter_constraints: dict = {
+        **LinearRecommender._parameter_constraints,
+        "regularization": [Interval(Real, 0, None, closed="neither")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        k=10,
+        *,
+        regularization=200.0,
+        dropout=0.0,
+        exclude_seen=False,
+        handle_unknown="error",
+        history_decay=None,
+        decay_by="events",
+        solver="exact",
+        n_neighbors=None,
+        dtype="float32",
+        max_memory=8.0,
+    ):
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.regularization = regularization
+        self.dropout = dropout
+        self.history_decay = history_decay
+        self.decay_by = decay_by
+        self.solver = solver
+        self.n_neighbors = n_neighbors
+        self.dtype = dtype
+        self.max_memory = max_memory
+
+    def _ridge(self, gram):
+        ridge = np.full(gram.shape[0], float(self.regularization))
+        # Hiding a share of the inputs is a ridge in expectation (Steck 2020, section 3).
+        return ridge + self.dropout / (1 - self.dropout) * gram.diagonal()
+
+    def _bound(self):
+        return Bound(0.0, is_equality=True)

@@ -1,0 +1,214 @@
+"""EnsembleRecommender: what a vote and a stack of recommenders share."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+from abc import abstractmethod
+from copy import copy
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+
+from skace._sklearn_compat import BaseComposition
+from skace.data import Catalog
+from skace.data._interactions import queries_over
+from skace.exceptions import FutureLeakageWarning
+from skace.metrics._target_ranks import without_exclusion
+from skace.recommenders._base import SequentialRecommender
+
+__all__ = ["EnsembleRecommender", "is_dropped", "standardize"]
+
+
+class EnsembleRecommender(SequentialRecommender, BaseComposition):
+    """Recommenders whose scores are made comparable, weighted and added.
+
+    A subclass implements `_comparable` and in `_fit_ensemble` sets ``weights_``.
+    """
+
+    _parameter_constraints: dict = {
+        **SequentialRecommender._parameter_constraints,
+        "estimators": [list],
+    }
+
+    _gives_vectors = False
+
+    def __init__(self, estimators, *, k=10, exclude_seen=False, handle_unknown="error"):
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.estimators = estimators
+
+    @abstractmethod
+    def _fit_ensemble(self, X, weights, X_val):
+        """Fit the members and set ``weights_``."""
+
+    @abstractmethod
+    def _comparable(self, scores):
+        """Scores of shape (n_rows, n_items), float32, of a scale that all members share.
+
+        The array may be written to; ``-inf`` marks items that the member cannot score.
+        """
+
+    def get_params(self, deep=True):
+        """Parameters, those of the estimators and the estimators themselves by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to go into the estimators.
+
+        Returns
+        -------
+        params : dict
+            By name, as ``ease__regularization``.
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, also of the estimators, or an estimator by its name.
+
+        Parameters
+        ----------
+        **params : dict
+            By name, as ``ease__regularization=100`` or ``ease="drop"``.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        self._set_params("estimators", **params)
+        return self
+
+    # Learning.
+
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        for name, member in self._members():
+            if not hasattr(_last_step(member), "decision_function"):
+                raise TypeError(
+                    f"estimators: {name!r} is {type(member).__name__}, which has no "
+                    "decision_function; give recommenders, or Pipelines that end in one."
+                )
+
+    def _members(self):
+        """Named estimators that take part."""
+        entries = self.estimators
+        if not entries or not all(isinstance(e, tuple) and len(e) == 2 for e in entries):
+            raise ValueError(
+                "estimators must be a list of at least one (name, estimator) tuple, got "
+                f"{entries!r}."
+            )
+        self._validate_names([name for name, _ in entries])
+        members = [(name, e) for name, e in entries if not is_dropped(e)]
+        if not members:
+            raise ValueError("estimators are all 'drop'; keep at least one.")
+        return members
+
+    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+        if n_passes is not None and hasattr(self, "estimators_"):
+            self._keep([_fit_further(member, X, weights) for member in self.estimators_])
+        else:
+            self._fit_ensemble(X, weights, X_val)
+
+    def _fit_members(self, X, weights, X_val):
+        """Set the estimators, fitted on rows."""
+        self._keep([_fit_member(member, X, weights, X_val) for _, member in self._members()])
+
+    def _keep(self, fitted):
+        """Set the fitted estimators."""
+        names = [name for name, _ in self._members()]
+        self.estimators_ = fitted
+        self.named_estimators_ = Bunch(**dict(zip(names, fitted, strict=True)))
+
+    # Answering.
+
+    def _score(self, histories, columns=None):
+        total = np.zeros((len(histories), self.item_ids_.size), dtype=np.float32)
+        queries = self._queries(histories)
+        for weight, member in zip(self.weights_, self.estimators_, strict=True):
+            if weight:
+                votes = self._votes(member, queries)
+                votes *= np.float32(weight)
+                total += votes
+        return total if columns is None else total[:, columns]
+
+    def _queries(self, histories):
+        """The histories as questions over our own items."""
+        if not hasattr(self, "_vocabulary"):
+            self._vocabulary = Catalog(self.item_ids_)
+        return queries_over(
+            self._vocabulary, histories.items, histories.starts, histories.ends, histories.times
+        )
+
+    def _votes(self, member, queries):
+        """Scores of an estimator, made comparable, in our columns: a new float32 array."""
+        # Answers depend on the ids of the history alone, so the steps before need not run.
+        model = without_exclusion(_last_step(member))
+        scores = np.array(model.decision_function(queries), dtype=np.float32)
+        if not np.array_equal(model.item_ids_, self.item_ids_):
+            places = Catalog(model.item_ids_).row_of(self.item_ids_)
+            scores = scores[:, places]
+            scores[:, places < 0] = -np.inf
+        return self._comparable(scores)
+
+
+def is_dropped(estimator):
+    """Whether an estimator is only the word that leaves it out."""
+    return isinstance(estimator, str) and estimator == "drop"
+
+
+def _last_step(estimator):
+    """The recommender inside of pipelines and frozen estimators."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        else:
+            return estimator
+
+
+def _fit_member(estimator, X, weights, X_val):
+    """Fitted clone; a frozen estimator comes back as it is."""
+    estimator = clone(estimator)
+    if isinstance(estimator, FrozenEstimator):
+        return estimator
+    prefix = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+    extra = {"X_val": None if X_val is None else X_val.as_validation()}
+    extra["sample_weight"] = None if weights is None else weights[X._ends]
+    given = {prefix + name: value for name, value in extra.items() if value is not None}
+    with warnings.catch_warnings():
+        # This model has warned of the same rows already.
+        warnings.simplefilter("ignore", FutureLeakageWarning)
+        return estimator.fit(X, **given)
+
+
+def _fit_further(estimator, X, weights):
+    """Copy of a fitted estimator that has learned new rows; a frozen one comes back as it is."""
+    if isinstance(estimator, FrozenEstimator):
+        return estimator
+    if isinstance(estimator, Pipeline):
+        *steps, (name, last) = estimator.steps
+        for _, step in steps:
+            X = step.transform(X)
+        pipeline = copy(estimator)
+        pipeline.steps = [*steps, (name, _fit_further(last, X, weights))]
+        return pipeline
+    sample_weight = None if weights is None else weights[X._ends]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureLeakageWarning)
+        return copy(estimator).partial_fit(X, sample_weight=sample_weight)
+
+
+def standardize(scores):
+    """Give rows mean 0 and standard deviation 1 over the items that have a score, in place."""
+    is_missing = ~np.isfinite(scores)
+    n_known = np.maximum(scores.shape[1] - is_missing.sum(axis=1, keepdims=True), 1)
+    scores[is_missing] = 0
+    scores -= (scores.sum(axis=1, keepdims=True, dtype=np.float64) / n_known).astype(np.float32)
+    scores[is_missing] = 0
+    squares = np.einsum("ij,ij->i", scores, scores, dtype=np.float64)[:, None]
+    std = np.sqrt(squares / n_known).astype(np.float32)
+    scores /= np.where(std > 0, std, 1)
+    np.copyto(scores, scores.min(axis=1, keepdims=True), where=is_missing)
+    return scores

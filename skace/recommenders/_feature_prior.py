@@ -1,0 +1,70 @@
+"""What item features say about which item goes with which, without an n x n matrix."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from skace.recommenders._closed_form import row_slices
+
+__all__ = ["FeaturePrior", "feature_prior"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeaturePrior:
+    """EASE of the features: C = (H - diag(h)) diag(1 / (1 - h)), with H = F S F^T.
+
+    F are the item features, S = (F^T F + ridge)^-1 and h the diagonal of H. By the Woodbury
+    identity the inverse of the n x n matrix F F^T + ridge is (I - H) / ridge, so that the
+    ridge outside of S cancels, and (n, d) matrices are all that is kept.
+    """
+
+    features: np.ndarray  # (n, d) F
+    smoothed: np.ndarray  # (n, d) F S
+    leverages: np.ndarray  # (n,) h, in [0, 1)
+    strength: float  # of the pull towards C
+
+    def add_to(self, weights, inverse):
+        """Add strength P C to the weights, in place, where P is ``inverse``."""
+        scale = (self.strength / (1 - self.leverages)).astype(weights.dtype)
+        leverages = self.leverages.astype(weights.dtype)
+        projected = inverse @ self.smoothed.astype(weights.dtype)  # (n, d) P F S
+        features = self.features.astype(weights.dtype)
+        for rows in row_slices(weights):
+            pull = projected[rows] @ features.T
+            pull -= inverse[rows] * leverages
+            pull *= scale
+            weights[rows] += pull
+
+    def columns(self, items):
+        """Strength C[:, items], shape (n, n_columns), float64."""
+        pull = self.smoothed @ self.features[items].T
+        pull[items, np.arange(len(items))] = 0
+        pull *= self.strength / (1 - self.leverages[items])
+        return pull
+
+
+def feature_prior(features, ridge, strength):
+    """Prior of item features.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, d)
+        Item features.
+    ridge : float
+        Added to the diagonal of F F^T; above 0.
+    strength : float
+        Weight of the squared distance of the item weights from C.
+
+    Returns
+    -------
+    prior : FeaturePrior
+        In float64.
+    """
+    F = np.asarray(features, dtype=np.float64)
+    second = F.T @ F
+    second[np.diag_indices_from(second)] += ridge
+    smoothed = linalg.cho_solve(linalg.cho_factor(second, lower=True), F.T).T
+    leverages = np.einsum("ij,ij->i", F, smoothed)
+    return FeaturePrior(F, smoothed, leverages, float(strength))

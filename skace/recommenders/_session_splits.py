@@ -1,0 +1,117 @@
+"""Regression rows of sessions: each as a set, and cut after each of its events."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from itertools import pairwise
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+
+from skace.recommenders._sessions import set_matrix
+
+__all__ = ["count_sessions"]
+
+_NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the nearest
+_ENTRIES = 4_000_000  # of the regression rows that are held at once
+
+
+def count_sessions(sessions, n_items, *, alpha, direction, decay, session_weights):
+    """Gram and cross products of the regression rows of SLIST.
+
+    Parameters
+    ----------
+    sessions : Sessions
+        What is learned from.
+    n_items : int
+        Number of columns of the model.
+    alpha : float
+        Share of the rows that are whole sessions, in [0, 1]; the rest are splits.
+    direction : {"sr", "part", "all"}
+        What a split reads.
+    decay : float or None
+        Weight of an event d events away from the split is exp(-d / decay).
+    session_weights : ndarray of shape (n_sessions,)
+        Weight of all rows of a session.
+
+    Returns
+    -------
+    gram : scipy.sparse.csr_array of shape (n_items, n_items)
+        X^T W X.
+    cross : scipy.sparse.csr_array of shape (n_items, n_items)
+        X^T W Y.
+    """
+    gram, cross = sp.csr_array((n_items, n_items)), sp.csr_array((n_items, n_items))
+    for numbers in _parts(sessions.lengths, decay):
+        part, weights = sessions.part(numbers), session_weights[numbers]
+        for share, rows in ((alpha, _set_rows), (1 - alpha, _split_rows)):
+            inputs, targets, owners = rows(part, n_items, direction, decay)
+            if share == 0 or owners.size == 0:
+                continue
+            inputs = normalize(inputs, norm="l1", copy=False)
+            weighted = sp.csr_array(sp.diags_array(share * weights[owners]) @ inputs)
+            gram = gram + inputs.T @ weighted
+            cross = cross + weighted.T @ targets
+    return sp.csr_array(gram), sp.csr_array(cross)
+
+
+def _parts(lengths, decay):
+    """Slices of sessions whose splits fit into memory."""
+    reach = lengths if decay is None else np.minimum(lengths, _reach(decay))
+    number = np.cumsum(lengths * np.maximum(reach, 1)) // _ENTRIES
+    bounds = np.flatnonzero(np.diff(number)) + 1
+    edges = np.concatenate([[0], bounds, [lengths.size]])
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def _reach(decay):
+    """Distance up to which events are felt."""
+    return int(np.ceil(_NEGLIGIBLE * decay))
+
+
+def _set_rows(sessions, n_items, direction, decay):  # noqa: ARG001 - called like _split_rows
+    """One row per session: the set of its items predicts itself."""
+    inputs = set_matrix(sessions, np.ones(sessions.items.size), n_items)
+    targets = set_matrix(sessions, sessions.weights, n_items)
+    return inputs, targets, np.arange(sessions.lengths.size)
+
+
+def _split_rows(sessions, n_items, direction, decay):
+    """One row per event that is followed by another one."""
+    owners = np.repeat(np.arange(sessions.lengths.size), sessions.lengths)
+    splits = np.flatnonzero(np.append(owners[1:] == owners[:-1], False)[: owners.size])
+    owners = owners[splits]
+    bounds = sessions.offsets[owners], sessions.offsets[owners + 1] - 1
+    # Which side of the split, and from which distance on.
+    before = {"sr": [], "part": [(-1, 0)], "all": [(-1, 0), (1, 1)]}[direction]
+    after = {"sr": [(1, 0)], "part": [(1, 0)], "all": [(1, 0), (-1, 1)]}[direction]
+
+    def rows_of(bands, values):
+        rows, events, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+        entries = (weights * values[events], (rows, sessions.items[events]))
+        return sp.csr_array(entries, shape=(splits.size, n_items))
+
+    single = (np.arange(splits.size), splits, np.ones(splits.size))
+    inputs = [_band(splits, side, decay, bounds) for side in before] or [single]
+    targets = [_band(splits + 1, side, decay, bounds) for side in after]
+    ones = np.ones(sessions.items.size)
+    return rows_of(inputs, ones), rows_of(targets, sessions.weights), owners
+
+
+def _band(anchors, side, decay, bounds):
+    """Rows, events and weights of the events on one side of the anchors."""
+    (sign, start), (first, last) = side, bounds
+    longest = int((last - first).max(initial=0))
+    reach = longest if decay is None else min(longest, _reach(decay))
+    rows, events, weights = [], [], []
+    for distance in range(start, reach + 1):
+        found = anchors + sign * distance
+        inside = np.flatnonzero((found >= first) & (found <= last))
+        rows.append(inside)
+        events.append(found[inside])
+        weights.append(np.full(inside.size, 1.0 if decay is None else np.exp(-distance / decay)))
+    empty = np.zeros(0, dtype=np.int64)
+    return (
+        np.concatenate(rows or [empty]),
+        np.concatenate(events or [empty]),
+        np.concatenate(weights or [empty]),
+    )
