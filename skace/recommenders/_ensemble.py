@@ -112,7 +112,14 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
 
     def _fit_members(self, X, weights, X_val):
         """Set the estimators, fitted on rows."""
-        self._keep([_fit_member(member, X, weights, X_val) for _, member in self._members()])
+        fitted = []
+        for _, member in self._members():
+            member = clone(member)  # noqa: PLW2901 - the given one is not touched
+            if not isinstance(member, FrozenEstimator):
+                _set_k(member, self.k)
+                _fit_member(member, X, weights, X_val)
+            fitted.append(member)
+        self._keep(fitted)
 
     def _keep(self, fitted):
         """Set the fitted estimators."""
@@ -168,11 +175,15 @@ def _last_step(estimator):
             return estimator
 
 
+def _set_k(estimator, k):
+    """Let a member answer lists of our length: its own might exceed the catalog."""
+    last = _last_step(estimator)
+    if "k" in last.get_params(deep=False):
+        last.set_params(k=k)
+
+
 def _fit_member(estimator, X, weights, X_val):
-    """Fitted clone; a frozen estimator comes back as it is."""
-    estimator = clone(estimator)
-    if isinstance(estimator, FrozenEstimator):
-        return estimator
+    """Fit an estimator or a Pipeline."""
     prefix = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
     extra = {"X_val": None if X_val is None else X_val.as_validation()}
     extra["sample_weight"] = None if weights is None else weights[X._ends]
@@ -180,7 +191,7 @@ def _fit_member(estimator, X, weights, X_val):
     with warnings.catch_warnings():
         # This model has warned of the same rows already.
         warnings.simplefilter("ignore", FutureLeakageWarning)
-        return estimator.fit(X, **given)
+        estimator.fit(X, **given)
 
 
 def _fit_further(estimator, X, weights):

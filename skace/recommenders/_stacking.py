@@ -36,7 +36,7 @@ class StackingRecommender(EnsembleRecommender):
         ``"drop"`` in place of an estimator leaves it out.
 
     k : int, default=10
-        Length of the lists that `predict` returns.
+        Length of the lists that `predict` returns, also those of the fitted estimators.
 
     n_candidates : int, default=100
         Best items of each estimator between which the weights have to decide in a row.

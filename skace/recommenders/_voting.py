@@ -27,7 +27,7 @@ class VotingRecommender(EnsembleRecommender):
         it out.
 
     k : int, default=10
-        Length of the lists that `predict` returns.
+        Length of the lists that `predict` returns, also those of the fitted estimators.
 
     weights : array-like of shape (n_estimators,) or None, default=None
         Weight of each estimator, at least 0, at least one above 0; None weighs all alike.

@@ -1,0 +1,225 @@
+"""Tests of votes of recommenders."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from skace import ACETransformer, Interactions, LeaveLastOut, ndcg_scorer
+from skace.datasets import make_shop
+from skace.model_selection import leave_last_out
+from skace.recommenders import (
+    EASEEstimator,
+    L3AEEstimator,
+    PopularityEstimator,
+    SLISTEstimator,
+    VotingRecommender,
+)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    X = make_shop(n_users=60, n_items=50, n_events=500, random_state=0).interactions
+    return leave_last_out(X)
+
+
+def members():
+    return [("ease", EASEEstimator(regularization=5)), ("slist", SLISTEstimator())]
+
+
+def z_scores(scores):
+    scores = scores.astype(np.float64)
+    is_known = np.isfinite(scores)
+    out = np.empty_like(scores)
+    for i, row in enumerate(scores):
+        known = row[is_known[i]]
+        out[i] = (row - known.mean()) / (known.std() or 1)
+        out[i, ~is_known[i]] = out[i, is_known[i]].min()
+    return out
+
+
+@pytest.mark.parametrize("weights", [None, [1, 3], [0, 2]])
+def test_scores_are_the_weighted_mean_of_standardised_scores(shop, weights):
+    train, test = shop
+    model = VotingRecommender(members(), weights=weights).fit(train)
+    share = np.array([0.5, 0.5]) if weights is None else np.array(weights) / sum(weights)
+    parts = [clone(m).fit(train).decision_function(test) for _, m in members()]
+    expected = sum(w * z_scores(part) for w, part in zip(share, parts, strict=True))
+    assert_allclose(model.decision_function(test), expected, atol=1e-5)
+    assert_allclose(model.weights_, share)
+
+
+def test_reciprocal_ranks_are_fused():
+    rows = [["a", "b", "c"], ["a", "b"], ["c", "d"], ["b", "a"]]
+    model = VotingRecommender(
+        [("top", PopularityEstimator()), ("ease", EASEEstimator(regularization=1))],
+        k=1,
+        method="rank",
+    ).fit(rows)
+    ids = model.item_ids_.tolist()
+    scores = dict(zip(ids, model.decision_function([["a"]])[0], strict=True))
+    # Popularity: a and b 3, c 2, d 1; EASE after a: b, c, a with 0, d below it.
+    assert_allclose(scores["b"], (1 / 61.5 + 1 / 61) / 2, rtol=1e-6)
+    assert_allclose(scores["a"], (1 / 61.5 + 1 / 63) / 2, rtol=1e-6)
+    assert_allclose(scores["c"], (1 / 63 + 1 / 62) / 2, rtol=1e-6)
+    assert_allclose(scores["d"], (1 / 64 + 1 / 64) / 2, rtol=1e-6)
+
+
+def test_item_that_a_member_cannot_score_gets_its_lowest_vote():
+    X = Interactions.from_sequences([["a", "b", "cold"], ["b", "a"], ["a", "d"]])
+    train = X[X.items != "cold"]
+    ease = EASEEstimator(regularization=1, k=1)
+    alone = ease.fit(train).decision_function([["a"]])
+    cold = ease.item_ids_ == "cold"
+    assert_array_equal(np.isneginf(alone[0]), cold)
+    votes = VotingRecommender([("ease", ease)], k=1).fit(train).decision_function([["a"]])[0]
+    assert_allclose(votes[cold], votes[~cold].min())
+
+
+def test_members_come_as_pipelines_frozen_or_not_at_all(shop):
+    train, test = shop
+    pipe = Pipeline([("ace", ACETransformer(4)), ("rec", L3AEEstimator())])
+    fitted = EASEEstimator(regularization=5).fit(train)
+    before = pickle.dumps(fitted)
+    model = VotingRecommender(
+        [("text", pipe), ("ease", FrozenEstimator(fitted)), ("slist", "drop")],
+        weights=[1, 1, 5],
+    ).fit(train)
+    parts = [clone(pipe).fit(train).decision_function(test), fitted.decision_function(test)]
+    expected = (z_scores(parts[0]) + z_scores(parts[1])) / 2
+    assert_allclose(model.decision_function(test), expected, atol=1e-5)
+    assert set(model.named_estimators_) == {"text", "ease"}
+    assert pickle.dumps(fitted) == before
+
+
+def test_members_parameters_are_in_the_grid(shop):
+    train, _ = shop
+    search = GridSearchCV(
+        VotingRecommender(members()),
+        {"weights": [[1, 0], [0.5, 0.5]], "ease__regularization": [1, 50], "slist": ["drop"]},
+        cv=LeaveLastOut(),
+        scoring=ndcg_scorer(k=5),
+    ).fit(train)
+    assert search.best_estimator_.estimators[1] == ("slist", "drop")
+    assert search.best_params_["ease__regularization"] in {1, 50}
+    assert len(search.cv_results_["params"]) == 4
+
+
+def test_column_order_of_a_frozen_member_does_not_matter(shop):
+    train, test = shop
+    order = np.random.default_rng(0).permutation(train.n_items)
+    catalog = train.catalog.take(order)
+    moved = Interactions(train.users, train.items, train.timestamps, catalog=catalog)
+    plain = EASEEstimator(regularization=5).fit(train)
+    other = EASEEstimator(regularization=5).fit(moved)
+    scores = [
+        VotingRecommender([("ease", FrozenEstimator(m))]).fit(train).decision_function(test)
+        for m in (plain, other)
+    ]
+    assert_allclose(scores[0], scores[1], atol=1e-5)
+
+
+def test_new_items_that_a_frozen_member_lacks_get_its_lowest_vote():
+    frozen = FrozenEstimator(EASEEstimator(regularization=1, k=1).fit([["a", "b"], ["b", "a"]]))
+    votes = VotingRecommender([("old", frozen)], k=1).fit([["a", "b"], ["b", "new"]])
+    scores = dict(zip(votes.item_ids_, votes.decision_function([["a"]])[0], strict=True))
+    assert scores["new"] == scores["a"] < scores["b"]
+
+
+def test_exclude_seen_of_the_members_does_not_matter(shop):
+    train, test = shop
+    plain = VotingRecommender(members()).fit(train)
+    hiding = VotingRecommender([(n, m.set_params(exclude_seen=True)) for n, m in members()])
+    assert_array_equal(hiding.fit(train).target_ranks(test), plain.target_ranks(test))
+
+
+def test_times_of_the_history_reach_the_members(shop):
+    train, test = shop
+    ease = EASEEstimator(regularization=5, history_decay=2, decay_by="time")
+    model = VotingRecommender([("ease", ease)]).fit(train)
+    assert_array_equal(model.target_ranks(test), ease.fit(train).target_ranks(test))
+
+
+def test_weights_of_rows_reach_the_members(shop):
+    train, test = shop
+    weights = np.random.default_rng(0).uniform(0.5, 2, size=len(train))
+    pipe = Pipeline([("ace", ACETransformer(4)), ("rec", L3AEEstimator())])
+    model = VotingRecommender([("text", pipe)]).fit(train, sample_weight=weights)
+    alone = clone(pipe).fit(train, rec__sample_weight=weights)
+    assert_array_equal(model.target_ranks(test), alone[-1].target_ranks(test))
+
+
+def test_partial_fit_reaches_members_inside_pipelines_and_leaves_copies_alone(shop):
+    train, test = shop
+    pipe = Pipeline([("ace", ACETransformer(4)), ("rec", L3AEEstimator())])
+    model = VotingRecommender([("text", pipe)]).fit(train)
+    inner = model.estimators_[0]
+    scores = inner[-1].decision_function(test)
+    model.partial_fit(test)
+    assert_array_equal(inner[-1].decision_function(test), scores)
+    grown = model.estimators_[0][-1]
+    assert_array_equal(grown.item_counts_, inner[-1].item_counts_ + _counts(test, grown))
+
+
+def _counts(X, model):
+    return (X.items[:, None] == model.item_ids_).sum(axis=0)
+
+
+class NoScores(BaseEstimator):
+    def fit(self, X, y=None):  # noqa: ARG002 - the signature that is called
+        return self
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        (
+            {"estimators": []},
+            "estimators must be a list of at least one (name, estimator) tuple, got [].",
+        ),
+        (
+            {"estimators": [("a", "drop")]},
+            "estimators are all 'drop'; keep at least one.",
+        ),
+        (
+            {"estimators": members(), "weights": [1]},
+            "weights must have one value per estimator: expected shape (2,), got (1,).",
+        ),
+        (
+            {"estimators": members(), "weights": [1, -1]},
+            "weights must be finite, not negative, and positive for at least one estimator that "
+            "takes part, got [1, -1].",
+        ),
+        (
+            {"estimators": [members()[0], ("b", "drop")], "weights": [0, 1]},
+            "weights must be finite, not negative, and positive for at least one estimator that "
+            "takes part, got [0, 1].",
+        ),
+    ],
+)
+def test_bad_parameters_are_refused_before_any_work(parameters, text):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
+        VotingRecommender(**parameters, k=1).fit([["a", "b"]])
+    assert str(caught.value) == text
+
+
+def test_member_that_cannot_score_is_refused():
+    with pytest.raises(TypeError) as caught:
+        VotingRecommender([("odd", NoScores())], k=1).fit([["a", "b"]])
+    assert str(caught.value) == (
+        "estimators: 'odd' is NoScores, which has no decision_function; give recommenders, or "
+        "Pipelines that end in one."
+    )
+
+
+def test_encode_is_not_offered(shop):
+    train, _ = shop
+    model = VotingRecommender(members()).fit(train)
+    assert not hasattr(model, "encode")
+    assert not hasattr(model, "item_vectors_")
