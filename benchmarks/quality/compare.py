@@ -48,23 +48,24 @@ class Row:
 
     def figures(self, history):
         """Mean over the seeds of each metric."""
-        ranks = np.array(self.ranks[history])  # (n_seeds, n_rows)
-        tail = ranks[:, self.is_tail]
-        values = [
-            np.mean([metric(r, k) for r in part])
-            for metric, k, part in (
-                (recall_at_k, 10, ranks),
-                (recall_at_k, 20, ranks),
-                (ndcg_at_k, 10, ranks),
-                (ndcg_at_k, 20, ranks),
-                (recall_at_k, 20, tail),
-            )
-        ]
-        return dict(zip(METRICS, map(float, values), strict=True))
+        by_seed = [figures(ranks, self.is_tail) for ranks in self.ranks[history]]
+        return {name: float(np.mean([seed[name] for seed in by_seed])) for name in METRICS}
 
     def hits(self, history, k=20):
         """Per seed and test row, whether the target is among the best k."""
         return np.array([recall_at_k(r, k, average=False) for r in self.ranks[history]])
+
+
+def figures(ranks, is_tail):
+    """Each metric of the ranks of one fit, shape (n_rows,)."""
+    values = (
+        recall_at_k(ranks, 10),
+        recall_at_k(ranks, 20),
+        ndcg_at_k(ranks, 10),
+        ndcg_at_k(ranks, 20),
+        recall_at_k(ranks[is_tail], 20),
+    )
+    return dict(zip(METRICS, map(float, values), strict=True))
 
 
 def read_arguments(words):
@@ -85,6 +86,7 @@ def read_arguments(words):
     parser.add_argument("--exclude-seen", choices=["off", "on", "both"], default="both")
     parser.add_argument("--cold-items", choices=["excluded", "negatives"], default="excluded")
     parser.add_argument("--long-sequences", choices=["overlap", "truncate"], default="overlap")
+    parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
     parser.add_argument("--width", type=int, default=128, help="of all models")
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--device", default="auto")
@@ -99,6 +101,13 @@ def read_data(folder, embeddings):
     vectors = np.load(path).astype(np.float32)
     catalog = Catalog(items["item_id"].to_numpy(), vectors, provenance={"file": path.name})
     return Interactions.from_frame(pq.read_table(folder / "interactions.parquet"), catalog=catalog)
+
+
+def draw_users(X, n_users):
+    """Rows of some users over the whole catalog, as a log of their own."""
+    chosen = np.random.default_rng(0).permutation(np.unique(X.users))[:n_users]
+    X = X[np.isin(X.users, chosen)]
+    return Interactions(X.users, X.items, X.timestamps, catalog=X.catalog)
 
 
 def build_model(arguments):
@@ -200,15 +209,20 @@ def print_table(records, title):
         print(f"{versus['low']:+.4f} .. {versus['high']:+.4f}" if versus else "")
 
 
-def describe_run(arguments, validation):
-    """What someone needs to repeat the run."""
-    # Linux counts in KiB, macOS in bytes.
+def peak_memory():
+    """Most memory that this process ever took, in GiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # a child starts with its parent's ru_maxrss, but not with its VmHWM
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) / 2**20
+    # macOS counts in bytes, others in KiB.
     unit = 2**30 if sys.platform == "darwin" else 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def describe_machine():
+    """What the figures depend on besides data and code."""
     return {
-        "arguments": {name: str(value) for name, value in vars(arguments).items()},
-        "validation NDCG@10 by alpha": validation,
-        "protocol": "leave-one-out, full ranking, test = last event of each user",
-        "peak memory GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
         "cuda": torch.cuda.is_available(),
@@ -218,6 +232,17 @@ def describe_run(arguments, validation):
             "scikit-learn": sklearn.__version__,
             "numpy": np.__version__,
         },
+    }
+
+
+def describe_run(arguments, validation):
+    """What someone needs to repeat the run."""
+    return {
+        "arguments": {name: str(value) for name, value in vars(arguments).items()},
+        "validation NDCG@10 by alpha": validation,
+        "protocol": "leave-one-out, full ranking, test = last event of each user",
+        "peak memory GiB": peak_memory(),
+        **describe_machine(),
     }
 
 
@@ -241,6 +266,8 @@ def main(words=None):
     arguments = read_arguments(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     X = read_data(arguments.data, arguments.embeddings)
+    if arguments.users:
+        X = draw_users(X, arguments.users)
     train, test = leave_last_out(X)
     logging.info("train %r, test %r", train, test)
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
@@ -277,7 +304,7 @@ def main(words=None):
             f"[{versus['low']:+.4f}, {versus['high']:+.4f}], by seed "
             + ", ".join(f"{d:+.4f}" for d in versus["by_seed"])
         )
-    print(f"peak memory {describe_run(arguments, validation)['peak memory GiB']:.2f} GiB")
+    print(f"peak memory {peak_memory():.2f} GiB")
 
 
 if __name__ == "__main__":

@@ -5,36 +5,34 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["CausalBlock", "initialise"]
+__all__ = [
+    "BLOCKS",
+    "FeedForward",
+    "LiGRBlock",
+    "PostNormBlock",
+    "PreNormBlock",
+    "SelfAttention",
+    "SwiGLU",
+    "initialise",
+]
 
 
-class CausalBlock(nn.Module):
-    """Post-norm transformer block in which a position sees itself and what is before it.
+class SelfAttention(nn.Module):
+    """Multi-head self-attention (Vaswani et al. 2017, section 3.2)."""
 
-    Self-attention (Kang & McAuley 2018, section III.B) and a GELU feed-forward of twice
-    the width, each with dropout, residual and LayerNorm after the sum.
-    """
-
-    def __init__(self, width: int, n_heads: int, dropout: float, attention_dropout: float) -> None:
+    def __init__(self, width: int, n_heads: int, dropout: float) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.attention_dropout = attention_dropout
+        self.dropout = dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.mix_heads = nn.Linear(width, width)
-        self.widen = nn.Linear(width, 2 * width)
-        self.narrow = nn.Linear(2 * width, width)
-        self.attention_norm = nn.LayerNorm(width)
-        self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D)."""
-        x = self.attention_norm(x + self.dropout(self._attend(x)))
-        feedforward = self.narrow(F.gelu(self.widen(x)))
-        normed: torch.Tensor = self.feedforward_norm(x + self.dropout(feedforward))
-        return normed
+    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D).
 
-    def _attend(self, x: torch.Tensor) -> torch.Tensor:
+        ``visible`` of shape (B, T), bool, says which positions all others see; without it a
+        position sees itself and what is before it.
+        """
         B, T, D = x.shape
         # (B, T, 3 D) -> (3, B, H, T, D / H)
         qkv = self.qkv(x).view(B, T, 3, self.n_heads, D // self.n_heads).permute(2, 0, 3, 1, 4)
@@ -43,12 +41,102 @@ class CausalBlock(nn.Module):
             qkv[0],
             qkv[1],
             qkv[2],
-            is_causal=True,
-            dropout_p=self.attention_dropout if self.training else 0.0,
+            attn_mask=None if visible is None else visible[:, None, None, :],
+            is_causal=visible is None,
+            dropout_p=self.dropout if self.training else 0.0,
         )
         # (B, H, T, D / H) -> (B, T, D)
         merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).reshape(B, T, D))
         return merged
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with a GELU between them, ``factor`` times as wide inside."""
+
+    def __init__(self, width: int, factor: int = 2) -> None:
+        super().__init__()
+        self.widen = nn.Linear(width, factor * width)
+        self.narrow = nn.Linear(factor * width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D)."""
+        narrowed: torch.Tensor = self.narrow(F.gelu(self.widen(x)))
+        return narrowed
+
+
+class SwiGLU(nn.Module):
+    """Feed-forward of twice the width, gated by SiLU, without biases (Shazeer 2020, eq. 6)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(width, 2 * width, bias=False)
+        self.widen = nn.Linear(width, 2 * width, bias=False)
+        self.narrow = nn.Linear(2 * width, width, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D)."""
+        narrowed: torch.Tensor = self.narrow(F.silu(self.gate(x)) * self.widen(x))
+        return narrowed
+
+
+class PostNormBlock(nn.Module):
+    """Transformer block that normalises after each sum: attention, then feed-forward."""
+
+    def __init__(self, width: int, n_heads: int, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.attention = SelfAttention(width, n_heads, attention_dropout)
+        self.feedforward = FeedForward(width)
+        self.attention_norm = nn.LayerNorm(width)
+        self.feedforward_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
+        x = self.attention_norm(x + self.dropout(self.attention(x, visible)))
+        normed: torch.Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
+        return normed
+
+
+class PreNormBlock(PostNormBlock):
+    """The same parts, but what enters attention and feed-forward is normalised, not the sums."""
+
+    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), visible))
+        summed: torch.Tensor = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
+        return summed
+
+
+class LiGRBlock(nn.Module):
+    """Pre-norm block with learned gates before the sums and a SwiGLU feed-forward.
+
+    Borisyuk et al. 2025 (arXiv 2502.03417), as in eSASRec.
+    """
+
+    def __init__(self, width: int, n_heads: int, dropout: float, attention_dropout: float) -> None:
+        super().__init__()
+        self.attention = SelfAttention(width, n_heads, attention_dropout)
+        self.feedforward = SwiGLU(width)
+        self.attention_gate = nn.Linear(width, width)
+        self.feedforward_gate = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width)
+        self.feedforward_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
+        attended = self.dropout(self.attention(self.attention_norm(x), visible))
+        x = x + torch.sigmoid(self.attention_gate(x)) * attended
+        fed = self.dropout(self.feedforward(self.feedforward_norm(x)))
+        summed: torch.Tensor = x + torch.sigmoid(self.feedforward_gate(x)) * fed
+        return summed
+
+
+BLOCKS: dict[str, type[nn.Module]] = {
+    "post": PostNormBlock,
+    "pre": PreNormBlock,
+    "ligr": LiGRBlock,
+}
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:

@@ -7,13 +7,69 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-__all__ = ["Loss", "SampledSoftmax", "full_softmax"]
+from skace._torch._sampled_losses import (
+    BinaryCrossEntropy,
+    PairwiseRanking,
+    SampledSoftmax,
+    draw_from_batch,
+    draw_uniformly,
+    log_frequencies,
+    popularity_draw,
+)
+
+__all__ = ["InBatchSoftmax", "Loss", "SampledSoftmax", "build_loss", "full_softmax"]
 
 # (hidden (N, D), table (V, D), targets (N,), weights (N,)) -> weighted sum in nats
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 # Logits held at once. On a CPU a block should stay in the caches; a GPU wants large products.
 _CPU_BLOCK_BYTES, _GPU_BLOCK_BYTES = 12 * 2**20, 512 * 2**20
+
+
+def build_loss(
+    loss: str, *, n_negatives: int, negatives: str, gbce_t: float, counts: torch.Tensor
+) -> Loss:
+    """Build the loss that estimator parameters ask for.
+
+    Parameters
+    ----------
+    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}
+        `full_softmax`, `SampledSoftmax` (`InBatchSoftmax` where the batch gives the
+        negatives), `BinaryCrossEntropy` (plain, and calibrated by ``gbce_t``) or
+        `PairwiseRanking`.
+    n_negatives : int
+        Items drawn for each position. Without effect on "softmax", and on "sampled_softmax"
+        with negatives of the batch, which are all there are.
+    negatives : {"uniform", "popularity", "in_batch"}
+        Where they come from: all items alike; all items by ``counts``; the other targets of
+        the batch. The softmax corrects for unequal chances; "bce" and "bpr", as published,
+        do not: popular items are pushed down harder. "softmax" and "gbce" know "uniform"
+        only.
+    gbce_t : float
+        Calibration of "gbce" in [0, 1]; without effect on the others.
+    counts : torch.Tensor of shape (V,)
+        Training rows of each item that competes, in the order of the table.
+
+    Returns
+    -------
+    loss : Loss
+        Function of hidden (N, D), table (V, D), targets (N,) and weights (N,) -> weighted
+        sum in nats. It draws from torch's global generator of the table's device.
+    """
+    if loss == "softmax":
+        return full_softmax
+    if loss == "sampled_softmax" and negatives == "in_batch":
+        return InBatchSoftmax(log_frequencies(counts))
+    by_popularity = negatives == "popularity"
+    if by_popularity:
+        draw = popularity_draw(counts)
+    else:
+        draw = draw_from_batch if negatives == "in_batch" else draw_uniformly
+    if loss == "sampled_softmax":
+        return SampledSoftmax(n_negatives, draw, log_frequencies(counts) if by_popularity else None)
+    if loss == "bpr":
+        return PairwiseRanking(n_negatives, draw)
+    return BinaryCrossEntropy(n_negatives, draw, gbce_t if loss == "gbce" else 0.0)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -25,7 +81,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden, table, targets, weights, block_rows):  # type: ignore[no-untyped-def]
+    def forward(ctx: Any, hidden, table, targets, weights, block_rows, shifts):  # type: ignore[no-untyped-def]
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
         grad_table = torch.zeros_like(table) if ctx.needs_input_grad[1] else None
@@ -33,7 +89,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for begin in range(0, hidden.shape[0], block_rows):
             rows = slice(begin, begin + block_rows)
             target, weight = targets[rows, None], weights[rows, None]
-            log_p = F.log_softmax((hidden[rows] @ products.T).float(), dim=1)  # (n, V)
+            logits = (hidden[rows] @ products.T).float()  # (n, V)
+            if shifts is not None:
+                _shift(logits, target, *shifts)
+            log_p = F.log_softmax(logits, dim=1)
             total -= (weight * log_p.gather(1, target)).sum()
             residual = log_p.exp_().scatter_add_(1, target, log_p.new_full(target.shape, -1.0))
             residual = residual.to(hidden.dtype)
@@ -49,7 +108,15 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_hidden, grad_table = ctx.saved_tensors
         if grad_table is not None:
             grad_table = grad_table * grad_total
-        return grad_hidden * grad_total.to(grad_hidden.dtype), grad_table, None, None, None
+        return grad_hidden * grad_total.to(grad_hidden.dtype), grad_table, None, None, None, None
+
+
+def _shift(
+    logits: torch.Tensor, target: torch.Tensor, as_rival: torch.Tensor, as_target: torch.Tensor
+) -> None:
+    """Add to each logit, in place, what its column (V,) gets as rival, or as target (n, 1)."""
+    own = logits.gather(1, target) + as_target[target]
+    logits.add_(as_rival).scatter_(1, target, own)
 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
@@ -67,6 +134,7 @@ def full_softmax(
     weights: torch.Tensor,
     *,
     block_rows: int | None = None,
+    shifts: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Weighted sum of cross-entropies over all rows of the table.
 
@@ -82,6 +150,9 @@ def full_softmax(
         Weight of each position.
     block_rows : int or None, default=None
         Positions whose logits are held at once; None takes what suits the device.
+    shifts : tuple of two torch.Tensor of shape (V,) or None, default=None
+        What is added to the logit of each row of the table where it is a rival, and where
+        it is the target; not learned.
 
     Returns
     -------
@@ -92,20 +163,31 @@ def full_softmax(
         block_bytes = _CPU_BLOCK_BYTES if hidden.device.type == "cpu" else _GPU_BLOCK_BYTES
         block_rows = max(16, block_bytes // (4 * table.shape[0]))
     loss: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden, table, targets, weights, block_rows
+        hidden, table, targets, weights, block_rows, shifts
     )
     return loss
 
 
-class SampledSoftmax:
-    """Cross-entropy over the target and items drawn uniformly, the same ones for a batch.
+class InBatchSoftmax:
+    """Cross-entropy over the target and the targets of all other positions of the batch.
 
-    A uniform draw needs no correction of the logits (Jean et al. 2015, section 3). A drawn
-    item that is the target of a position does not compete there.
+    An item competes as often as it is a target in the batch, but not where it is the target
+    itself, and not for positions of weight 0. `SampledSoftmax` tells why the correction is
+    taken off every logit.
+
+    Parameters
+    ----------
+    log_q : torch.Tensor of shape (V,)
+        Logarithm of each item's frequency in training.
+
+    Notes
+    -----
+    The same items are scored once, with the logarithm of their number added, so a batch of
+    N positions with U different targets takes N * U products, in blocks.
     """
 
-    def __init__(self, n_negatives: int) -> None:
-        self.n_negatives = n_negatives
+    def __init__(self, log_q: torch.Tensor) -> None:
+        self.log_q = log_q
 
     def __call__(
         self,
@@ -114,9 +196,9 @@ class SampledSoftmax:
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> torch.Tensor:
-        drawn = torch.randint(table.shape[0], (self.n_negatives,), device=table.device)
-        positive = (hidden * table[targets].to(hidden.dtype)).sum(dim=1, keepdim=True)  # (N, 1)
-        negative = hidden @ table[drawn].to(hidden.dtype).T  # (N, K)
-        negative = negative.float().masked_fill(targets[:, None] == drawn, -torch.inf)
-        logits = torch.cat([positive.float(), negative], dim=1)  # (N, 1 + K)
-        return (weights * -F.log_softmax(logits, dim=1)[:, 0]).sum()
+        items, places = torch.unique(targets, return_inverse=True)  # (U,), (N,)
+        repeats = self.log_q.new_zeros(items.shape)
+        repeats.index_add_(0, places, (weights > 0).to(repeats.dtype))
+        as_target = -self.log_q[items]
+        shifts = (as_target + repeats.log(), as_target)
+        return full_softmax(hidden, table[items], places, weights, shifts=shifts)

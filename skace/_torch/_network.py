@@ -1,13 +1,16 @@
 """Network: an encoder and an item table on a device."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from skace._torch._layouts import Layout, NextItemLayout
 from skace._torch._tables import ItemModule
 from skace._typing import FloatArray, IntArray
 
@@ -20,14 +23,22 @@ class Network(nn.Module):
     """What is trained and asked.
 
     Histories are read to the last ``max_length`` events. Inference is float32, and its
-    result does not depend on how rows are grouped.
+    result does not depend on how rows are grouped. The layout says what the encoder is told
+    and where it answers; without one the last state does.
     """
 
-    def __init__(self, encoder: nn.Module, items: ItemModule, max_length: int) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        items: ItemModule,
+        max_length: int,
+        layout: Layout | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.items = items
         self.max_length = max_length
+        self.layout = NextItemLayout() if layout is None else layout
         self._table: torch.Tensor | None = None
 
     def train(self, mode: bool = True) -> "Network":
@@ -44,10 +55,15 @@ class Network(nn.Module):
                 self._table = self.items().detach().float()
         return self._table
 
+    def read(self, x: torch.Tensor, context: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """States of shape (B, T, D) of windows of item vectors of shape (B, T, D)."""
+        encoder: Any = partial(self.encoder, **context)
+        return self.items.encode(encoder, x)
+
     def encode(
         self, items: IntArray, starts: IntArray, ends: IntArray, extra: FloatArray | None = None
     ) -> FloatArray:
-        """States after the last event of each history.
+        """States that answer what comes after each history.
 
         Parameters
         ----------
@@ -89,12 +105,12 @@ class Network(nn.Module):
         """States of rows that are encoded together."""
         lengths = ends - starts
         steps = np.arange(lengths.max())
-        # Padding repeats the first event: a causal encoder does not let it back.
+        # Padding repeats the first event; no encoder lets it reach the answer.
         places = starts[:, None] + np.where(steps < lengths[:, None], steps, 0)
         rows = torch.from_numpy(items[places]).to(table.device)  # (n, T)
-        hidden = self.encoder(F.embedding(rows, table))  # (n, T, D)
-        last = torch.from_numpy(lengths - 1).to(table.device)
-        states: FloatArray = hidden[torch.arange(last.numel()), last].cpu().numpy()
+        question = self.layout.question(rows, torch.from_numpy(lengths).to(table.device))
+        hidden = self.read(F.embedding(question.items, table), question.context)  # (n, T, D)
+        states: FloatArray = hidden[torch.arange(len(rows)), question.places].cpu().numpy()
         return states
 
     @torch.no_grad()

@@ -1,6 +1,8 @@
 """Item tables: modules that yield the (n_items, D) matrix for input and output."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import nn
@@ -26,18 +28,38 @@ class ItemModule(nn.Module):
     """What the training loop asks of an item table.
 
     ``forward()`` returns the table of shape (n_items, D). Override the others where the
-    defaults do not hold.
+    defaults do not hold. A table may be made of other ones.
     """
 
     def remember_cold(self) -> None:
-        """Note the vectors of items without a training row (before the first epoch)."""
+        """Note what is to stay, now that all rows are there (before the first epoch)."""
+        for part in self.parts():
+            part.remember_cold()
 
     def pin_cold(self) -> None:
         """Undo what training did to items without a training row (after each epoch)."""
+        for part in self.parts():
+            part.pin_cold()
+
+    def parts(self) -> Iterator["ItemModule"]:
+        """Tables that this one is made of."""
+        return (part for part in self.children() if isinstance(part, ItemModule))
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
         """Vectors of shape (n, D) of items that the table does not hold."""
         return features
+
+    def encode(self, encoder: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        """States of shape (B, T, D) of windows of item vectors of shape (B, T, D)."""
+        states: torch.Tensor = encoder(x)
+        return states
+
+    def penalty(self, items: torch.Tensor) -> torch.Tensor | None:  # noqa: ARG002 (contract)
+        """What the table adds to the mean loss of a step, or None.
+
+        ``items``, of shape (P,), are the table rows of the step's targets.
+        """
+        return None
 
 
 class TrainableItems(ItemModule):

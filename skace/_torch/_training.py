@@ -11,14 +11,14 @@ from skace._torch._batches import Batch, DeviceLog
 from skace._torch._losses import Loss
 from skace._torch._network import Network
 from skace._torch._runtime import autocast
-from skace._typing import BoolArray
+from skace._typing import BoolArray, IntArray
 from skace._windows import batch_order
 
 __all__ = ["Competitors", "Trainer"]
 
 
 class Competitors:
-    """The items that compete in the softmax, and their places among each other."""
+    """The items that compete in the loss, and their places among each other."""
 
     def __init__(self, takes_part: BoolArray, device: torch.device) -> None:
         self.is_all = bool(takes_part.all())
@@ -30,6 +30,10 @@ class Competitors:
         if self.is_all:
             return table, targets
         return table[self.rows], self.places[targets]
+
+    def among(self, values: IntArray) -> torch.Tensor:
+        """Those of the values (n_items,) that belong to them, float32 on their device."""
+        return torch.as_tensor(values, dtype=torch.float32).to(self.rows.device)[self.rows]
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +50,7 @@ class Trainer:
     rng: np.random.RandomState
 
     def run_epoch(self) -> float:
-        """Learn from every training row once; return the mean loss in nats."""
+        """Learn from every window once; return the mean loss in nats."""
         self.network.train()
         device = self.log.items.device
         # Sums stay on the device: reading them would make the GPU wait for us at each step.
@@ -59,10 +63,16 @@ class Trainer:
         return float(loss / weight)
 
     def step(self, batch: Batch) -> torch.Tensor:
-        """Update the network with one batch; return (summed loss, summed weight)."""
+        """Update the network with one batch; return (summed loss, summed weight).
+
+        The item table may add a penalty to the mean loss, which is not part of what is
+        returned.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         loss, weight = self.batch_loss(batch)
-        (loss / weight).backward()  # type: ignore[no-untyped-call]
+        penalty = self.network.items.penalty(batch.targets[batch.weights > 0])
+        cost = loss / weight if penalty is None else loss / weight + penalty
+        cost.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return torch.stack([loss.detach(), weight]).double()
 
@@ -72,7 +82,8 @@ class Trainer:
         is_target = batch.weights > 0  # (B, T)
         weights = batch.weights[is_target]  # (N,)
         with autocast(table.device, self.dtype):
-            hidden = self.network.encoder(F.embedding(batch.items, table))[is_target]  # (N, D)
+            states = self.network.read(F.embedding(batch.items, table), batch.context)
+        hidden = states[is_target]  # (N, D)
         rivals, targets = self.competitors.of(table, batch.targets[is_target])
         # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
         return self.loss(hidden.to(self.dtype), rivals, targets, weights), weights.sum()

@@ -1,8 +1,25 @@
-"""Made-up event logs whose right answers are known."""
+"""Event logs: made-up ones whose right answers are known, and published ones."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skace.datasets._amazon import load_amazon_reviews
+from skace.datasets._fetch import fetch_amazon_reviews, fetch_movielens, fetch_steam
 from skace.datasets._known_answers import make_checkerboard, make_cycle
+from skace.datasets._movielens import load_movielens
 from skace.datasets._oracle import ShopOracle
 from skace.datasets._shop import make_shop
+from skace.datasets._steam import load_steam
+from skace.datasets._yelp import load_yelp
 
-__all__ = ["ShopOracle", "make_checkerboard", "make_cycle", "make_shop"]
+__all__ = [
+    "ShopOracle",
+    "fetch_amazon_reviews",
+    "fetch_movielens",
+    "fetch_steam",
+    "load_amazon_reviews",
+    "load_movielens",
+    "load_steam",
+    "load_yelp",
+    "make_checkerboard",
+    "make_cycle",
+    "make_shop",
+]

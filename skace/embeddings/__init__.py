@@ -15,14 +15,20 @@ from skace.embeddings._anisotropy_gram import (
 )
 from skace.embeddings._anisotropy_pairs import Hubness, alignment, hubness, uniformity
 from skace.embeddings._anisotropy_partition import partition_isotropy
+from skace.embeddings._column_selector import ColumnSelector
 from skace.embeddings._mixin import ItemTransformerMixin
 from skace.embeddings._on_items import OnItems
+from skace.embeddings._scaling import GlobalScaler
+from skace.embeddings._whitening import WhiteningTransformer
 
 __all__ = [
     "ACETransformer",
+    "ColumnSelector",
+    "GlobalScaler",
     "Hubness",
     "ItemTransformerMixin",
     "OnItems",
+    "WhiteningTransformer",
     "alignment",
     "anisotropy_report",
     "condition_number",

@@ -42,9 +42,18 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         centred. One grid then serves catalogs of any size. "absolute": ``alpha`` is the
         lambda of the paper.
 
+    spectrum : {"ridge", "power"}, default="ridge"
+        What becomes of the singular values. "ridge", the paper's: those far above the
+        ridge become equal, those far below it keep their ratios. "power": each ratio is
+        raised to the power ``exponent``, whatever the size.
+
+    exponent : float in [0, 1], default=0.5
+        For "power": 0 whitens, 1 gives the plain scores. ``alpha`` does not count then.
+
     target_isotropy : float in (0, 1] or None, default=None
         Participation ratio of the output divided by its number of columns, 1 for equal
-        second moments in all directions. Given, it decides instead of ``alpha``.
+        second moments in all directions. Given, it decides instead of ``alpha`` or
+        ``exponent``.
 
     center : bool, default=False
         Subtract the mean of the rows first. The paper does not.
@@ -79,10 +88,13 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
 
     shrinkage_ : ndarray of shape (n_components_,)
         Factor on each left singular vector: ``s / sqrt(s^2 + alpha_)``, for an infinite
-        ridge ``s``.
+        ridge ``s``; with "power" ``s^exponent_``.
 
-    alpha_ : float
-        The ridge, in absolute terms.
+    alpha_ : float or None
+        The ridge, in absolute terms; None with "power".
+
+    exponent_ : float or None
+        The exponent; None with "ridge".
 
     mean_ : ndarray of shape (n_features_in_,)
         What is subtracted from the rows; zeros if ``center=False``.
@@ -105,6 +117,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     See Also
     --------
     OnItems : Other transformers on the features of a catalog.
+    WhiteningTransformer : Full and group whitening, in the input's directions.
+    GlobalScaler : Gives other starts the same ``scale``.
     anisotropy_report : Measures of anisotropy of any matrix.
 
     Notes
@@ -115,7 +129,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
               = c \, F V \, \mathrm{diag}\left((s_j^2 + \lambda)^{-1/2}\right).
 
     The left form is that of the paper; the right one maps new rows exactly, so that items
-    without any event get their vector as well. A zero row says nothing and maps to zero,
+    without any event get their vector as well. With ``spectrum="power"`` it is
+    :math:`c \, U S^a = c \, F V S^{a-1}`. A zero row says nothing and maps to zero,
     with ``center=True`` too, where it counts as the mean.
 
     ``alpha="auto"``: with the optimal weight t of the identity in the second moment matrix
@@ -124,7 +139,7 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
 
     Time is O(n d^2 + d^3) and memory about three d x d matrices beside X; a memmap is
     streamed in blocks, and no n x n matrix exists. Fits on the same catalog share one
-    decomposition per process, whatever ``alpha``, ``target_isotropy`` and ``scale``. The
+    decomposition per process, unless ``normalize``, ``center`` or ``solver`` differ. The
     fitted object keeps the sums that `partial_fit` needs: min(n, d) x d numbers.
 
     Stability: provisional.
@@ -157,6 +172,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="both"), StrOptions({"auto"})],
         "alpha_mode": [StrOptions({"relative", "absolute"})],
+        "spectrum": [StrOptions({"ridge", "power"})],
+        "exponent": [Interval(Real, 0, 1, closed="both")],
         "target_isotropy": [Interval(Real, 0, 1, closed="right"), None],
         "center": ["boolean"],
         "normalize": ["boolean"],
@@ -171,6 +188,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         *,
         alpha=1.0,
         alpha_mode="relative",
+        spectrum="ridge",
+        exponent=0.5,
         target_isotropy=None,
         center=False,
         normalize=True,
@@ -181,6 +200,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         self.n_components = n_components
         self.alpha = alpha
         self.alpha_mode = alpha_mode
+        self.spectrum = spectrum
+        self.exponent = exponent
         self.target_isotropy = target_isotropy
         self.center = center
         self.normalize = normalize

@@ -5,26 +5,26 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skace._linalg import RowMoments, accumulate_moments, project_rows
-from skace._sklearn_compat import CallbackSupportMixin, fit_context
-from skace.embeddings._decomposition import MEMO, choose_solver, decompose, decompose_moments
+from skace._sklearn_compat import fit_context
+from skace.embeddings._decomposition import choose_solver, decompose, decompose_moments
+from skace.embeddings._dense_core import DTYPES, DenseCore, output_dtype
 from skace.embeddings._ridge import (
     column_factors,
+    exponent_for_isotropy,
     output_spread,
+    power_factors,
     ridge_for_isotropy,
     ridge_of,
     spectrum_summary,
 )
 
 __all__ = ["ACEOfArrays", "has_sums"]
-
-# float16 stays as it is, because the vectors of a large catalog may be a memmap of it.
-_DTYPES = (np.float64, np.float32, np.float16)
 
 
 def has_sums(ace):
@@ -37,19 +37,17 @@ def has_sums(ace):
     return True
 
 
-class ACEOfArrays(
-    ClassNamePrefixFeaturesOutMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator
-):
+class ACEOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
     """ACE of a two-dimensional array: what `ACETransformer` does behind the mixin."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
         """Decompose the rows of X, then set the ridge and the size."""
         X, weights = self._check_rows(X, sample_weight, reset=True)
-        context = self._begin_fit(X, sample_weight)
+        context = self._begin_fit(X, {"sample_weight": sample_weight})
         decomposition = self._decompose(X, weights)
         self._set_fitted(decomposition)
-        self._end_fit(context, X, sample_weight)
+        self._end_fit(context, X, {"sample_weight": sample_weight})
         return self
 
     @available_if(has_sums)
@@ -58,12 +56,12 @@ class ACEOfArrays(
         """Add the rows of X to the sums, then do what fit does."""
         start = self._stored_moments()
         X, weights = self._check_rows(X, sample_weight, reset=start is None)
-        context = self._begin_fit(X, sample_weight)
+        context = self._begin_fit(X, {"sample_weight": sample_weight})
         moments = accumulate_moments(
             X, normalize=self.normalize, sample_weight=weights, start=start
         )
         self._set_fitted(decompose_moments(moments, self.center))
-        self._end_fit(context, X, sample_weight)
+        self._end_fit(context, X, {"sample_weight": sample_weight})
         return self
 
     def transform(self, X):
@@ -75,36 +73,24 @@ class ACEOfArrays(
             self.components_.T * self._weights(),
             mean=self.mean_ if self.center else None,
             normalize=self.normalize,
-            dtype=_output_dtype(X),
+            dtype=output_dtype(X),
         )
 
     def inverse_transform(self, X):
         """Undo the scaling and return to the original space."""
         check_is_fitted(self)
-        X = check_array(X, dtype=_DTYPES, input_name="X", estimator=self)
+        X = check_array(X, dtype=DTYPES, input_name="X", estimator=self)
         if X.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but this {type(self).__name__} has "
                 f"{self.n_components_} components; pass what transform returned."
             )
         back = project_rows(X, self.components_ / self._weights()[:, None])
-        return (back + self.mean_).astype(_output_dtype(X), copy=False)
-
-    def _check_array(self, X, *, reset):
-        """Dense floats in two dimensions; finite or not is seen when they are read."""
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=_DTYPES,
-            # A memmap is to be read once: the blocks are checked as they come.
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset and self.center else 1,
-        )
+        return (back + self.mean_).astype(output_dtype(X), copy=False)
 
     def _check_rows(self, X, sample_weight, *, reset):
         """Rows to learn from, and their weights if there are any."""
-        X = self._check_array(X, reset=reset)
+        X = self._check_array(X, reset=reset, min_rows=2 if reset and self.center else 1)
         if sample_weight is None:
             return X, None
         weights = check_array(
@@ -123,23 +109,6 @@ class ACEOfArrays(
                 f"{int(np.argmin(weights))} has {weights.min()}."
             )
         return X, weights
-
-    def _begin_fit(self, X, sample_weight):
-        """Tell callbacks that the fit begins."""
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(
-            estimator=self, X=X, metadata={"sample_weight": sample_weight}
-        )
-        return context
-
-    def _end_fit(self, context, X, sample_weight):
-        """Tell callbacks that the fit ends."""
-        context.call_on_fit_task_end(
-            estimator=self,
-            X=X,
-            metadata={"sample_weight": sample_weight},
-            reconstruction_attributes={},
-        )
 
     def _stored_moments(self):
         """Sums of earlier fits to go on from, or None if there was no fit."""
@@ -175,24 +144,22 @@ class ACEOfArrays(
                 X, **settings, sample_weight=weights, random_state=check_random_state(random_state)
             )
 
-        catalog = getattr(self, "_source_catalog", None)
         # A generator has a state that a key cannot tell.
-        if catalog is None or not isinstance(random_state, (Integral, type(None))):
+        if not isinstance(random_state, (Integral, type(None))):
             return compute()
-        return MEMO.get((catalog.fingerprint, random_state, *settings.items()), compute)
+        return self._from_memo((random_state, *settings.items()), compute)
 
     def _set_fitted(self, decomposition):
         """Set all learned attributes from a decomposition."""
         n_components = self._clip_components(decomposition)
         values = decomposition.singular_values[:n_components]
         vectors = decomposition.vectors[:n_components]
-        if self.target_isotropy is None:
-            ridge = ridge_of(decomposition, self.alpha, self.alpha_mode)
-        else:
-            ridge = ridge_for_isotropy(values, self.target_isotropy)
-        factors = column_factors(values, ridge)
+        ridge, exponent = self._choose_spectrum(decomposition, values)
+        factors = (
+            column_factors(values, ridge) if exponent is None else power_factors(values, exponent)
+        )
         spread = output_spread(decomposition, vectors, factors, self.center)
-        self.alpha_ = ridge
+        self.alpha_, self.exponent_ = ridge, exponent
         self.n_components_ = n_components
         self.components_ = vectors.copy()
         self.singular_values_ = values.copy()
@@ -208,6 +175,16 @@ class ACEOfArrays(
         moments = decomposition.moments
         # A dict of arrays rather than an object of ours, for formats such as skops.
         self._moments = None if moments is None else moments.state()
+
+    def _choose_spectrum(self, decomposition, values):
+        """Ridge and exponent, of which one is None."""
+        target = self.target_isotropy
+        if self.spectrum == "power":
+            exponent = self.exponent if target is None else exponent_for_isotropy(values, target)
+            return None, float(exponent)
+        if target is not None:
+            return ridge_for_isotropy(values, target), None
+        return ridge_of(decomposition, self.alpha, self.alpha_mode), None
 
     def _clip_components(self, decomposition):
         """Number of components, at most the rank."""
@@ -236,13 +213,3 @@ class ACEOfArrays(
     def _n_features_out(self):
         """Number of output columns, for `get_feature_names_out`."""
         return self.components_.shape[0]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def _output_dtype(X):
-    """Floats as wide as those of X, but not half precision."""
-    return np.float64 if X.dtype == np.float64 else np.float32

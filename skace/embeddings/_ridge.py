@@ -1,4 +1,4 @@
-"""The ridge of ACE: its size, the column factors it gives, and the size of the output."""
+"""Ridge and power of ACE: their size, their factors on the columns, the size of the output."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
@@ -11,8 +11,10 @@ from skace.embeddings._decomposition import Decomposition
 
 __all__ = [
     "column_factors",
+    "exponent_for_isotropy",
     "output_spread",
     "participation",
+    "power_factors",
     "ridge_for_isotropy",
     "ridge_of",
     "spectrum_summary",
@@ -39,6 +41,11 @@ def column_factors(values: Any, ridge: float) -> Any:
     return values if math.isinf(ridge) else values / np.sqrt(values**2 + ridge)
 
 
+def power_factors(values: Any, exponent: float) -> Any:
+    """Factor s^a on each left singular vector, shape (k,); a = 0 whitens, 1 is the plain scores."""
+    return values**exponent
+
+
 def participation(squares: Any) -> float:
     """Participation ratio (sum l)^2 / sum l^2 of non-negative numbers, in [1, len]."""
     shares = squares / np.max(squares)
@@ -58,19 +65,43 @@ def ridge_for_isotropy(values: Any, target: float) -> float:
         squares = column_factors(values, math.exp(log_ridge)) ** 2
         return participation(squares) / values.size - target
 
-    lowest = participation(values**2) / values.size
-    if target < lowest - 1e-9:
-        raise ValueError(
-            f"target_isotropy={target} cannot be reached: with these {values.size} components "
-            f"the isotropy of the output goes from {lowest:.4g} (alpha=inf) to 1 (alpha=0). "
-            "Choose a value in between, or more components."
-        )
+    _check_reach(values, target, ends=("alpha=inf", "alpha=0"))
     low, high = math.log(values[-1] ** 2 * 1e-16), math.log(values[0] ** 2 * 1e16)
     if excess(low) <= 0.0:
         return 0.0
     if excess(high) >= 0.0:
         return math.inf
     return math.exp(bisect(excess, low, high, xtol=1e-12))
+
+
+def exponent_for_isotropy(values: Any, target: float) -> float:
+    """Exponent for which the participation ratio of the output is ``target`` times k.
+
+    The ratio falls as the exponent grows, for the reason that `ridge_for_isotropy` gives.
+    """
+    ratios = values / values[0]
+
+    def excess(exponent: float) -> float:
+        """Isotropy of the output above the target."""
+        return participation(ratios ** (2.0 * exponent)) / values.size - target
+
+    _check_reach(values, target, ends=("exponent=1", "exponent=0"))
+    if excess(0.0) <= 0.0:
+        return 0.0
+    if excess(1.0) >= 0.0:
+        return 1.0
+    return float(bisect(excess, 0.0, 1.0, xtol=1e-14))
+
+
+def _check_reach(values: Any, target: float, ends: tuple[str, str]) -> None:
+    """Raise if the plain scores are more isotropic than ``target``."""
+    lowest = participation(values**2) / values.size
+    if target < lowest - 1e-9:
+        raise ValueError(
+            f"target_isotropy={target} cannot be reached: with these {values.size} components "
+            f"the isotropy of the output goes from {lowest:.4g} ({ends[0]}) to 1 ({ends[1]}). "
+            "Choose a value in between, or more components."
+        )
 
 
 def output_spread(decomposition: Decomposition, vectors: Any, factors: Any, center: bool) -> float:

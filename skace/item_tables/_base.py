@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 
 from skace._sklearn_compat import StrOptions
 
-__all__ = ["ItemTable"]
+__all__ = ["ItemTable", "width_asked_for"]
 
 
 class ItemTable(BaseEstimator, ABC):
@@ -25,10 +25,28 @@ class ItemTable(BaseEstimator, ABC):
         stays where the features put it. "negatives": they are wrong answers at every
         position, as is usual elsewhere; training then teaches that nobody wants them.
 
+    Attributes
+    ----------
+    scores_cold : bool
+        False for a table that knows nothing of items without a training row; these then
+        score ``-inf``.
+
+    reads_features : bool
+        False for a table that leaves features aside; its `width` and `build` are then
+        given None for them.
+
+    needs_item_ids : bool
+        True for a table whose `build` takes ``item_ids`` as well, an array of the id of
+        each row.
+
     Notes
     -----
     Stability: provisional.
     """
+
+    scores_cold = True
+    reads_features = True
+    needs_item_ids = False
 
     _parameter_constraints: dict = {"cold_items": [StrOptions({"excluded", "negatives"})]}
 
@@ -58,7 +76,7 @@ class ItemTable(BaseEstimator, ABC):
         """
         self._validate_params()
         if n_features is None:
-            return 128 if embedding_dim is None else embedding_dim
+            return width_asked_for(embedding_dim)
         if embedding_dim is not None and embedding_dim != n_features:
             raise ValueError(
                 f"embedding_dim={embedding_dim}, but the item features have {n_features} columns, "
@@ -66,6 +84,21 @@ class ItemTable(BaseEstimator, ABC):
                 f"reduce them first with ACETransformer(n_components={embedding_dim})."
             )
         return n_features
+
+    def encoder_width(self, width):
+        """Width that the encoder is built for, given the width D of the table.
+
+        Parameters
+        ----------
+        width : int
+            What `width` returned.
+
+        Returns
+        -------
+        encoder_width : int
+            The same, unless the table sends its vectors through the encoder in parts.
+        """
+        return width
 
     @abstractmethod
     def build(self, features, *, n_items, width, is_cold, generator):
@@ -92,5 +125,12 @@ class ItemTable(BaseEstimator, ABC):
         -------
         module : torch.nn.Module
             ``module()`` is the table of shape (n_items, width). See
-            `skace._torch._tables.ItemModule` for the two methods with defaults.
+            `skace._torch._tables.ItemModule` for the methods with defaults. It is built
+            again, from features of zeros, to answer from a stored state: the shapes of
+            its parameters and buffers follow from the sizes alone.
         """
+
+
+def width_asked_for(embedding_dim):
+    """Width of a table that features do not decide."""
+    return 128 if embedding_dim is None else embedding_dim

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.item_tables._base import ItemTable
+from skace.item_tables._feature_table import check_has_features
 
 __all__ = ["FrozenTable"]
 
@@ -32,11 +33,7 @@ class FrozenTable(ItemTable):
 
     def width(self, n_features, embedding_dim):
         """Width of the table, which is that of the features; see `ItemTable.width`."""
-        if n_features is None:
-            raise ValueError(
-                "FrozenTable needs item features, but the catalog has none; build it with "
-                "Catalog(item_ids, features), or use TrainableTable()."
-            )
+        check_has_features(self, n_features)
         return super().width(n_features, embedding_dim)
 
     def build(self, features, *, n_items, width, is_cold, generator):

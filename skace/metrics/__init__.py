@@ -1,8 +1,9 @@
 """Accuracy from ranks, what lists look like as a whole, scorers, and paired tests."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skace.metrics._candidates import sampled_candidates_scorer
 from skace.metrics._comparison import PairedComparison, paired_bootstrap, randomization_test
-from skace.metrics._groups import popularity_groups
+from skace.metrics._groups import popularity_groups, user_groups
 from skace.metrics._names import score_ranks
 from skace.metrics._ranks import mean_rank, mrr_at_k, ndcg_at_k, recall_at_k
 from skace.metrics._recommendations import (
@@ -34,7 +35,9 @@ __all__ = [
     "ranking_scorer",
     "recall_at_k",
     "recall_scorer",
+    "sampled_candidates_scorer",
     "sampled_ranks",
     "score_ranks",
     "target_ranks",
+    "user_groups",
 ]

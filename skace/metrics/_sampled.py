@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skace._sklearn_compat import Interval, validate_params
+from skace._sklearn_compat import Interval, StrOptions, validate_params
 from skace._topk import ranks_of_targets
 from skace._typing import BoolArray, FloatArray, IntArray
 from skace.data import Interactions
@@ -17,11 +17,11 @@ from skace.metrics._target_ranks import (
     check_can_score,
     check_scores,
     columns_in,
-    final_estimator,
     hide_seen,
+    model_and_rows,
     own_exclude_seen,
-    row_blocks,
     rows_to_rank,
+    score_blocks,
     scores_of_rows,
     without_exclusion,
 )
@@ -33,18 +33,22 @@ __all__ = ["sampled_ranks"]
     {
         "estimator_or_scores": "no_validation",
         "X": "no_validation",
+        "y": "no_validation",
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
         "exclude_seen": ["boolean", None],
+        "seen_targets": [StrOptions({"miss", "rank"})],
         "random_state": RANDOM_STATE,
     },
     prefer_skip_nested_validation=True,
 )
 def sampled_ranks(
     estimator_or_scores: Any,
-    X: Interactions,
+    X: Any,
     *,
+    y: Any = None,
     n_candidates: int = 100,
     exclude_seen: bool | None = None,
+    seen_targets: str = "miss",
     random_state: Any = None,
 ) -> FloatArray:
     """Rank of each row's own item among itself and items drawn at random.
@@ -59,16 +63,26 @@ def sampled_ranks(
         What `target_ranks` takes, with a ``decision_function``; or scores, one column per
         item of ``X.catalog.item_ids``.
 
-    X : Interactions of shape (n_rows,)
-        Rows with a target.
+    X : Interactions of shape (n_rows,), or list of sequences of item ids
+        Rows with a target. For an estimator also lists, of which every event is a row, or
+        with y only y.
+
+    y : None or array-like of item ids, default=None
+        As in `target_ranks`.
 
     n_candidates : int, default=100
         Items drawn for each row: uniformly, each at most once, never the target. Fewer
         candidates give better ranks.
 
     exclude_seen : bool or None, default=None
-        Whether the items of a row's past are left out of the draw (and a target among
-        them is a miss). None: as the estimator is set; for scores, False.
+        Whether the items of a row's past are left out of the draw. None: as the estimator
+        is set; for scores, False.
+
+    seen_targets : {"miss", "rank"}, default="miss"
+        What becomes of a target that is in its row's own past, where the past is left out
+        of the draw: a miss, as in the full ranking without seen items, or a rank all the
+        same. True and "rank" together are the usual protocol with 100 negatives, see
+        `sampled_candidates_scorer`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the draws. With the same int two models meet the same candidates.
@@ -86,7 +100,7 @@ def sampled_ranks(
         does.
 
     TypeError
-        If X is not Interactions, or the estimator cannot score items.
+        If X is of another type, or the estimator cannot score items.
 
     Notes
     -----
@@ -108,29 +122,34 @@ def sampled_ranks(
     >>> sampled_ranks([[1.0, 2.0], [1.0, 2.0]], X, n_candidates=1, random_state=0)
     array([1., 0.])
     """
-    X = rows_to_rank(X)
     generator = as_generator(random_state)
+    asked = Candidates(n_candidates, exclude_seen, ranks_seen=seen_targets == "rank")
     if hasattr(estimator_or_scores, "fit") or hasattr(estimator_or_scores, "target_ranks"):
-        estimator, X = final_estimator(estimator_or_scores, X)
-        return rank_among_drawn(estimator, X, n_candidates, exclude_seen, generator)
+        return rank_among_drawn(*model_and_rows(estimator_or_scores, X, y), asked, generator)
+    X = rows_to_rank(X)  # the catalog of a list has columns of nobody's choosing
     scores = _check_given_scores(estimator_or_scores, X)
-    draw = _Draw(np.arange(X.n_items), X.n_items, n_candidates, bool(exclude_seen), generator)
+    draw = _Draw(asked, np.arange(X.n_items), X.n_items, bool(exclude_seen), generator)
     return _ranks(draw, X, lambda rows: scores[rows])
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Which items are drawn for a row, as a caller asks for it."""
+
+    number: int
+    exclude_seen: bool | None  # None: as the estimator is set
+    ranks_seen: bool = False  # whether a target of the row's own past is ranked all the same
+
+
 def rank_among_drawn(
-    estimator: Any,
-    X: Interactions,
-    n_candidates: int,
-    exclude_seen: bool | None,
-    generator: np.random.Generator,
+    estimator: Any, X: Interactions, asked: Candidates, generator: np.random.Generator
 ) -> FloatArray:
     """Sampled ranks by the final estimator."""
     check_can_score(estimator)
     columns = columns_in(estimator.item_ids_, X)
-    exclude_seen = own_exclude_seen(estimator, exclude_seen)
+    exclude_seen = own_exclude_seen(estimator, asked.exclude_seen)
     estimator = without_exclusion(estimator)
-    draw = _Draw(columns, len(estimator.item_ids_), n_candidates, exclude_seen, generator)
+    draw = _Draw(asked, columns, len(estimator.item_ids_), exclude_seen, generator)
     return _ranks(draw, X, lambda rows: scores_of_rows(estimator, X[rows]))
 
 
@@ -138,9 +157,9 @@ def rank_among_drawn(
 class _Draw:
     """How candidates are drawn."""
 
+    asked: Candidates
     columns: IntArray  # (X.n_items,) score column of each catalog row, -1 for none
     n_items: int  # score columns
-    n_candidates: int
     exclude_seen: bool
     generator: np.random.Generator
 
@@ -161,7 +180,7 @@ def _ranks(draw: _Draw, X: Interactions, score_block: Callable[[slice], FloatArr
     """Ranks among the candidates, block by block."""
     targets = draw.columns[X._item_codes]
     ranks = np.empty(len(X))
-    for rows in row_blocks(len(X), draw.n_items):
+    for rows in score_blocks(len(X), draw.n_items):
         candidates, is_miss = _draw_candidates(draw, X[rows], targets[rows])
         own = np.maximum(targets[rows], 0)[:, None]
         scores = np.take_along_axis(score_block(rows), np.hstack([own, candidates]), axis=1)
@@ -180,13 +199,14 @@ def _draw_candidates(draw: _Draw, X: Interactions, targets: IntArray) -> tuple[I
         hide_seen(keys, X, draw.columns)
     known = np.flatnonzero(targets >= 0)
     is_miss = targets < 0
-    is_miss[known] = np.isneginf(keys[known, targets[known]])
+    if not draw.asked.ranks_seen:
+        is_miss[known] = np.isneginf(keys[known, targets[known]])
     keys[known, targets[known]] = -np.inf
-    n_left = np.count_nonzero(keys >= 0, axis=1)
-    if n_left.min() < draw.n_candidates:
+    n_left, n_wanted = np.count_nonzero(keys >= 0, axis=1), draw.asked.number
+    if n_left.min() < n_wanted:
         raise ValueError(
-            f"n_candidates={draw.n_candidates}, but a row has only {n_left.min()} items to draw "
-            "from; draw fewer, or rank all items with target_ranks."
+            f"n_candidates={n_wanted}, but a row has only {n_left.min()} items to draw from; "
+            "draw fewer, or rank all items with target_ranks."
         )
-    first = draw.n_items - draw.n_candidates
+    first = draw.n_items - n_wanted
     return np.argpartition(keys, first, axis=1)[:, first:], is_miss

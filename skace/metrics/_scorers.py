@@ -14,13 +14,13 @@ from skace._typing import FloatArray
 from skace.data import Interactions
 from skace.metrics._names import RankMetric, parse_metric, parse_metrics
 from skace.metrics._ranks import check_weights
-from skace.metrics._sampled import rank_among_drawn
+from skace.metrics._sampled import Candidates, rank_among_drawn
 from skace.metrics._target_ranks import (
     check_can_score,
     check_exclude_seen,
-    final_estimator,
+    model_and_rows,
     rank_rows,
-    rows_to_rank,
+    rows_with_targets,
 )
 
 __all__ = ["RankScorer", "mrr_scorer", "ndcg_scorer", "ranking_scorer", "recall_scorer"]
@@ -60,12 +60,12 @@ class RankScorer:
         self._weight_request: bool | str | None = None
 
     def __call__(
-        self, estimator: Any, X: Interactions, y: Any = None, sample_weight: Any = None
+        self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None
     ) -> float | dict[str, float]:
-        """Score the rows of X, whose items are the targets; ``y`` may repeat them."""
-        X = rows_to_rank(X, y)
-        weights = check_weights(sample_weight, len(X))
-        ranks = self._ranks(*final_estimator(estimator, X))
+        """Score the rows of X, whose items are the targets; for lists, those of ``y``."""
+        rows = rows_with_targets(X, y)
+        weights = check_weights(sample_weight, len(rows))
+        ranks = self._ranks(*model_and_rows(estimator, X, y, rows=rows))
         scores = {
             m.name: float(m.score(ranks[m.n_candidates], sample_weight=weights))
             for m in self._metrics
@@ -85,7 +85,11 @@ class RankScorer:
             return rank_rows(estimator, X, self._exclude_seen)
         # A new generator each time: all models meet the same candidates.
         generator = np.random.default_rng(self._random_state)
-        return rank_among_drawn(estimator, X, n, self._exclude_seen, generator)
+        return rank_among_drawn(estimator, X, self._candidates(n), generator)
+
+    def _candidates(self, n: int) -> Candidates:
+        """Which items a target is ranked among."""
+        return Candidates(n, self._exclude_seen)
 
     def __repr__(self) -> str:
         first = self._metrics[0]
@@ -304,11 +308,11 @@ def ranking_scorer(
 
     Notes
     -----
-    A scorer takes what `target_ranks` takes, and scores rows of Interactions only: a frame
-    that a search has cut has lost every row's past, and in a list every event would count,
-    those that were trained on too. It can be pickled, works with
-    scikit-learn's metadata routing on and off, and consumes ``sample_weight`` (with routing
-    on after ``scorer.set_score_request(sample_weight=True)``).
+    A scorer takes what `target_ranks` takes: rows of Interactions, whose own items are the
+    targets, or a list of sequences, of which every event counts, or with y only y. A frame
+    is refused: one that a search has cut has lost every row's past. It can be pickled, works
+    with scikit-learn's metadata routing on and off, and consumes ``sample_weight`` (with
+    routing on after ``scorer.set_score_request(sample_weight=True)``).
 
     For ``ScoringMonitor`` give a list of names, even if it is of one: the callback expects
     a dict.

@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skace._linalg import row_blocks
 from skace._topk import ranks_of_targets
 from skace._typing import FloatArray, IntArray
 from skace.data import Catalog, Interactions
@@ -23,10 +24,13 @@ __all__ = [
     "columns_in",
     "final_estimator",
     "hide_seen",
+    "model_and_rows",
     "own_exclude_seen",
+    "past_events",
     "rank_rows",
-    "row_blocks",
     "rows_to_rank",
+    "rows_with_targets",
+    "score_blocks",
     "scores_of_rows",
     "target_ranks",
     "without_exclusion",
@@ -36,7 +40,7 @@ _BLOCK_CELLS = 2**22  # scores held at once; 16 MiB in float32
 
 
 def target_ranks(
-    estimator: Any, X: Interactions, *, exclude_seen: bool | None = None
+    estimator: Any, X: Any, *, y: Any = None, exclude_seen: bool | None = None
 ) -> FloatArray:
     """Rank of each row's own item among all items, by any fitted model.
 
@@ -51,8 +55,13 @@ def target_ranks(
         A final estimator without ``target_ranks`` is ranked through its
         ``decision_function``, in blocks of rows, with its ``item_ids_`` as columns.
 
-    X : Interactions of shape (n_rows,)
-        Rows with a target, for example the test rows of a splitter.
+    X : Interactions of shape (n_rows,), or list of sequences of item ids
+        Rows with a target, for example the test rows of a splitter. In a list every event
+        is a row, sequence after sequence, unless there is a y.
+
+    y : None or array-like of item ids, default=None
+        For lists: the one target of each sequence, which comes after it; then only these
+        are rows. For Interactions: nothing, or their own items.
 
     exclude_seen : bool or None, default=None
         Whether the items of each row's past are taken out of the ranking (a target among
@@ -67,10 +76,10 @@ def target_ranks(
     Raises
     ------
     ValueError
-        If X is a frame or has query rows, or if a score is NaN.
+        If X is a frame or an array, or has query rows, or if a score is NaN.
 
     TypeError
-        If X is not Interactions, or the estimator cannot rank items.
+        If X is of another type, or the estimator cannot rank items.
 
     Notes
     -----
@@ -90,26 +99,46 @@ def target_ranks(
     ...     def decision_function(self, X):
     ...         return np.tile(-np.arange(self.item_ids_.size), (len(X), 1))
     >>> X = Interactions.from_sequences([["ink", "pen", "cap"]])
-    >>> target_ranks(Shelf().fit(X), X)
+    >>> shelf = Shelf().fit(X)
+    >>> target_ranks(shelf, X)
     array([1., 2., 0.])
+    >>> target_ranks(shelf, [["pen", "ink"], ["pen"]], y=["cap", "pen"])
+    array([0., 2.])
     """
     check_exclude_seen(exclude_seen)
-    X = rows_to_rank(X)
-    return rank_rows(*final_estimator(estimator, X), exclude_seen)
+    return rank_rows(*model_and_rows(estimator, X, y), exclude_seen)
 
 
-def rows_to_rank(X: Any, y: Any = None) -> Interactions:
-    """Rows with targets; lists, arrays, frames and query rows are refused."""
+def rows_to_rank(X: Any) -> Interactions:
+    """Rows of Interactions with targets, at least one; anything else is refused."""
     if not (isinstance(X, Interactions) or nw.dependencies.is_into_dataframe(X)):
         raise TypeError(
             f"X must be Interactions, got {type(X).__name__}; wrap it once with "
             "Interactions.from_sequences(histories) or Interactions(users, items, timestamps), "
             "then slice."
         )
-    X = rows_to_score(X, y)
-    if len(X) == 0:
+    return rows_with_targets(X)
+
+
+def rows_with_targets(X: Any, y: Any = None) -> Interactions:
+    """Rows of Interactions or of lists, at least one; frames and query rows are refused."""
+    rows = rows_to_score(X, y)
+    if len(rows) == 0:
         raise ValueError("X has no rows; there is nothing to rank.")
-    return X
+    return rows
+
+
+def model_and_rows(
+    estimator: Any, X: Any, y: Any = None, *, rows: Interactions | None = None
+) -> tuple[Any, Interactions]:
+    """Estimator that ranks, and the rows of X as the steps before it hand them on.
+
+    ``rows`` are those of ``rows_with_targets(X, y)``, where the caller has them already.
+    """
+    rows = rows_with_targets(X, y) if rows is None else rows  # raises before any step works
+    model, handed = final_estimator(estimator, X)
+    # Lists go through the steps as lists: as rows they would have no features to transform.
+    return model, rows if handed is X else rows_with_targets(handed, y)
 
 
 def check_exclude_seen(exclude_seen: Any) -> None:
@@ -118,7 +147,7 @@ def check_exclude_seen(exclude_seen: Any) -> None:
         raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
 
 
-def final_estimator(estimator: Any, X: Interactions) -> tuple[Any, Interactions]:
+def final_estimator(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Estimator that ranks, and X as the steps before it hand it on."""
     while not hasattr(estimator, "target_ranks"):
         if isinstance(estimator, Pipeline):
@@ -134,7 +163,7 @@ def final_estimator(estimator: Any, X: Interactions) -> tuple[Any, Interactions]
     return estimator, X
 
 
-def _transform(pipeline: Pipeline, X: Interactions) -> Interactions:
+def _transform(pipeline: Pipeline, X: Any) -> Any:
     """X after all steps but the last."""
     for _, step in pipeline.steps[:-1]:
         if step is not None and not (isinstance(step, str) and step == "passthrough"):
@@ -175,7 +204,7 @@ def _ranks_by_scores(estimator: Any, X: Interactions, exclude_seen: bool) -> Flo
     targets = columns[X._item_codes]
     estimator = without_exclusion(estimator)
     ranks = np.empty(len(X))
-    for rows in row_blocks(len(X), len(estimator.item_ids_)):
+    for rows in score_blocks(len(X), len(estimator.item_ids_)):
         scores = scores_of_rows(estimator, X[rows])
         if exclude_seen:
             hide_seen(scores, X[rows], columns)
@@ -197,11 +226,9 @@ def columns_in(item_ids: Any, X: Interactions) -> IntArray:
     return Catalog(item_ids).row_of(X.catalog.item_ids)
 
 
-def row_blocks(n_rows: int, n_items: int) -> Iterator[slice]:
+def score_blocks(n_rows: int, n_items: int) -> Iterator[slice]:
     """Slices of rows whose scores fit in a block."""
-    step = max(1, _BLOCK_CELLS // n_items)
-    for begin in range(0, n_rows, step):
-        yield slice(begin, min(begin + step, n_rows))
+    return row_blocks(n_rows, n_items, 8 * _BLOCK_CELLS)  # row_blocks counts in float64
 
 
 def scores_of_rows(estimator: Any, X: Interactions) -> FloatArray:
@@ -234,9 +261,14 @@ def hide_seen(scores: FloatArray, X: Interactions, columns: IntArray) -> None:
 
     ``scores`` has shape (n_rows, n_items), ``columns`` maps catalog rows to its columns.
     """
-    starts, ends = X._starts, X._ends
+    rows, places = past_events(X._starts, X._ends)
+    seen = columns[X._log.items[places]]
+    scores[rows[seen >= 0], seen[seen >= 0]] = -np.inf
+
+
+def past_events(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """Row number and log position of each event of the pasts ``starts[i]:ends[i]``."""
     lengths = ends - starts
     rows = np.repeat(np.arange(lengths.size), lengths)
-    within = np.arange(rows.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    seen = columns[X._log.items[np.repeat(starts, lengths) + within]]
-    scores[rows[seen >= 0], seen[seen >= 0]] = -np.inf
+    first = np.cumsum(lengths) - lengths  # of each row, among all events
+    return rows, starts[rows] + np.arange(rows.size) - first[rows]

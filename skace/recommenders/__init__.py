@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._bert4rec import BERT4RecEstimator
 from skace.recommenders._ease import EASEEstimator
+from skace.recommenders._fmlp import FMLPEstimator
+from skace.recommenders._gru4rec import GRU4RecEstimator
 from skace.recommenders._l3ae import L3AEEstimator
 from skace.recommenders._linear import LinearRecommender
 from skace.recommenders._neural import NeuralRecommender
@@ -14,7 +17,10 @@ from skace.recommenders._stacking import StackingRecommender
 from skace.recommenders._voting import VotingRecommender
 
 __all__ = [
+    "BERT4RecEstimator",
     "EASEEstimator",
+    "FMLPEstimator",
+    "GRU4RecEstimator",
     "L3AEEstimator",
     "LinearRecommender",
     "NeuralRecommender",

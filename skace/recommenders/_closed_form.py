@@ -18,6 +18,7 @@ from scipy.linalg import lapack
 __all__ = ["Bound", "Inverse", "invert", "row_slices", "solve"]
 
 _BLOCK_BYTES = 32 * 2**20  # of rows that are worked on at once
+_MIN_BLOCK_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ class Inverse:
 
 
 def row_slices(matrix):
-    """Slices of rows of bounded size."""
-    step = max(1, _BLOCK_BYTES // max(1, matrix.shape[1] * matrix.dtype.itemsize))
+    """Slices of rows, small beside the matrix, so that work on them hardly adds to its memory."""
+    step = min(_BLOCK_BYTES // max(1, matrix.shape[1] * matrix.dtype.itemsize), len(matrix) // 64)
+    step = max(step, _MIN_BLOCK_ROWS)
     for begin in range(0, matrix.shape[0], step):
         yield slice(begin, min(begin + step, matrix.shape[0]))
 
@@ -78,7 +80,9 @@ def invert(gram, ridge, dtype):
     ValueError
         If the sum is not positive definite.
     """
-    matrix = gram.astype(dtype).toarray(order="C")
+    matrix = np.empty(gram.shape, dtype=dtype)
+    for rows in row_slices(matrix):  # a sparse copy in another precision may be as large
+        matrix[rows] = gram[rows].toarray()
     diagonal = np.arange(matrix.shape[0])
     matrix[diagonal, diagonal] += ridge.astype(dtype)
     # LAPACK works on columns: the lower triangle of the transposed view is our upper one.

@@ -88,12 +88,14 @@ class EASEEstimator(LinearRecommender):
     Notes
     -----
     A user's log is read up to the last training row. Rows of ``sample_weight`` w are
-    targets of value w. `partial_fit` is exact where new rows follow learned ones.
+    targets of value w. `partial_fit` takes all events before the new rows as rows that were
+    learned from with weight 1; where they were, it is exact.
 
-    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items.
-    One of them, the inverse, is kept in the process for further fits on the same rows (up to
-    512 MiB of them, at least the last): a grid over ``history_decay`` inverts once, a grid
-    over ``regularization`` counts once. "local" takes
+    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items. On top
+    come the counts, which are sparse, and ``coef_`` of an earlier fit until the new one has
+    succeeded. One matrix, the inverse, is kept in the process for further fits on the same
+    rows (up to 512 MiB of them, at least the last): a grid over ``history_decay`` inverts
+    once, a grid over ``regularization`` counts once. "local" takes
     ``O(n_items n_neighbors^3)``.
 
     Stability: provisional.

@@ -10,6 +10,8 @@ from skace.recommenders._closed_form import row_slices
 
 __all__ = ["FeaturePrior", "feature_prior"]
 
+_MIN_REST = 1e-10  # of an item that the features of the others have to explain
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeaturePrior:
@@ -61,10 +63,23 @@ def feature_prior(features, ridge, strength):
     -------
     prior : FeaturePrior
         In float64.
+
+    Raises
+    ------
+    ValueError
+        If the ridge drowns in the rounding of the features.
     """
     F = np.asarray(features, dtype=np.float64)
     second = F.T @ F
     second[np.diag_indices_from(second)] += ridge
-    smoothed = linalg.cho_solve(linalg.cho_factor(second, lower=True), F.T).T
-    leverages = np.einsum("ij,ij->i", F, smoothed)
+    factor, info = linalg.lapack.dpotrf(second, lower=1)
+    if info == 0:
+        smoothed = linalg.cho_solve((factor, True), F.T).T
+        leverages = np.einsum("ij,ij->i", F, smoothed)
+    # C divides by 1 - h, which is 0 for an item that the features of no other resemble.
+    if info != 0 or (1 - leverages < _MIN_REST).any():
+        raise ValueError(
+            f"feature_regularization={ridge:g} is lost in the rounding of the item features; "
+            "raise it."
+        )
     return FeaturePrior(F, smoothed, leverages, float(strength))

@@ -95,8 +95,8 @@ class L3AEEstimator(LinearRecommender):
         The same with training rows (by weight) as columns; ``gram_`` itself where all
         events are rows of weight 1.
 
-    item_features_ : ndarray of shape (n_items, n_features), float32
-        Features that the model was fitted on, for `partial_fit`.
+    item_features_ : ndarray of shape (n_items, n_features)
+        Features that the model was fitted on, in ``dtype``, for `partial_fit`.
 
     Notes
     -----
@@ -106,7 +106,8 @@ class L3AEEstimator(LinearRecommender):
     `ACETransformer`. A grid over ``feature_regularization`` inverts once.
 
     ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
-    n_items x n_items, of which the inverse is kept as in `EASEEstimator`.
+    n_items x n_items, of which the inverse is kept as in `EASEEstimator`, plus 32 bytes per
+    entry of the features.
 
     Stability: provisional.
 
@@ -193,7 +194,7 @@ class L3AEEstimator(LinearRecommender):
         known = getattr(self, "item_features_", None)
         if catalog.features is None:  # no new items, which was checked
             return
-        features = np.zeros((self.item_ids_.size, catalog.n_features), dtype=np.float32)
+        features = np.zeros((self.item_ids_.size, catalog.n_features), dtype=self.dtype)
         features[columns] = catalog.features
         if known is not None:
             features[: len(known)] = known
@@ -208,9 +209,9 @@ class L3AEEstimator(LinearRecommender):
     def _prior(self):
         if self.alignment == 0:
             return None
-        features = self.item_features_
+        features = self.item_features_.astype(np.float64)
         if self.normalize_features:
-            features = normalize(features)
+            features = normalize(features, copy=False)
         return feature_prior(features, self.feature_regularization, self.alignment)
 
     def _unscored(self):

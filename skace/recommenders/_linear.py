@@ -14,7 +14,7 @@ from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._closed_form import Inverse, invert, solve
 from skace.recommenders._history_weights import history_weights
 from skace.recommenders._local_ridge import keep_strongest, solve_locally
-from skace.recommenders._sessions import sessions_of, set_matrix
+from skace.recommenders._sessions import fingerprint_of, sessions_of, set_matrix
 
 __all__ = ["Counts", "LinearRecommender"]
 
@@ -57,7 +57,7 @@ def _grow(matrix, n_items):
 
 
 # A grid over what does not touch the counts, or the inverse, pays for them once per process.
-COUNTS: Memo[Counts] = Memo(max_entries=4, max_bytes=512 * 2**20)
+COUNTS: Memo[Counts] = Memo(max_entries=16, max_bytes=512 * 2**20)
 # Small ones in numbers, of large ones the last.
 INVERSES: Memo[Inverse] = Memo(max_entries=16, max_bytes=512 * 2**20)
 
@@ -135,40 +135,39 @@ class LinearRecommender(SequentialRecommender):
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         sessions = sessions_of(X, columns, weights)
-        key = None
         if hasattr(self, "gram_"):
             counts = self._joined_counts(sessions)
         else:
-            name = type(self).__name__
-            key = (name, self.item_ids_.size, sessions.fingerprint(), *self._count_settings())
+            n_items, settings = self.item_ids_.size, self._count_settings()
+            key = (type(self), n_items, sessions.fingerprint(), *settings)
             counts = COUNTS.get(key, lambda: self._count(sessions))
         self.gram_ = counts.gram
         self.cross_gram_ = counts.gram if counts.cross is None else counts.cross
-        self.coef_ = self._weights(counts, key)
+        self.coef_ = self._weights(counts)
 
     def _joined_counts(self, sessions):
         """Counts of what was learned before and the new rows, which end their sessions."""
         old = Counts(self.gram_, None if self.cross_gram_ is self.gram_ else self.cross_gram_)
         known = old.grown(self.item_ids_.size)
         # A session that goes on was counted as far as its first new row.
-        return known.plus(self._count(sessions)).plus(self._count(sessions.before_rows()), -1)
+        counted, whole = sessions.before_rows(), sessions.with_learned_past()
+        return known.plus(self._count(whole)).plus(self._count(counted), -1)
 
-    def _weights(self, counts, key):
+    def _weights(self, counts):
         """Item weights, dense or CSR."""
         ridge = self._ridge(counts.gram)
         parts = {"cross": counts.cross, "prior": self._prior(), "bound": self._bound()}
         if self.solver == "local":
             n_neighbors = _LOCAL_NEIGHBORS if self.n_neighbors is None else self.n_neighbors
             return solve_locally(counts.gram, ridge, n_neighbors, **parts).astype(self.dtype)
-        inverse = self._inverse(counts.gram, ridge, key)
+        inverse = self._inverse(counts.gram, ridge)
         weights = solve(inverse.matrix, ridge, **parts)
         return weights if self.n_neighbors is None else keep_strongest(weights, self.n_neighbors)
 
-    def _inverse(self, gram, ridge, key):
+    def _inverse(self, gram, ridge):
         """Inverse of the regularised Gram matrix, from memory where it was computed before."""
-        if key is None:
-            return invert(gram, ridge, self.dtype)
-        key = (*key, ridge.tobytes(), self.dtype)
+        digest = fingerprint_of(gram.data, gram.indices, gram.indptr, ridge)
+        key = (digest, self.dtype)
         n_bytes = np.dtype(self.dtype).itemsize * gram.shape[0] ** 2
         return INVERSES.get(key, lambda: invert(gram, ridge, self.dtype), n_bytes=n_bytes)
 

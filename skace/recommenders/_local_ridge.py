@@ -5,6 +5,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy import linalg
 
+from skace.recommenders._closed_form import row_slices
+
 __all__ = ["keep_strongest", "solve_locally"]
 
 _BLOCK_BYTES = 64 * 2**20  # of candidates that are looked through at once
@@ -49,7 +51,7 @@ def solve_locally(gram, ridge, n_neighbors, *, cross=None, prior=None, bound=Non
     step = max(1, _BLOCK_BYTES // (8 * gram.shape[0]))
     for begin in range(0, gram.shape[0], step):
         items = np.arange(begin, min(begin + step, gram.shape[0]))
-        wanted = targets[:, items].toarray()  # (n, block) right-hand sides
+        wanted = targets[:, items].toarray(order="F")  # (n, block) right-hand sides
         if prior is not None:
             wanted += prior.columns(items)
         for item, column in zip(items, wanted.T, strict=True):
@@ -60,6 +62,8 @@ def solve_locally(gram, ridge, n_neighbors, *, cross=None, prior=None, bound=Non
 
 def _candidates(column, total, item, n_neighbors):
     """Items that alone would explain most of a column, the item itself left out; sorted."""
+    if n_neighbors >= column.size - 1:  # those that explain nothing alone may help others
+        return np.delete(np.arange(column.size), item)
     gain = column**2 / total
     gain[item] = 0
     places = np.flatnonzero(gain)
@@ -128,10 +132,8 @@ def keep_strongest(weights, n_neighbors):
     """
     n_items = weights.shape[1]
     n_kept = min(n_neighbors, n_items)
-    step = max(1, _BLOCK_BYTES // (weights.dtype.itemsize * n_items))
     indices = np.empty((len(weights), n_kept), dtype=np.int32)
-    for begin in range(0, len(weights), step):
-        rows = slice(begin, begin + step)
+    for rows in row_slices(weights):
         size = np.abs(weights[rows])
         indices[rows] = np.argpartition(-size, n_kept - 1, axis=1)[:, :n_kept]
     indices.sort(axis=1)

@@ -25,10 +25,11 @@ _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of
 
 
 class NeuralRecommender(SequentialRecommender):
-    """Base class of recommenders with a causal encoder and a tied item table.
+    """Base class of recommenders with an encoder and a tied item table.
 
-    A backbone implements `_build_encoder`. Everything else is shared: windows, batches,
-    losses, early stopping, growth by new items, inference, persistence as numpy arrays.
+    A backbone implements `_build_encoder`, and inherits all else: windows, batches, losses,
+    early stopping, growth by new items, inference, persistence as numpy arrays, and the
+    parameters below.
 
     Parameters
     ----------
@@ -41,12 +42,112 @@ class NeuralRecommender(SequentialRecommender):
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that are not in the table and come without features.
 
+    max_length : int, default=50
+        Events that the encoder reads. At prediction the last ones count.
+
+    long_sequences : {"overlap", "truncate"}, default="overlap"
+        Training on users with more events. "overlap" cuts windows of which each begins in
+        the middle of the one before, and learns each row in one of them, after at least
+        ``max_length / 2`` events. "truncate" learns from the last window only.
+
+    embedding_dim : int or None, default=None
+        Width of the model. None takes that of the item features, or 128 without features and
+        for an item table of a width of its own.
+
+    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}, default="softmax"
+        "softmax" is the cross-entropy over all items, in blocks. The others compare the
+        right item with drawn ones, for catalogs of several hundred thousand items:
+        "sampled_softmax" by the cross-entropy among them, "bce" by the logistic loss of each,
+        "gbce" by the same, calibrated for what was not drawn, "bpr" pair by pair.
+
+    n_negatives : int, default=256
+        Items drawn, for each batch by "sampled_softmax", else for each position.
+
+    negatives : {"uniform", "popularity", "in_batch"}, default="uniform"
+        Where they come from: all items alike, all items by their training rows, or the other
+        right answers of the batch. "sampled_softmax" corrects for unequal chances, and takes
+        all of the batch for "in_batch"; "gbce" allows "uniform" only.
+
+    gbce_t : float, default=0.75
+        Calibration of "gbce", in [0, 1]: 0 is "bce", and with 1 the sigmoid of a
+        score is a probability.
+
+    max_epochs : int, default=50
+        Most passes over the training rows.
+
+    batch_size : int, default=256
+        Windows per update.
+
+    learning_rate : float, default=0.001
+        Of Adam.
+
+    weight_decay : float, default=0.0
+        Decoupled weight decay of all parameters (AdamW).
+
+    early_stopping : bool, default=True
+        Whether to hold out each user's last training row, watch NDCG@10 on them (full
+        ranking), stop when it no longer rises, and return to the best epoch. With ``X_val``
+        the best epoch is kept in any case; False then means not to stop before max_epochs.
+
+    n_iter_no_change : int, default=3
+        Epochs without a better score after which training stops.
+
+    validation_fraction : float, default=1.0
+        Share of the users whose last row is held out, in (0, 1].
+
+    item_table : ItemTable or None, default=None
+        How item features enter (`skace.item_tables`). None is ``TrainableTable()``.
+
+    device : str, default="auto"
+        "auto" takes CUDA where there is some, else the CPU; or "cpu", "cuda", "cuda:1".
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training. "auto" is bfloat16 on CUDA, float32 elsewhere.
+        Weights, optimiser and inference are float32.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the previous fit (with a fresh optimiser).
+
+    random_state : int, RandomState or None, default=None
+        Seed of start, order and dropout. The same seed gives the same model on a CPU with
+        the same number of threads; global generators are left alone.
+
+    verbose : int or bool, default=False
+        Whether to log a line per epoch (logger "skace", level INFO).
+
     Notes
     -----
-    The constructor of a subclass takes the parameters named in ``_parameter_constraints``
-    and assigns them. `SASRecEstimator` documents each.
+    A backbone with parameters of its own lists them in its constructor beside those above,
+    adds them to ``_parameter_constraints``, and names in ``_architecture`` those that shape
+    the network. An encoder that is not causal also says, in `_build_layout`, what it reads
+    in training and where it answers.
 
     Stability: provisional.
+
+    Examples
+    --------
+    A backbone of one's own, here one that looks at the mean of what was read so far:
+
+    >>> import torch
+    >>> from skace.recommenders import NeuralRecommender
+    >>> class RunningMean(torch.nn.Module):
+    ...     def __init__(self, width):
+    ...         super().__init__()
+    ...         self.mix = torch.nn.Linear(2 * width, width)
+    ...
+    ...     def forward(self, x):  # (B, T, D) -> (B, T, D), causal
+    ...         n_read = torch.arange(1, x.shape[1] + 1, device=x.device)[:, None]
+    ...         return self.mix(torch.cat([x, x.cumsum(dim=1) / n_read], dim=2))
+    >>> class RunningMeanEstimator(NeuralRecommender):
+    ...     def _build_encoder(self, width):
+    ...         return RunningMean(width)
+
+    >>> from skace.datasets import make_cycle
+    >>> X = make_cycle(n_users=200, n_items=6, length=8, random_state=0)
+    >>> model = RunningMeanEstimator(k=1, embedding_dim=16, learning_rate=0.02, batch_size=32,
+    ...                              max_epochs=15, early_stopping=False, random_state=0)
+    >>> model.fit(X).predict([[2, 3, 4]])
+    array([[5]])
     """
 
     _parameter_constraints: dict = {
@@ -54,9 +155,10 @@ class NeuralRecommender(SequentialRecommender):
         "max_length": [Interval(Integral, 1, None, closed="left")],
         "long_sequences": [StrOptions({"overlap", "truncate"})],
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "loss": [StrOptions({"softmax", "sampled_softmax"})],
+        "loss": [StrOptions({"softmax", "sampled_softmax", "bce", "gbce", "bpr"})],
         "n_negatives": [Interval(Integral, 1, None, closed="left")],
+        "negatives": [StrOptions({"uniform", "popularity", "in_batch"})],
+        "gbce_t": [Interval(Real, 0, 1, closed="both")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -77,9 +179,76 @@ class NeuralRecommender(SequentialRecommender):
     # Parameters that shape the network; a fitted one keeps those it was built with.
     _architecture: tuple[str, ...] = ("max_length",)
 
+    def __init__(
+        self,
+        k=10,
+        *,
+        exclude_seen=False,
+        handle_unknown="error",
+        max_length=50,
+        long_sequences="overlap",
+        embedding_dim=None,
+        loss="softmax",
+        n_negatives=256,
+        negatives="uniform",
+        gbce_t=0.75,
+        max_epochs=50,
+        batch_size=256,
+        learning_rate=0.001,
+        weight_decay=0.0,
+        early_stopping=True,
+        n_iter_no_change=3,
+        validation_fraction=1.0,
+        item_table=None,
+        device="auto",
+        precision="auto",
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+    ):
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.max_length = max_length
+        self.long_sequences = long_sequences
+        self.embedding_dim = embedding_dim
+        self.loss = loss
+        self.n_negatives = n_negatives
+        self.negatives = negatives
+        self.gbce_t = gbce_t
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.validation_fraction = validation_fraction
+        self.item_table = item_table
+        self.device = device
+        self.precision = precision
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # What a backbone says of itself.
+
     @abstractmethod
     def _build_encoder(self, width):
-        """Torch module that maps (B, T, width) to (B, T, width), causally."""
+        """Torch module that maps (B, T, width) to (B, T, width).
+
+        Causally, unless `_build_layout` says otherwise: position t sees 0 to t. Padding is
+        on the right.
+        """
+
+    def _build_layout(self):
+        """What the encoder reads in training, and where it answers: `skace._torch._layouts`."""
+        from skace._torch._layouts import NextItemLayout
+
+        return NextItemLayout()
+
+    def _cut_windows(self, is_row, offsets):
+        """Windows in which the training rows are learned."""
+        return cut_windows(
+            is_row, offsets, self.max_length, overlap=self.long_sequences == "overlap"
+        )
 
     # Checks before any work.
 
@@ -93,15 +262,27 @@ class NeuralRecommender(SequentialRecommender):
         if n_passes is None:
             holds_out = self.early_stopping and X_val is None
             check_something_remains(X, self.validation_fraction if holds_out else 0, weights)
-        _check_features(X.catalog.features)
+        self._check_loss()
+        table = self._table()
+        if table.reads_features:
+            _check_features(X.catalog.features)
         if fresh:
-            self._check_width(self._table().width(X.catalog.n_features, self.embedding_dim))
+            width = table.width(self._n_features_read(X.catalog), self.embedding_dim)
+            self._check_width(table.encoder_width(width))
         else:
             self._check_architecture()
             self._check_growth(X)
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""
+
+    def _check_loss(self):
+        """Raise if the loss does not know the negatives."""
+        if self.loss == "gbce" and self.negatives != "uniform":
+            raise ValueError(
+                f"negatives={self.negatives!r}, but loss='gbce' is calibrated for uniform ones; "
+                "set negatives='uniform', or loss='bce'."
+            )
 
     def _check_architecture(self):
         """Raise if a parameter asks for another network than the fitted one."""
@@ -110,13 +291,17 @@ class NeuralRecommender(SequentialRecommender):
             wanted = getattr(self, name)
             if wanted != value and (name, wanted) != ("embedding_dim", None):
                 raise ValueError(
-                    f"{name}={wanted}, but the fitted network, which is to be trained on, has "
-                    f"{name}={value}; set it back, or fit anew with warm_start=False."
+                    f"{name}={wanted!r}, but the fitted network, which is to be trained on, has "
+                    f"{name}={value!r}; set it back, or fit anew with warm_start=False."
                 )
 
     def _table(self):
         """The item table parameter, or its default."""
         return TrainableTable() if self.item_table is None else self.item_table
+
+    def _n_features_read(self, catalog):
+        """Width of the item features; None if there are none or the table leaves them aside."""
+        return catalog.n_features if self._table().reads_features else None
 
     def _n_subtasks(self, n_passes):
         return self.max_epochs if n_passes is None else n_passes
@@ -168,7 +353,7 @@ class NeuralRecommender(SequentialRecommender):
 
         is_fresh = not hasattr(self, "item_vectors_")
         if is_fresh:
-            self.n_item_features_ = X.catalog.n_features
+            self.n_item_features_ = self._n_features_read(X.catalog)
             width = self._table().width(self.n_item_features_, self.embedding_dim)
             self.architecture_ = {name: getattr(self, name) for name in self._architecture}
         else:
@@ -187,17 +372,20 @@ class NeuralRecommender(SequentialRecommender):
         """Encoder and item table, untrained, on the CPU."""
         from skace._torch._network import Network
 
-        items = self._table().build(
+        table = self._table()
+        items = table.build(
             features,
             n_items=self.item_ids_.size,
             width=width,
             is_cold=self._spared(),
             generator=generator,
+            **({"item_ids": self.item_ids_} if table.needs_item_ids else {}),
         )
         # Parameters may have been set since the fit: what was fitted counts.
         fitted = copy.copy(self)
         vars(fitted).update(self.architecture_)
-        return Network(fitted._build_encoder(width), items, fitted.max_length)
+        encoder = fitted._build_encoder(table.encoder_width(width))
+        return Network(encoder, items, fitted.max_length, self._build_layout())
 
     def _note_cold_items(self, X, columns, is_row):
         """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
@@ -215,6 +403,9 @@ class NeuralRecommender(SequentialRecommender):
         if self._table().cold_items == "excluded":
             return self.is_cold_
         return np.zeros_like(self.is_cold_)
+
+    def _unscored(self):
+        return None if self._table().scores_cold else self.is_cold_
 
     def _features_by_column(self, catalog, columns):
         """Features in the order of the model's columns; rows of absent items are zero."""
@@ -245,25 +436,37 @@ class NeuralRecommender(SequentialRecommender):
     def _build_trainer(self, X, columns, is_row, weights, device, rng):
         """Trainer over the windows of the training rows."""
         from skace._torch._batches import DeviceLog
-        from skace._torch._losses import SampledSoftmax, full_softmax
+        from skace._torch._losses import build_loss
         from skace._torch._runtime import resolve_precision
         from skace._torch._training import Competitors, Trainer, build_optimizer
 
-        overlap = self.long_sequences == "overlap"
         event_weights = is_row if weights is None else is_row * weights
         # Rows of weight 0 teach nothing: a batch of them alone would have no mean loss.
-        windows = cut_windows(event_weights > 0, X._log.offsets, self.max_length, overlap=overlap)
-        sampled = self.loss == "sampled_softmax"
+        windows = self._cut_windows(event_weights > 0, X._log.offsets)
+        items = columns[X._log.items]
+        competitors = Competitors(~self._spared(), device)
         return Trainer(
             network=self._network,
-            log=DeviceLog(columns[X._log.items], event_weights, windows, device),
-            loss=SampledSoftmax(self.n_negatives) if sampled else full_softmax,
-            competitors=Competitors(~self._spared(), device),
+            log=DeviceLog(items, event_weights, windows, device, self._network.layout),
+            loss=build_loss(
+                self.loss,
+                n_negatives=self.n_negatives,
+                negatives=self.negatives,
+                gbce_t=self.gbce_t,
+                counts=competitors.among(self._learned_counts(X, items, is_row)),
+            ),
+            competitors=competitors,
             optimizer=build_optimizer(self._network, self.learning_rate, self.weight_decay),
             batch_size=self.batch_size,
             dtype=resolve_precision(self.precision, device),
             rng=rng,
         )
+
+    def _learned_counts(self, X, items, is_row):
+        """Training rows of each item in this and earlier fits, less those held out now."""
+        events = np.unique(X._ends)
+        held_out = events[~is_row[events]]
+        return self.item_counts_ - np.bincount(items[held_out], minlength=self.item_ids_.size)
 
     def _run_epochs(self, trainer, n_epochs, X_val, task):
         """Train epoch by epoch; keep the best one if there are validation rows."""

@@ -30,7 +30,7 @@ class RLAEEstimator(EASEEstimator):
 
     xi : float, default=0.3
         Bound of the diagonal, at least 0. 0 is EASE (EDLAE); from the largest diagonal
-        entry of the free solution on (1 always suffices) it is LAE (DLAE).
+        entry of the free solution on (1 suffices without ``sample_weight``) it is LAE (DLAE).
 
     exclude_seen : bool, default=False
         Whether items of the past may not be recommended.

@@ -3,7 +3,7 @@
 
 from numbers import Integral, Real
 
-from skace._sklearn_compat import Interval
+from skace._sklearn_compat import Interval, StrOptions
 from skace.recommenders._neural import NeuralRecommender
 
 __all__ = ["SASRecEstimator"]
@@ -35,7 +35,13 @@ class SASRecEstimator(NeuralRecommender):
         ``max_length / 2`` events. "truncate" learns from the last window only.
 
     embedding_dim : int or None, default=None
-        Width of the model. None takes that of the item features, or 128 without features.
+        Width of the model. None takes that of the item features, or 128 without features and
+        for an item table of a width of its own.
+
+    block : {"post", "pre", "ligr"}, default="post"
+        Transformer block. "post" normalises after each sum. "pre" normalises what enters
+        attention and feed-forward instead, which keeps many layers trainable. "ligr" is "pre"
+        with learned gates before the sums and a SwiGLU feed-forward [3]_.
 
     n_layers : int, default=2
         Number of transformer blocks.
@@ -49,12 +55,23 @@ class SASRecEstimator(NeuralRecommender):
     attention_dropout : float, default=0.3
         Share of the attention weights dropped, in [0, 1).
 
-    loss : {"softmax", "sampled_softmax"}, default="softmax"
-        Cross-entropy over all items, in blocks, or over the target and ``n_negatives``
-        items drawn uniformly for each batch (for catalogs of several hundred thousands).
+    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}, default="softmax"
+        "softmax" is the cross-entropy over all items, in blocks. The others compare the
+        right item with drawn ones, for catalogs of several hundred thousand items:
+        "sampled_softmax" by the cross-entropy among them, "bce" by the logistic loss of each,
+        "gbce" by the same, calibrated for what was not drawn, "bpr" pair by pair.
 
     n_negatives : int, default=256
-        Items drawn per batch by ``loss="sampled_softmax"``.
+        Items drawn, for each batch by "sampled_softmax", else for each position.
+
+    negatives : {"uniform", "popularity", "in_batch"}, default="uniform"
+        Where they come from: all items alike, all items by their training rows, or the other
+        right answers of the batch. "sampled_softmax" corrects for unequal chances, and takes
+        all of the batch for "in_batch"; "gbce" allows "uniform" only.
+
+    gbce_t : float, default=0.75
+        Calibration of "gbce", in [0, 1]: 0 is "bce", and with 1 the sigmoid of a
+        score is a probability.
 
     max_epochs : int, default=50
         Most passes over the training rows.
@@ -119,7 +136,7 @@ class SASRecEstimator(NeuralRecommender):
     item_table_state_ : dict of str to ndarray
         Weights of the item table.
 
-    architecture_ : dict of str to int
+    architecture_ : dict
         Parameters that shape the network, as they were in `fit`.
 
     is_cold_ : ndarray of shape (n_items,), bool
@@ -130,7 +147,7 @@ class SASRecEstimator(NeuralRecommender):
         Features of the first items, by which a catalog is recognised. Only with features.
 
     n_item_features_ : int or None
-        Width of the item features seen in `fit`.
+        Width of the item features that the item table has read in `fit`.
 
     n_iter_ : int
         Epochs trained by the last fit.
@@ -140,7 +157,8 @@ class SASRecEstimator(NeuralRecommender):
         one if there are none. 0 if `partial_fit` met no row with a past.
 
     loss_curve_ : list of float
-        Mean loss in nats of each epoch.
+        Mean loss of each epoch, without what an item table adds to it. In nats with
+        ``loss="softmax"``.
 
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch; empty if there are none.
@@ -149,7 +167,8 @@ class SASRecEstimator(NeuralRecommender):
     -----
     Against the paper: blocks normalise after the residual sum, the feed-forward is GELU of
     twice the width, embeddings are normalised, and the loss is the full softmax instead of
-    one negative per position, which is what later studies found to matter most [2]_.
+    one negative per position, which is what later studies found to matter most [2]_. With
+    ``block="pre"`` and ``"ligr"`` a last normalisation follows the blocks.
 
     A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items; the
     logits are held in blocks of 12 MiB (512 MiB on CUDA).
@@ -161,6 +180,8 @@ class SASRecEstimator(NeuralRecommender):
     .. [1] Kang, McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018.
     .. [2] Klenitskiy, Vasilev, "Turning Dross Into Gold Loss: is BERT4Rec really better
        than SASRec?", RecSys 2023, arXiv 2309.07602.
+    .. [3] Borisyuk et al., "From Features to Transformers: Redefining Ranking for Scalable
+       Impact", 2025, arXiv 2502.03417.
 
     Examples
     --------
@@ -175,12 +196,14 @@ class SASRecEstimator(NeuralRecommender):
 
     _parameter_constraints: dict = {
         **NeuralRecommender._parameter_constraints,
+        "block": [StrOptions({"post", "pre", "ligr"})],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
         "attention_dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
-    _architecture = (*NeuralRecommender._architecture, "n_layers", "n_heads")
+    _architecture = (*NeuralRecommender._architecture, "block", "n_layers", "n_heads")
 
     def __init__(
         self,
@@ -191,12 +214,15 @@ class SASRecEstimator(NeuralRecommender):
         max_length=50,
         long_sequences="overlap",
         embedding_dim=None,
+        block="post",
         n_layers=2,
         n_heads=2,
         dropout=0.5,
         attention_dropout=0.3,
         loss="softmax",
         n_negatives=256,
+        negatives="uniform",
+        gbce_t=0.75,
         max_epochs=50,
         batch_size=256,
         learning_rate=0.001,
@@ -211,36 +237,39 @@ class SASRecEstimator(NeuralRecommender):
         random_state=None,
         verbose=False,
     ):
-        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
-        self.max_length = max_length
-        self.long_sequences = long_sequences
-        self.embedding_dim = embedding_dim
+        super().__init__(
+            k,
+            exclude_seen=exclude_seen,
+            handle_unknown=handle_unknown,
+            max_length=max_length,
+            long_sequences=long_sequences,
+            embedding_dim=embedding_dim,
+            loss=loss,
+            n_negatives=n_negatives,
+            negatives=negatives,
+            gbce_t=gbce_t,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            early_stopping=early_stopping,
+            n_iter_no_change=n_iter_no_change,
+            validation_fraction=validation_fraction,
+            item_table=item_table,
+            device=device,
+            precision=precision,
+            warm_start=warm_start,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.block = block
         self.n_layers = n_layers
         self.n_heads = n_heads
         self.dropout = dropout
         self.attention_dropout = attention_dropout
-        self.loss = loss
-        self.n_negatives = n_negatives
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.validation_fraction = validation_fraction
-        self.item_table = item_table
-        self.device = device
-        self.precision = precision
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _check_width(self, width):
-        if width % self.n_heads:
-            raise ValueError(
-                f"n_heads={self.n_heads} does not divide the width {width}; choose another n_heads "
-                "or embedding_dim."
-            )
+        check_heads(self.n_heads, width)
 
     def _build_encoder(self, width):
         from skace._torch._encoders import SASRecEncoder
@@ -252,4 +281,14 @@ class SASRecEstimator(NeuralRecommender):
             n_heads=self.n_heads,
             dropout=self.dropout,
             attention_dropout=self.attention_dropout,
+            block=self.block,
+        )
+
+
+def check_heads(n_heads, width):
+    """Raise unless the heads divide the width."""
+    if width % n_heads:
+        raise ValueError(
+            f"n_heads={n_heads} does not divide the width {width}; choose another n_heads or "
+            "embedding_dim."
         )

@@ -44,8 +44,10 @@ def count_sessions(sessions, n_items, *, alpha, direction, decay, session_weight
     for numbers in _parts(sessions.lengths, decay):
         part, weights = sessions.part(numbers), session_weights[numbers]
         for share, rows in ((alpha, _set_rows), (1 - alpha, _split_rows)):
+            if share == 0:
+                continue
             inputs, targets, owners = rows(part, n_items, direction, decay)
-            if share == 0 or owners.size == 0:
+            if owners.size == 0:
                 continue
             inputs = normalize(inputs, norm="l1", copy=False)
             weighted = sp.csr_array(sp.diags_array(share * weights[owners]) @ inputs)
@@ -65,7 +67,7 @@ def _parts(lengths, decay):
 
 def _reach(decay):
     """Distance up to which events are felt."""
-    return int(np.ceil(_NEGLIGIBLE * decay))
+    return int(min(np.ceil(_NEGLIGIBLE * decay), 2**31))
 
 
 def _set_rows(sessions, n_items, direction, decay):  # noqa: ARG001 - called like _split_rows

@@ -2,12 +2,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Sessions", "sessions_of", "set_matrix"]
+__all__ = ["Sessions", "fingerprint_of", "sessions_of", "set_matrix"]
+
+
+def fingerprint_of(*arrays):
+    """Digest of the contents of arrays."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +40,8 @@ class Sessions:
 
     def fingerprint(self):
         """Digest of everything that a model learns from."""
-        digest = hashlib.blake2b(digest_size=16)
-        for array in (self.items, self.offsets, self.weights, self.times):
-            if array is not None:
-                digest.update(f"{array.dtype}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-        return digest.hexdigest()
+        times = () if self.times is None else (self.times,)
+        return fingerprint_of(self.items, self.offsets, self.weights, *times)
 
     def part(self, numbers):
         """Some neighbouring sessions, by a slice of their numbers."""
@@ -50,10 +55,13 @@ class Sessions:
             times=None if self.times is None else self.times[events],
         )
 
+    def with_learned_past(self):
+        """These sessions, the events before the first training row taken as learned from."""
+        return replace(self, weights=np.where(self._is_past(), 1.0, self.weights))
+
     def before_rows(self):
         """The part of each session before its first training row, taken as learned from."""
-        numbers = np.arange(self.items.size)
-        is_old = numbers < np.repeat(self.first_rows, self.lengths)
+        is_old = self._is_past()
         kept = np.concatenate([[0], np.cumsum(is_old)])
         return Sessions(
             items=self.items[is_old],
@@ -62,6 +70,10 @@ class Sessions:
             first_rows=kept[self.offsets[:-1]],
             times=None if self.times is None else self.times[is_old],
         )
+
+    def _is_past(self):
+        """Which events stand before the first training row of their session, (n_events,)."""
+        return np.arange(self.items.size) < np.repeat(self.first_rows, self.lengths)
 
 
 def sessions_of(X, columns, weights):

@@ -43,7 +43,7 @@ class SLISTEstimator(LinearRecommender):
         training; None counts all alike.
 
     session_decay : float or None, default=None
-        A session whose last event is older than the newest one of the log by t counts
+        A session whose last training row is older than the newest one of all by t counts
         ``exp(-t / session_decay)``: in days for datetimes, in the unit of the timestamps
         for numbers. None counts all alike.
 
@@ -58,7 +58,7 @@ class SLISTEstimator(LinearRecommender):
 
     history_decay : float or None, default=1.0
         An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None is the classical model, in which a history is a set. Training always takes sets.
+        None takes a history as a set. Training does not depend on it.
 
     decay_by : {"events", "time"}, default="events"
         Age of an event: the number of events after it, or the time to the last event (in
@@ -103,7 +103,7 @@ class SLISTEstimator(LinearRecommender):
         The same with targets as columns.
 
     newest_time_ : float or None
-        Time of the newest event, in the unit of ``session_decay``; None without timestamps.
+        Time of the newest training row, in the unit of ``session_decay``; None without timestamps.
 
     Notes
     -----
@@ -184,14 +184,15 @@ class SLISTEstimator(LinearRecommender):
         return (self.alpha, self.direction, self.train_decay, self.session_decay)
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
-        self._age_counts(X)
+        self._age_counts(X, weights)
         super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
 
-    def _age_counts(self, X):
+    def _age_counts(self, X, weights):
         """Set ``newest_time_``; what was counted earlier is older by now."""
         old = getattr(self, "newest_time_", None)
         times = X._log.timestamps
-        newest = None if times is None else float(as_numbers(times[X._ends]).max())
+        rows = X._ends if weights is None else X._ends[weights[X._ends] > 0]
+        newest = None if times is None else float(as_numbers(times[rows]).max())
         known = [time for time in (old, newest) if time is not None]
         self.newest_time_ = max(known, default=None)
         if old is not None and self.session_decay is not None:

@@ -13,7 +13,12 @@ import pytest
 
 from skace import PopularityEstimator, SASRecEstimator
 from skace.item_tables import FrozenTable, TrainableTable
-from skace.recommenders import SequentialRecommender
+from skace.recommenders import (
+    BERT4RecEstimator,
+    FMLPEstimator,
+    GRU4RecEstimator,
+    SequentialRecommender,
+)
 from skace.testing import (
     CheckReport,
     CheckResult,
@@ -55,10 +60,10 @@ class TransitionRecommender(SequentialRecommender):
         return np.eye(self.item_ids_.size, dtype=np.float32)[last]
 
 
-def tiny(**parameters):
-    """A SASRec that learns next to nothing, quickly."""
+def tiny(cls=SASRecEstimator, **parameters):
+    """A model that learns next to nothing, quickly."""
     sizes = {"max_length": 6, "n_layers": 1, "max_epochs": 2, "batch_size": 16}
-    return SASRecEstimator(**(sizes | parameters))
+    return cls(**(sizes | parameters))
 
 
 LISTS_LACK_FEATURES = dict.fromkeys(
@@ -79,6 +84,14 @@ WITH_FEATURES = [
     tiny(loss="sampled_softmax", n_negatives=5, early_stopping=False),
     tiny(item_table=FrozenTable(), long_sequences="truncate"),
     tiny(item_table=TrainableTable(cold_items="negatives"), max_length=2),
+    tiny(block="ligr", loss="gbce", n_negatives=4),
+    tiny(GRU4RecEstimator),
+    tiny(GRU4RecEstimator, n_layers=2, hidden_dim=3, loss="bpr", negatives="in_batch"),
+    tiny(BERT4RecEstimator),
+    tiny(BERT4RecEstimator, max_length=1, finetune_ratio=0.0, item_table=FrozenTable()),
+    tiny(BERT4RecEstimator, loss="sampled_softmax", negatives="popularity", max_length=3),
+    tiny(FMLPEstimator, long_sequences="truncate"),
+    tiny(FMLPEstimator, max_length=1, loss="bce", n_negatives=3),
 ]
 
 
@@ -87,7 +100,14 @@ def test_contract_with_features(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks([PopularityEstimator(), tiny(embedding_dim=8)], n_features=None)
+WITHOUT_FEATURES = [
+    PopularityEstimator(),
+    *(tiny(cls, embedding_dim=8) for cls in (SASRecEstimator, GRU4RecEstimator)),
+    *(tiny(cls, embedding_dim=8) for cls in (BERT4RecEstimator, FMLPEstimator)),
+]
+
+
+@parametrize_with_checks(WITHOUT_FEATURES, n_features=None)
 def test_contract_without_features(estimator, check):
     check(estimator)
 

@@ -43,6 +43,7 @@ def _names(results, status):
         {"center": True, "alpha": "auto"},
         {"solver": "full", "normalize": False, "alpha": math.inf},
         {"solver": "randomized", "random_state": 0},
+        {"spectrum": "power"},
     ],
 )
 def test_all_checks_of_scikit_learn_pass(params):
@@ -205,6 +206,7 @@ def test_one_catalog_is_decomposed_once_for_all_settings_that_share_it(make_shop
         {"alpha": math.inf},
         {"alpha": "auto"},
         {"target_isotropy": 0.95},
+        {"spectrum": "power", "exponent": 0.2},
         {"scale": 1.0},
         {"n_components": 2},
         {"solver": "gram"},
@@ -355,8 +357,9 @@ def test_a_progress_bar_on_a_pipeline_reaches_the_transformer(make_cone, capsys)
 
 def test_parameters_are_documented_and_assigned_untouched():
     odd = {
-        "n_components": 7, "alpha": 3, "alpha_mode": "absolute", "target_isotropy": 0.5,
-        "center": True, "normalize": False, "scale": 2, "solver": "full", "random_state": 5,
+        "n_components": 7, "alpha": 3, "alpha_mode": "absolute", "spectrum": "power",
+        "exponent": 0.25, "target_isotropy": 0.5, "center": True, "normalize": False, "scale": 2,
+        "solver": "full", "random_state": 5,
     }  # fmt: skip
     assert ACETransformer(**odd).get_params() == odd
     for name in odd:
@@ -367,7 +370,7 @@ def test_parameters_are_documented_and_assigned_untouched():
     ("name", "value"),
     [
         ("n_components", 2), ("alpha", 3.0), ("alpha_mode", "absolute"), ("target_isotropy", 0.99),
-        ("center", True), ("normalize", False), ("scale", 1.0),
+        ("center", True), ("normalize", False), ("scale", 1.0), ("spectrum", "power"),
     ],
 )  # fmt: skip
 def test_every_parameter_matters(make_cone, name, value):

@@ -25,7 +25,7 @@ def test_the_features_are_the_vectors(small_log):
 def test_the_encoder_learns(small_log):
     early, late = fit(small_log, max_epochs=1), fit(small_log, max_epochs=3)
     assert late.loss_curve_[:1] == early.loss_curve_
-    name = "blocks.0.widen.weight"
+    name = "transformer.blocks.0.feedforward.widen.weight"
     assert not np.array_equal(early.encoder_state_[name], late.encoder_state_[name])
 
 

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
@@ -18,6 +19,7 @@ from skace import (
 )
 from skace.datasets import make_checkerboard, make_cycle
 from skace.item_tables import FrozenTable, TrainableTable
+from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator
 
 SMALL = {
     "k": 1,
@@ -67,6 +69,59 @@ def test_models_find_the_next_step_of_a_cycle(cycle, name):
     model = SASRecEstimator(**(SMALL | {"max_epochs": 20} | MODELS[name])).fit(train)
     assert hit_rate(model, test) == 1.0
     assert model.predict([[8, 9], [3]]).tolist() == [[0], [4]]
+
+
+TRAINING = {
+    "k": 1,
+    "n_layers": 1,
+    "dropout": 0.1,
+    "batch_size": 16,
+    "early_stopping": False,
+    "n_negatives": 8,
+    "random_state": 0,
+}
+BACKBONES = {
+    "sasrec": SASRecEstimator(n_heads=1, learning_rate=0.01, max_epochs=20),
+    "gru4rec": GRU4RecEstimator(learning_rate=0.01, max_epochs=20),
+    # An epoch learns from a few masked rows of each window: short windows, more epochs.
+    "bert4rec": BERT4RecEstimator(
+        n_heads=1, attention_dropout=0.0, max_length=4, learning_rate=0.005, max_epochs=60
+    ),
+    "fmlp": FMLPEstimator(max_length=6, learning_rate=0.01, max_epochs=10),
+}
+LOSSES = [
+    ("softmax", "uniform"),
+    ("sampled_softmax", "uniform"),
+    ("sampled_softmax", "popularity"),
+    ("sampled_softmax", "in_batch"),
+    ("bce", "uniform"),
+    ("gbce", "uniform"),
+    ("bpr", "uniform"),
+    ("bpr", "in_batch"),
+]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize(("loss", "negatives"), LOSSES)
+def test_every_backbone_finds_it_with_every_loss(cycle, name, loss, negatives):
+    train, test = cycle
+    model = clone(BACKBONES[name]).set_params(loss=loss, negatives=negatives, **TRAINING)
+    assert hit_rate(model.fit(train), test) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("sasrec", {"block": "pre", "n_layers": 3}),
+        ("sasrec", {"block": "ligr", "n_layers": 2}),
+        ("gru4rec", {"n_layers": 2, "hidden_dim": 24}),
+        ("bert4rec", {"finetune_ratio": 1.0, "max_epochs": 30}),
+    ],
+)
+def test_every_shape_of_a_backbone_finds_it(cycle, name, parameters):
+    train, test = cycle
+    model = clone(BACKBONES[name]).set_params(**(TRAINING | parameters))
+    assert hit_rate(model.fit(train), test) == 1.0
 
 
 def test_models_find_the_next_step_of_a_cycle_without_features():

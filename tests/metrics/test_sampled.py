@@ -46,6 +46,38 @@ def test_seen_items_are_not_drawn_and_a_seen_target_is_a_miss():
     np.testing.assert_array_equal(unseen[[2, 3]], [0, INF])
 
 
+def test_a_seen_target_can_be_ranked_among_unseen_items():
+    X = Interactions.from_sequences([["a", "b", "c", "a"]], catalog=Catalog(list("abcde")))[[3]]
+    scores = np.array([[2.0, 9.0, 9.0, 3.0, 1.0]])
+    options = {"n_candidates": 2, "exclude_seen": True, "random_state": 0}
+    # Only d and e are neither seen nor the target.
+    assert sampled_ranks(scores, X, seen_targets="rank", **options).tolist() == [1.0]
+    assert sampled_ranks(scores, X, seen_targets="miss", **options).tolist() == [INF]
+
+
+@pytest.mark.parametrize("seen_targets", ["miss", "rank"])
+@pytest.mark.parametrize("exclude_seen", [False, True])
+def test_other_rows_do_not_depend_on_what_becomes_of_seen_targets(
+    seen_targets, exclude_seen, random_log, score_model
+):
+    model = score_model(exclude_seen=True).fit(random_log)
+    options = {"n_candidates": 7, "exclude_seen": exclude_seen, "random_state": 2}
+    ranks = sampled_ranks(model, random_log, seen_targets=seen_targets, **options)
+    is_seen = np.isinf(sampled_ranks(model, random_log, **options))
+    plain = sampled_ranks(model, random_log, **options)
+    np.testing.assert_array_equal(ranks[~is_seen], plain[~is_seen])
+    assert is_seen.any() == exclude_seen
+    assert np.isinf(ranks).any() == (exclude_seen and seen_targets == "miss")
+
+
+@pytest.mark.parametrize("y", [None, [2, 6]])
+def test_lists_are_ranked_by_an_estimator(y, random_log, score_model):
+    lists = [[3, 1, 4], [1, 5, 9]]
+    model = Pipeline([("none", None), ("rec", score_model().fit(random_log))])
+    ranks = sampled_ranks(model, lists, y=y, n_candidates=29, random_state=0)
+    np.testing.assert_array_equal(ranks, target_ranks(model, lists, y=y))
+
+
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("asked", [None, False, True])
 def test_none_leaves_the_choice_to_the_estimator(own, asked, random_log, score_model):
@@ -150,6 +182,13 @@ class _RanksOnly(BaseEstimator):
             "scores has 28 NaN score(s), first in row 0, column 0 of its block; NaN has no rank.",
         ),
         (
+            lambda *_: sampled_ranks(np.zeros((1, 1)), [["a"]], n_candidates=1),
+            TypeError,
+            "X must be Interactions, got list; wrap it once with "
+            "Interactions.from_sequences(histories) or Interactions(users, items, timestamps), "
+            "then slice.",
+        ),
+        (
             lambda X, _: sampled_ranks(_RanksOnly(), X, n_candidates=1),
             TypeError,
             "_RanksOnly cannot rank items: it has neither target_ranks nor decision_function "
@@ -168,3 +207,9 @@ def test_bad_input_is_named(call, error, text, repeat_log, score_model):
 def test_an_unfitted_model_is_told_so(repeat_log, score_model):
     with pytest.raises(NotFittedError):
         sampled_ranks(score_model(), repeat_log)
+
+
+def test_seen_targets_are_missed_or_ranked_and_nothing_else(repeat_log, score_model):
+    # The options are listed in the order of a set, which differs from run to run.
+    with pytest.raises(ValueError, match=r"^The 'seen_targets' parameter .* Got 'drop' instead"):
+        sampled_ranks(score_model().fit(repeat_log), repeat_log, seen_targets="drop")

@@ -20,6 +20,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
+from skace import Interactions
 from skace.metrics import (
     mrr_at_k,
     mrr_scorer,
@@ -383,3 +384,51 @@ def test_weights_are_checked_before_any_ranking(random_log, rank_model):
 
     with pytest.raises(ValueError, match=r"^sample_weight must have one value per row"):
         ndcg_scorer()(Never().fit(random_log), random_log, sample_weight=[1.0])
+
+
+@pytest.mark.parametrize("scorer", ALL)
+@pytest.mark.parametrize("kind", ["score_model", "rank_model"])
+def test_lists_are_scored_event_by_event_or_by_y_alone(scorer, kind, random_log, request):
+    model = request.getfixturevalue(kind)().fit(random_log)
+    lists, y = [[3, 1, 4], [1, 5, 9]], [2, 6]
+    assert scorer(model, lists) == scorer(model, Interactions.from_sequences(lists))
+    asked = Interactions.from_sequences([[3, 1, 4, 2], [1, 5, 9, 6]])
+    assert scorer(model, lists, y) == scorer(model, asked[[3, 7]])
+    assert scorer(model, lists, y) != scorer(model, asked)
+
+
+def test_weights_of_a_list_have_one_value_per_target(random_log, rank_model):
+    model = rank_model().fit(random_log)
+    lists, y = [[3, 1, 4], [1, 5, 9]], [2, 6]
+    scorer = mrr_scorer()
+    assert scorer(model, lists, y, sample_weight=[0, 1]) == scorer(model, lists[1:], y[1:])
+    with pytest.raises(ValueError, match=r"expected shape \(2,\), got \(6,\)\.$"):
+        scorer(model, lists, y, sample_weight=np.ones(6))
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("with_y", [False, True])
+def test_a_search_over_plain_lists_scores_unseen_visitors(with_y, random_state):
+    rng = np.random.default_rng(random_state)
+    lists = [rng.integers(8, size=4).tolist() for _ in range(12)]
+    y = rng.integers(8, size=12) if with_y else None
+    search = GridSearchCV(
+        PopularityEstimator(k=1), {"exclude_seen": [False, True]}, cv=KFold(3),
+        scoring=ranking_scorer(NAMES), refit="mrr", error_score="raise",
+    ).fit(lists, y)  # fmt: skip
+    train, test = (slice(4, 12), slice(0, 4))
+    parts = (None, None) if y is None else (y[train], y[test])
+    model = PopularityEstimator(k=1).fit(lists[train], parts[0])
+    expected = mrr_scorer()(model, lists[test], parts[1])
+    assert search.cv_results_["split0_test_mrr"][0] == expected
+    assert search.score(lists, y) == mrr_scorer()(search, lists, y)
+
+
+def test_weights_are_checked_before_a_step_transforms(random_log, rank_model):
+    class Never(BaseEstimator):
+        def transform(self, X):  # noqa: ARG002
+            pytest.fail("transformed before the weights were checked")
+
+    model = rank_model().fit(random_log)
+    with pytest.raises(ValueError, match=r"^sample_weight must have one value per row"):
+        ndcg_scorer()(Pipeline([("no", Never()), ("rec", model)]), random_log, sample_weight=[1.0])

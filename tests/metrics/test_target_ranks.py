@@ -4,15 +4,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skace import Catalog, Interactions
+from skace import Catalog, Interactions, OnItems
 from skace.metrics import ndcg_scorer, target_ranks
+from skace.metrics._target_ranks import past_events
 from skace.model_selection import LeaveLastOut
 
 INF = np.inf
@@ -130,8 +134,8 @@ def test_pipeline_steps_before_the_model_are_applied(depth, small_log, feature_m
         assert not np.array_equal(target_ranks(pipe, small_log), target_ranks(plain, small_log))
 
 
-def _search(model):
-    return GridSearchCV(model, {"seed": [3]}, cv=LeaveLastOut(), scoring=ndcg_scorer())
+def _search(model, prefix=""):
+    return GridSearchCV(model, {f"{prefix}seed": [3]}, cv=LeaveLastOut(), scoring=ndcg_scorer())
 
 
 @pytest.mark.parametrize(
@@ -218,11 +222,85 @@ def test_a_search_without_refit_is_refused(random_log, score_model):
     assert str(caught.value) == "GridSearchCV" + CANNOT
 
 
-FRAME = pd.DataFrame({"user_id": [1, 1], "item_id": ["a", "b"], "timestamp": [1, 2]})
-WRAP = (
-    "wrap it once with Interactions.from_sequences(histories) or Interactions(users, items, "
-    "timestamps), then slice."
+LISTS = [["a", "b", "a"], [], ["c", "z"], ["d"]]
+
+
+@pytest.mark.parametrize("exclude_seen", [None, False, True])
+@pytest.mark.parametrize("kind", ["score_model", "rank_model"])
+def test_every_event_of_a_list_is_a_row(kind, exclude_seen, repeat_log, request):
+    model = request.getfixturevalue(kind)(TABLE, exclude_seen=True).fit(repeat_log)
+    ranks = target_ranks(model, LISTS, exclude_seen=exclude_seen)
+    rows = Interactions.from_sequences(LISTS)
+    np.testing.assert_array_equal(ranks, target_ranks(model, rows, exclude_seen=exclude_seen))
+    assert ranks.size == 6
+
+
+@pytest.mark.parametrize(
+    ("exclude_seen", "expected"), [(False, [1.5, 3.0, INF, 0.0]), (True, [0.0, 3.0, INF, 0.0])]
 )
+@pytest.mark.parametrize("kind", ["score_model", "rank_model"])
+def test_with_y_only_y_counts(kind, exclude_seen, expected, repeat_log, request):
+    model = request.getfixturevalue(kind)(TABLE).fit(repeat_log)
+    ranks = target_ranks(model, LISTS, y=["c", "d", "y", "a"], exclude_seen=exclude_seen)
+    np.testing.assert_array_equal(ranks, expected)
+
+
+def test_the_rows_own_items_are_accepted_as_y(repeat_log, score_model):
+    model = score_model(TABLE).fit(repeat_log)
+    expected = target_ranks(model, repeat_log)
+    np.testing.assert_array_equal(target_ranks(model, repeat_log, y=repeat_log.items), expected)
+    with pytest.raises(ValueError, match=r"^y differs from X\.items"):
+        target_ranks(model, repeat_log, y=repeat_log.items[::-1])
+
+
+@pytest.mark.parametrize("y", [None, ["bay", "ash"]])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda m: Pipeline([("rec", m)]), id="pipeline of one step"),
+        pytest.param(
+            lambda m: Pipeline([("scale", OnItems(StandardScaler())), ("rec", m)]),
+            id="item transformer",
+        ),
+        pytest.param(
+            lambda m: _search(
+                Pipeline([("scale", OnItems(StandardScaler())), ("rec", m)]), "rec__"
+            ),
+            id="search over a pipeline",
+        ),
+        pytest.param(lambda m: Pipeline([("none", None), ("s", _search(m))]), id="search inside"),
+    ],
+)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_lists_pass_through_wrappers(wrap, frozen, y, small_log, score_model):
+    lists = [["ash", "bay"], ["elm", "fig", "ash"]]
+    wrapped = wrap(score_model(seed=3)).fit(small_log)
+    wrapped = FrozenEstimator(wrapped) if frozen else wrapped
+    expected = target_ranks(score_model(seed=3).fit(small_log), lists, y=y)
+    np.testing.assert_array_equal(target_ranks(wrapped, lists, y=y), expected)
+    assert expected.size == (5 if y is None else 2)
+
+
+class _Reversed(BaseEstimator):
+    """Step that hands on other lists than it is given."""
+
+    def fit(self, X, y=None):  # noqa: ARG002 - the signature is scikit-learn's
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, X):
+        return [sequence[::-1] for sequence in X] if isinstance(X, list) else X
+
+
+def test_what_a_step_makes_of_a_list_counts(repeat_log, score_model):
+    model = score_model(TABLE).fit(repeat_log)
+    pipe = Pipeline([("turn", _Reversed()), ("rec", model)]).fit(repeat_log)
+    np.testing.assert_array_equal(
+        target_ranks(pipe, [["a", "d"]]), target_ranks(model, [["d", "a"]])
+    )
+
+
+FRAME = pd.DataFrame({"user_id": [1, 1], "item_id": ["a", "b"], "timestamp": [1, 2]})
 
 
 @pytest.mark.parametrize(
@@ -234,17 +312,51 @@ WRAP = (
             "X is a frame, and a frame that was cut into folds has lost every row's past; wrap "
             "it once with Interactions.from_frame(frame), then slice.",
         ),
-        ([["a", "b"]], TypeError, f"X must be Interactions, got list; {WRAP}"),
-        (np.zeros((3, 2), dtype=int), TypeError, f"X must be Interactions, got ndarray; {WRAP}"),
-        (None, TypeError, f"X must be Interactions, got NoneType; {WRAP}"),
+        (
+            np.zeros((3, 2), dtype=int),
+            ValueError,
+            "X is an array of shape (3, 2), in which padding cannot be told from items; pass a "
+            "list of lists of item ids, oldest first.",
+        ),
+        (
+            ["a", "b"],
+            ValueError,
+            "X[0] is the single id 'a', not a sequence; pass a list of sequences, for one "
+            "visitor [['a', ...]].",
+        ),
+        (
+            None,
+            TypeError,
+            "X must be Interactions or a list of sequences of item ids, got NoneType.",
+        ),
+        (
+            [[1, 2]],
+            ValueError,
+            "ids are integers (first 1), but the catalog's item_ids are strings (first 'a'); "
+            "convert one of them.",
+        ),
     ],
 )
-def test_input_that_has_lost_its_past_is_refused(X, error, text, repeat_log, score_model):
+def test_input_that_cannot_be_ranked_is_refused(X, error, text, repeat_log, score_model):
     model = score_model(TABLE).fit(repeat_log)
     for call in (target_ranks, ndcg_scorer()):
         with pytest.raises(error) as caught:
             call(model, X)
         assert str(caught.value) == text
+
+
+def test_lists_and_targets_of_other_lengths_are_refused(repeat_log, score_model):
+    model = score_model(TABLE).fit(repeat_log)
+    with pytest.raises(ValueError, match=r"^y has 1 items, but X has 2 sequences\.$"):
+        target_ranks(model, [["a"], ["b"]], y=["c"])
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=6), st.data())
+def test_past_events_are_those_between_start_and_end(lengths, data):
+    starts = np.array([data.draw(st.integers(0, 50)) for _ in lengths])
+    rows, places = past_events(starts, starts + lengths)
+    expected = [(i, starts[i] + j) for i, n in enumerate(lengths) for j in range(n)]
+    assert list(zip(rows.tolist(), places.tolist(), strict=True)) == expected
 
 
 def test_query_rows_have_no_target(repeat_log, score_model):

@@ -1,14 +1,13 @@
 """SASRecEstimator: parameters that matter, the rows it watches, what it learns."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import inspect
+import re
 
 import numpy as np
 import pytest
 
 from skace import Catalog, Interactions, SASRecEstimator, leave_last_out
 from skace.datasets import make_cycle
-from skace.item_tables import FrozenTable, TrainableTable
 from skace.metrics import ndcg_at_k
 from skace.recommenders._holdout import hold_out_last
 
@@ -35,89 +34,25 @@ def base(cycle):
     return SASRecEstimator(**QUICK).fit(cycle)
 
 
-MATTERS = {
-    "max_length": 3,
-    "long_sequences": "truncate",
-    "n_layers": 2,
-    "n_heads": 4,
-    "dropout": 0.1,
-    "attention_dropout": 0.0,
-    "loss": "sampled_softmax",
-    "max_epochs": 4,
-    "batch_size": 3,
-    "learning_rate": 0.01,
-    "weight_decay": 0.1,
-    "early_stopping": True,
-    "item_table": FrozenTable(),
-    "precision": "bfloat16",
-    "random_state": 1,
-}
-MATTERS_BESIDE = {
-    "n_negatives": ({"loss": "sampled_softmax"}, 3),
-    "n_iter_no_change": ({"early_stopping": True, "max_epochs": 9, "learning_rate": 1e-9}, 1),
-    "validation_fraction": ({"early_stopping": True}, 0.3),
-}
-DOES_NOT_MATTER_FOR_SCORES = {
-    "k": 3,
-    "exclude_seen": True,
-    "handle_unknown": "ignore",
-    "embedding_dim": 8,  # of the width of the features, or an error
-    "device": "cpu",
-    "warm_start": True,
-    "verbose": False,
-}
+@pytest.mark.parametrize("block", ["post", "pre", "ligr"])
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_blocks_are_those_asked_for(cycle, block, n_layers):
+    model = SASRecEstimator(**(QUICK | {"block": block, "n_layers": n_layers})).fit(cycle)
+    names = model.encoder_state_.keys()
+    assert len({name.split(".")[2] for name in names if ".blocks." in name}) == n_layers
+    assert any("last_norm" in name for name in names) == (block != "post")
+    assert any("attention_gate" in name for name in names) == (block == "ligr")
 
 
-def test_every_parameter_is_tried():
-    tried = MATTERS.keys() | MATTERS_BESIDE.keys() | DOES_NOT_MATTER_FOR_SCORES.keys()
-    assert tried == SASRecEstimator().get_params(deep=False).keys()
-
-
-def vectors(X, **parameters):
-    return SASRecEstimator(**(QUICK | parameters)).fit(X).encode(X[3:9])
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", MATTERS)
-def test_parameter_changes_the_model(cycle, base, name):
-    changed = vectors(cycle, **{name: MATTERS[name]})
-    assert np.abs(changed - base.encode(cycle[3:9])).max() > 1e-6
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", MATTERS_BESIDE)
-def test_parameter_changes_the_model_beside_another(cycle, name):
-    beside, value = MATTERS_BESIDE[name]
-    one = SASRecEstimator(**(QUICK | beside)).fit(cycle)
-    other = SASRecEstimator(**(QUICK | beside | {name: value})).fit(cycle)
-    if name == "n_iter_no_change":
-        assert other.n_iter_ < one.n_iter_
-    else:
-        assert np.abs(other.encode(cycle[3:9]) - one.encode(cycle[3:9])).max() > 1e-6
-
-
-@pytest.mark.parametrize("name", DOES_NOT_MATTER_FOR_SCORES)
-def test_parameter_leaves_the_model_alone(cycle, base, name):
-    same = vectors(cycle, **{name: DOES_NOT_MATTER_FOR_SCORES[name]})
-    np.testing.assert_array_equal(same, base.encode(cycle[3:9]))
-
-
-@pytest.mark.parametrize("name", ["embedding_dim", "item_table"])
-def test_parameters_that_matter_without_features(cycle, name):
-    X = Interactions(cycle.users, cycle.items, cycle.timestamps)
-    parameters = {"embedding_dim": 8, "item_table": TrainableTable(init_std=0.5)}
-    model = SASRecEstimator(**(QUICK | {"embedding_dim": 4, name: parameters[name]})).fit(X)
-    if name == "embedding_dim":
-        assert model.item_vectors_.shape == (7, 8)
-    else:
-        assert model.item_vectors_.std() > 0.2
-
-
-def test_constructor_keeps_the_habits_of_the_house():
-    parameters = list(inspect.signature(SASRecEstimator).parameters.values())
-    assert parameters[0].name == "k"
-    assert all(p.kind is p.KEYWORD_ONLY for p in parameters[1:])
-    assert len(parameters) <= 25
+@pytest.mark.parametrize("block", ["pre", "ligr"])
+def test_another_block_cannot_be_trained_on(cycle, block):
+    model = SASRecEstimator(**QUICK).fit(cycle).set_params(block=block)
+    text = (
+        f"block='{block}', but the fitted network, which is to be trained on, has block='post'; "
+        "set it back, or fit anew with warm_start=False."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.partial_fit(cycle)
 
 
 @pytest.mark.parametrize(("fraction", "n_held_out"), [(1.0, 3), (0.7, 2), (0.34, 1), (0.01, 1)])
@@ -148,17 +83,6 @@ def test_early_stopping_watches_the_last_row_of_each_user(cycle, monkeypatch):
         np.testing.assert_array_equal(X.source_rows, last.source_rows)
     score = ndcg_at_k(model.target_ranks(last), 10)
     assert model.validation_scores_[model.best_epoch_ - 1] == pytest.approx(score, abs=1e-9)
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_held_out_rows_are_not_learned_from(cycle):
-    X, last = leave_last_out(cycle)
-    parameters = QUICK | {"early_stopping": True}
-    model = SASRecEstimator(**parameters).fit(cycle)
-    apart = SASRecEstimator(**parameters).fit(X, X_val=last)
-    assert model.loss_curve_ == apart.loss_curve_
-    assert model.validation_scores_ == apart.validation_scores_
-    np.testing.assert_array_equal(model.item_vectors_, apart.item_vectors_)
 
 
 def test_unknown_items_of_a_past_are_read_and_need_no_masking(cycle, base):
@@ -213,19 +137,3 @@ def test_the_loss_falls(cycle, loss):
     parameters = QUICK | {"loss": loss, "max_epochs": 15, "learning_rate": 0.01}
     curve = SASRecEstimator(**parameters).fit(cycle).loss_curve_
     assert curve[-1] < 0.7 * curve[0]
-
-
-def test_an_untrained_model_costs_the_logarithm_of_the_number_of_items(cycle):
-    X = Interactions(cycle.users, cycle.items, cycle.timestamps)
-    parameters = QUICK | {"max_epochs": 1, "learning_rate": 1e-9, "embedding_dim": 8}
-    model = SASRecEstimator(item_table=TrainableTable(init_std=1e-6), **parameters).fit(X)
-    assert model.loss_curve_[0] == pytest.approx(np.log(7), rel=1e-5)
-
-
-def test_state_is_numpy_and_plain_values(base):
-    learned = {name: value for name, value in vars(base).items() if name.endswith("_")}
-    assert {type(value) for value in learned.values()} == {np.ndarray, dict, int, list}
-    assert {type(v) for v in base.encoder_state_.values()} == {np.ndarray}
-    assert {type(v) for v in base.loss_curve_} == {float}
-    assert base.item_vectors_.dtype == np.float32
-    assert base.item_vectors_ is base.item_table_state_["weight"]

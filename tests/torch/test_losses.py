@@ -1,15 +1,25 @@
-"""Losses: the blocked computation against the textbook one, position by position."""
+"""Losses: the computations in blocks and groups against textbook loops, position by position."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
-from skace._torch._losses import SampledSoftmax, full_softmax
+from skace._torch._losses import InBatchSoftmax, build_loss, full_softmax
+from skace._torch._sampled_losses import (
+    BinaryCrossEntropy,
+    PairwiseRanking,
+    SampledSoftmax,
+    draw_from_batch,
+    draw_uniformly,
+    log_frequencies,
+    popularity_draw,
+)
 
 N, V, D = 7, 5, 3
 
@@ -36,8 +46,8 @@ def naive(hidden, table, targets, weights):
 
 def value_and_gradients(loss, hidden, table, targets, weights, dtype):
     """Loss and its gradients as float64 arrays, computed in ``dtype``."""
-    hidden = hidden.to(dtype).requires_grad_()
-    table = table.to(dtype).requires_grad_()
+    hidden = hidden.to(dtype, copy=True).requires_grad_()
+    table = table.to(dtype, copy=True).requires_grad_()
     value = loss(hidden, table, targets, weights.to(dtype))
     value.backward()
     return [part.detach().double().numpy() for part in (value, hidden.grad, table.grad)]
@@ -59,7 +69,7 @@ def test_full_softmax_is_the_naive_loop(block_rows, seed):
 
 
 @settings(max_examples=25, deadline=None)
-@given(n=st.integers(1, 9), n_items=st.integers(1, 6), block_rows=st.integers(1, 10))
+@hypothesis.given(n=st.integers(1, 9), n_items=st.integers(1, 6), block_rows=st.integers(1, 10))
 def test_blocks_of_any_size_give_the_same_loss(n, n_items, block_rows):
     parts = draw(2, n, n_items)
     blocked = value_and_gradients(
@@ -95,14 +105,6 @@ def test_weight_zero_takes_a_position_out():
     assert not grad_hidden[2].any()
 
 
-def test_a_table_that_does_not_learn_gets_no_gradient():
-    hidden, table, targets, weights = (part.float() for part in draw())
-    hidden.requires_grad_()
-    full_softmax(hidden, table, targets.long(), weights).backward()
-    assert table.grad is None
-    assert hidden.grad.abs().sum() > 0
-
-
 def test_large_scores_do_not_overflow():
     hidden = torch.tensor([[300.0], [-300.0]])
     loss = full_softmax(hidden, torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 0]), torch.ones(2))
@@ -121,60 +123,454 @@ def test_bfloat16_states_give_a_float32_loss_near_the_exact_one():
     assert (half.grad.dtype, table32.grad.dtype) == (torch.bfloat16, torch.float32)
 
 
-@pytest.fixture
-def drawing(monkeypatch):
-    """Let the sampled softmax draw these rows."""
+@pytest.mark.parametrize("block_rows", [1, 4, None])
+def test_shifts_are_added_to_the_logits_of_rivals_and_targets(block_rows):
+    hidden, table, targets, weights = draw(5)
+    as_rival, as_target = torch.arange(V) - 2.0, torch.arange(V) / 3
 
-    def use(*rows):
-        drawn = torch.tensor(rows)
-        monkeypatch.setattr(torch, "randint", lambda *_args, **_options: drawn)
-        return SampledSoftmax(len(rows))
+    def shifted(hidden, table, targets, weights):
+        total = hidden.new_zeros(())
+        for state, target, weight in zip(hidden, targets, weights, strict=True):
+            scores = [state @ row + as_rival[item] for item, row in enumerate(table)]
+            scores[target] = state @ table[target] + as_target[target]
+            total = total + weight * (torch.logsumexp(torch.stack(scores), 0) - scores[target])
+        return total
 
-    return use
-
-
-def test_sampled_softmax_is_that_over_target_and_drawn_items(drawing):
-    hidden, table, targets, weights = draw(n=2)
-    targets = torch.tensor([0, 1])
-    loss = drawing(3, 4, 4)
-    expected = [
-        naive(hidden[:1], table[[0, 3, 4, 4]], torch.tensor([0]), weights[:1]),
-        naive(hidden[1:], table[[1, 3, 4, 4]], torch.tensor([0]), weights[1:]),
-    ]
-    value = loss(hidden.float(), table.float(), targets, weights.float())
-    assert float(value) == pytest.approx(float(sum(expected)), rel=1e-6)
+    blocked = value_and_gradients(
+        lambda *a: full_softmax(*a, block_rows=block_rows, shifts=(as_rival, as_target)),
+        *(hidden, table, targets, weights),
+        torch.float32,
+    )
+    expected = value_and_gradients(shifted, hidden, table, targets, weights, torch.float64)
+    assert_agree(blocked, expected)
 
 
-def test_a_drawn_item_that_is_the_target_does_not_compete(drawing):
-    hidden, table, _, weights = draw(n=1)
-    loss = drawing(2, 4)
-    value = loss(hidden.float(), table.float(), torch.tensor([2]), weights.float())
-    expected = naive(hidden, table[[2, 4]], torch.tensor([0]), weights)
+def given(drawn):
+    """Draw that returns these rows, after a look at the shape that is asked for."""
+
+    def rows(shape, *_batch):
+        assert shape == drawn.shape
+        return drawn
+
+    return rows
+
+
+def draw_for(n, n_negatives, seed=0, n_items=V):
+    """Groups of K draws for N positions, as many groups as it takes."""
+    generator = torch.Generator().manual_seed(100 + seed)
+    return torch.randint(n_items, (math.ceil(n / n_negatives), n_negatives), generator=generator)
+
+
+def drawn_for_position(drawn, n):
+    """The draws of each position: equal parts of the batch share those of their group."""
+    size = math.ceil(n / drawn.shape[0])
+    return [drawn[position // size].tolist() for position in range(n)]
+
+
+def sigmoid(score):
+    return 1 / (1 + torch.exp(-score))
+
+
+def naive_bce(drawn, beta=1.0):
+    """Logistic loss, one pair at a time."""
+
+    def loss(hidden, table, targets, weights):
+        total = hidden.new_zeros(())
+        for place, rivals in enumerate(drawn_for_position(drawn, len(targets))):
+            target, state = int(targets[place]), hidden[place]
+            cost = -torch.log(sigmoid(state @ table[target]) ** beta)
+            for rival in rivals:
+                if rival != target:
+                    cost = cost - torch.log(1 - sigmoid(state @ table[rival]))
+            total = total + weights[place] * cost
+        return total
+
+    return loss
+
+
+def naive_bpr(drawn):
+    """Pairwise loss, one pair at a time."""
+
+    def loss(hidden, table, targets, weights):
+        total = hidden.new_zeros(())
+        for place, rivals in enumerate(drawn_for_position(drawn, len(targets))):
+            target, state = int(targets[place]), hidden[place]
+            margins = [state @ (table[target] - table[r]) for r in rivals if r != target]
+            if margins:
+                costs = [-torch.log(sigmoid(margin)) for margin in margins]
+                total = total + weights[place] * sum(costs) / len(costs)
+        return total
+
+    return loss
+
+
+def naive_sampled_softmax(drawn, log_q):
+    """Cross-entropy over target and drawn items, one exponential at a time."""
+
+    def loss(hidden, table, targets, weights):
+        total = hidden.new_zeros(())
+        for state, target, weight in zip(hidden, targets.tolist(), weights, strict=True):
+            own = state @ table[target] - log_q[target]
+            rivals = [state @ table[r] - log_q[r] for r in drawn.tolist() if r != target]
+            normalizer = torch.exp(own) + sum(torch.exp(score) for score in rivals)
+            total = total - weight * (own - torch.log(normalizer))
+        return total
+
+    return loss
+
+
+def naive_in_batch(log_q):
+    """Cross-entropy in which each other position of the batch brings its target."""
+
+    def loss(hidden, table, targets, weights):
+        total = hidden.new_zeros(())
+        items = targets.tolist()
+        for place, own_item in enumerate(items):
+            own = hidden[place] @ table[own_item] - log_q[own_item]
+            normalizer = torch.exp(own)
+            for other, item in enumerate(items):
+                if item != own_item and weights[other] > 0:
+                    normalizer = normalizer + torch.exp(hidden[place] @ table[item] - log_q[item])
+            total = total - weights[place] * (own - torch.log(normalizer))
+        return total
+
+    return loss
+
+
+LOG_Q = torch.log(torch.tensor([0.4, 0.3, 0.15, 0.1, 0.05]))
+ROW_OF_FOUR = torch.tensor([0, 3, 3, 1])
+
+
+def make_losses(n, n_negatives, seed=0):
+    """Name, loss and naive loop of every loss that draws or compares within the batch."""
+    drawn = draw_for(n, n_negatives, seed)
+    beta = 1 - 0.75 * (1 - min(1, n_negatives / (V - 1)))
+    zeros = torch.zeros(V)
+    return {
+        "sampled": (
+            SampledSoftmax(4, given(ROW_OF_FOUR)),
+            naive_sampled_softmax(ROW_OF_FOUR, zeros),
+        ),
+        "popular": (
+            SampledSoftmax(4, given(ROW_OF_FOUR), LOG_Q),
+            naive_sampled_softmax(ROW_OF_FOUR, LOG_Q),
+        ),
+        "in_batch": (InBatchSoftmax(LOG_Q), naive_in_batch(LOG_Q)),
+        "bce": (BinaryCrossEntropy(n_negatives, given(drawn)), naive_bce(drawn)),
+        "gbce": (BinaryCrossEntropy(n_negatives, given(drawn), 0.75), naive_bce(drawn, beta)),
+        "bpr": (PairwiseRanking(n_negatives, given(drawn)), naive_bpr(drawn)),
+    }
+
+
+NAMES = ["sampled", "popular", "in_batch", "bce", "gbce", "bpr"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n_negatives", [1, 2, 3, N, 12])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_loss_is_its_naive_loop(name, n_negatives, seed):
+    loss, loop = make_losses(N, n_negatives, seed)[name]
+    parts = draw(seed)
+    expected = value_and_gradients(loop, *parts, torch.float64)
+    assert_agree(value_and_gradients(loss, *parts, torch.float32), expected)
+
+
+@settings(max_examples=40, deadline=None)
+@hypothesis.given(
+    name=st.sampled_from(["bce", "gbce", "bpr", "in_batch"]),
+    n=st.integers(1, 11),
+    n_negatives=st.integers(1, 13),
+)
+def test_groups_of_any_size_give_the_same_loss(name, n, n_negatives):
+    loss, loop = make_losses(n, n_negatives)[name]
+    parts = draw(3, n)
+    expected = value_and_gradients(loop, *parts, torch.float64)
+    assert_agree(value_and_gradients(loss, *parts, torch.float32), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_position_of_weight_zero_changes_nothing(name):
+    hidden, table, targets, weights = draw()
+    weights[2] = 0
+    loss, loop = make_losses(N, 2)[name]
+    value = value_and_gradients(loss, hidden, table, targets, weights, torch.float32)
+    assert_agree(value, value_and_gradients(loop, hidden, table, targets, weights, torch.float64))
+    assert not value[1][2].any()
+    moved = hidden.clone()
+    moved[2] += 5
+    again = value_and_gradients(loss, moved, table, targets, weights, torch.float32)
+    assert_agree(again, value)
+
+
+def test_a_position_of_weight_zero_is_no_rival_in_the_batch():
+    hidden, table, _, _ = draw(n=3)
+    targets, weights = torch.tensor([0, 1, 2]), torch.tensor([1.0, 1.0, 0.0])
+    loss = InBatchSoftmax(LOG_Q)
+    value = loss(hidden.float(), table.float(), targets, weights)
+    fewer = loss(hidden[:2].float(), table.float(), targets[:2], weights[:2])
+    assert float(value) == pytest.approx(float(fewer), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_states_are_accepted_by_every_loss(name):
+    hidden, table, targets, weights = draw()
+    loss, loop = make_losses(N, 3)[name]
+    half = hidden.bfloat16().requires_grad_()
+    table32 = table.float().requires_grad_()
+    value = loss(half, table32, targets, weights.float())
+    value.backward()
+    assert value.dtype == torch.float32
+    exact = float(loop(hidden, table, targets, weights))
+    assert float(value.detach()) == pytest.approx(exact, rel=0.03)
+    assert (half.grad.dtype, table32.grad.dtype) == (torch.bfloat16, torch.float32)
+
+
+@pytest.mark.parametrize("name", ["sampled", "popular", "in_batch", "bpr"])
+def test_no_competitor_no_loss(name):
+    hidden, table, _, weights = draw(n=3)
+    targets = torch.full((3,), 2)
+    loss = {
+        "sampled": SampledSoftmax(2, given(torch.tensor([2, 2]))),
+        "popular": SampledSoftmax(2, given(torch.tensor([2, 2])), LOG_Q),
+        "in_batch": InBatchSoftmax(LOG_Q),
+        "bpr": PairwiseRanking(3, given(torch.tensor([[2, 2, 2]]))),
+    }[name]
+    value, *gradients = value_and_gradients(loss, hidden, table, targets, weights, torch.float32)
+    assert value == 0.0
+    assert not any(gradient.any() for gradient in gradients)
+
+
+def test_a_drawn_target_is_no_negative_of_the_logistic_loss():
+    hidden, table, _, weights = draw(n=2)
+    loss = BinaryCrossEntropy(2, given(torch.tensor([[2, 2]])))
+    value = loss(hidden.float(), table.float(), torch.tensor([2, 2]), weights.float())
+    expected = -(weights * torch.log(sigmoid(hidden @ table[2]))).sum()
     assert float(value) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_no_competitor_no_loss(drawing):
-    hidden, table, _, weights = draw(n=1)
-    hidden = hidden.float().requires_grad_()
-    value = drawing(2, 2)(hidden, table.float(), torch.tensor([2]), weights.float())
+@pytest.mark.parametrize("t", [0.0, 0.3, 0.75, 1.0])
+@pytest.mark.parametrize("n_negatives", [1, 2, 4, 9])
+def test_gbce_weighs_the_target_as_published(t, n_negatives):
+    # The target's score is 0, where -log sigmoid is log 2; the only draw is the target.
+    table, targets = torch.zeros(V, 1), torch.tensor([0])
+    drawn = given(torch.zeros(1, n_negatives, dtype=torch.int64))
+    loss = BinaryCrossEntropy(n_negatives, drawn, t)
+    value = loss(torch.ones(1, 1), table, targets, torch.ones(1))
+    alpha = min(1, n_negatives / (V - 1))
+    beta = alpha * (t * (1 - 1 / alpha) + 1 / alpha)
+    assert float(value) == pytest.approx(beta * math.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize(("t", "n_negatives"), [(0.0, 2), (0.75, V - 1), (1.0, 3 * V)])
+def test_without_calibration_or_with_all_items_drawn_gbce_is_bce(t, n_negatives):
+    parts = draw(4)
+    drawn = given(draw_for(N, n_negatives))
+    plain, calibrated = (
+        value_and_gradients(BinaryCrossEntropy(n_negatives, drawn, u), *parts, torch.float32)
+        for u in (0.0, t)
+    )
+    for one, other in zip(plain, calibrated, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_single_item_has_no_negatives():
+    hidden = torch.ones(2, 1)
+    loss = build_loss("gbce", n_negatives=3, negatives="uniform", gbce_t=0.75, counts=torch.ones(1))
+    value = loss(hidden, torch.zeros(1, 1), torch.tensor([0, 0]), torch.ones(2))
+    assert float(value) == pytest.approx(2 * math.log(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        # Target at -300, negative at 300: the loss grows linearly in both.
+        (lambda drawn: BinaryCrossEntropy(1, drawn), 600.0),
+        (lambda drawn: BinaryCrossEntropy(1, drawn, 1.0), 600.0),
+        (lambda drawn: PairwiseRanking(1, drawn), 600.0),
+        (lambda drawn: SampledSoftmax(1, drawn), 600.0),
+    ],
+)
+def test_hopeless_scores_cost_much_and_finitely(dtype, make, expected):
+    hidden = torch.full((1, 1), 300.0, dtype=dtype, requires_grad=True)
+    table = torch.tensor([[-1.0], [1.0]], requires_grad=True)
+    loss = make(lambda shape, *_: torch.ones(shape, dtype=torch.int64))
+    value = loss(hidden, table, torch.tensor([0]), torch.ones(1))
     value.backward()
-    assert float(value.detach()) == 0.0
-    assert not hidden.grad.any()
+    assert float(value.detach()) == expected
+    np.testing.assert_allclose(table.grad[:, 0], [-300.0, 300.0])
 
 
-def test_sampled_softmax_draws_uniformly_from_all_items(monkeypatch):
-    hidden, table, targets, weights = draw(n_items=4)
-    drawn, draw_rows = [], torch.randint
+def test_perfect_scores_still_have_a_gradient_in_float32():
+    # 1 - sigmoid(40) is 0 in float32, but its logarithm is -40 and not -inf; at the other
+    # end sigmoid(40) is 1, and what is left to gain is exp(-40).
+    hidden = torch.full((1, 1), 40.0, requires_grad=True)
+    table = torch.tensor([[1.0], [-1.0]])
+    loss = BinaryCrossEntropy(1, given(torch.tensor([[1]])), 0.5)
+    value = loss(hidden, table, torch.tensor([0]), torch.ones(1))
+    value.backward()
+    assert float(value.detach()) == pytest.approx(2 * math.exp(-40), rel=1e-5)
+    assert float(hidden.grad) == pytest.approx(-2 * math.exp(-40), rel=1e-5)
 
-    def remember(*args, **kwargs):
-        drawn.append(draw_rows(*args, **kwargs))
-        return drawn[-1]
 
-    monkeypatch.setattr(torch, "randint", remember)
-    loss = SampledSoftmax(8)
+def test_equal_chances_are_the_uniform_loss():
+    parts = draw(6)
+    same = given(ROW_OF_FOUR)
+    plain, corrected = (
+        value_and_gradients(SampledSoftmax(4, same, log_q), *parts, torch.float32)
+        for log_q in (None, log_frequencies(torch.full((V,), 7.0)))
+    )
+    assert_agree(corrected, plain)
+
+
+def test_the_true_probabilities_are_the_optimum_however_items_are_drawn():
+    # One state, targets by p, one negative by q: the expected gradient at s = log p is 0.
+    p = torch.tensor([0.5, 0.2, 0.2, 0.07, 0.03])
+    table = p.log()[:, None].requires_grad_()
+    for target in range(V):
+        for rival in range(V):
+            loss = SampledSoftmax(1, given(torch.tensor([rival])), LOG_Q)
+            chance = p[target] * LOG_Q.exp()[rival]
+            loss(torch.ones(1, 1), table, torch.tensor([target]), chance[None]).backward()
+    np.testing.assert_allclose(table.grad, 0, atol=1e-7)
+
+
+def test_a_batch_that_holds_every_item_once_is_the_full_softmax():
+    hidden, table, _, weights = draw(n=V)
+    parts = hidden, table, torch.tensor([3, 0, 4, 1, 2]), weights
+    loss = InBatchSoftmax(log_frequencies(torch.full((V,), 3.0)))
+    expected = value_and_gradients(full_softmax, *parts, torch.float32)
+    assert_agree(value_and_gradients(loss, *parts, torch.float32), expected)
+
+
+def test_log_frequencies_are_those_of_the_counts():
+    counts = torch.tensor([6.0, 0.0, 3.0, 1.0])
+    # The item without a count is taken as counted once.
+    np.testing.assert_allclose(log_frequencies(counts), np.log([0.6, 0.1, 0.3, 0.1]), rtol=1e-6)
+
+
+@pytest.fixture
+def seeded(random_state):
+    """Torch's global generator, seeded, and afterwards as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        for _ in range(200):
-            loss(hidden.float(), table.float(), targets, weights.float())
-    shares = torch.bincount(torch.cat(drawn), minlength=4) / 1600
-    np.testing.assert_allclose(shares, 0.25, atol=0.05)
+        torch.manual_seed(random_state)
+        yield
+
+
+TARGETS, WEIGHTS = torch.tensor([4, 4, 1, 0]), torch.tensor([1.0, 0.5, 2.0, 0.0])
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize(
+    ("draw_rows", "shares"),
+    [
+        (draw_uniformly, [0.2, 0.2, 0.2, 0.2, 0.2]),
+        (popularity_draw(torch.tensor([1.0, 0.0, 6.0, 3.0, 0.0])), [0.1, 0.0, 0.6, 0.3, 0.0]),
+        # Positions of weight 0 have no target to give; the other weights do not matter.
+        (draw_from_batch, [0.0, 1 / 3, 0.0, 0.0, 2 / 3]),
+    ],
+    ids=["uniform", "popularity", "in_batch"],
+)
+def test_items_are_drawn_by_their_shares(draw_rows, shares):
+    drawn = draw_rows((300, 100), torch.zeros(V, 1), TARGETS, WEIGHTS)
+    assert drawn.dtype == torch.int64
+    found = torch.bincount(drawn.flatten(), minlength=V) / 30_000
+    np.testing.assert_allclose(found, shares, atol=0.012)
+    assert not found[torch.tensor(shares) == 0].any()
+    # Rows and columns of the draw are independent: the first item follows itself as often.
+    likeliest = int(np.argmax(shares))
+    after_itself = drawn[:, 1:][drawn[:, :-1] == likeliest] == likeliest
+    assert float(after_itself.float().mean()) == pytest.approx(shares[likeliest], abs=0.03)
+
+
+def test_the_least_random_number_draws_the_first_item_with_a_count(monkeypatch):
+    monkeypatch.setattr(torch, "rand", torch.zeros)
+    draw_rows = popularity_draw(torch.tensor([0.0, 0.0, 4.0, 0.0, 1.0]))
+    assert draw_rows((1, 2), torch.zeros(V, 1), TARGETS, WEIGHTS).tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize("draw_rows", [draw_from_batch, popularity_draw(torch.zeros(V))])
+def test_where_nothing_can_be_drawn_the_draw_is_a_row_all_the_same(draw_rows):
+    drawn = draw_rows((2, 3), torch.zeros(V, 1), TARGETS, 0 * WEIGHTS)
+    assert drawn.shape == (2, 3)
+    assert int(drawn.max()) < V
+
+
+@pytest.mark.parametrize(
+    ("n", "n_negatives", "shape"),
+    [(7, 1, (7, 1)), (7, 3, (3, 3)), (8, 4, (2, 4)), (3, 50, (1, 50))],
+)
+@pytest.mark.parametrize("make", [BinaryCrossEntropy, PairwiseRanking])
+def test_about_as_many_items_are_drawn_as_there_are_positions(n, n_negatives, shape, make):
+    asked = []
+
+    def remember(shape, *_batch):
+        asked.append(shape)
+        return torch.zeros(shape, dtype=torch.int64)
+
+    hidden, table, targets, weights = (part.float() for part in draw(n=n))
+    make(n_negatives, remember)(hidden, table, targets.long(), weights)
+    assert asked == [shape]
+
+
+BUILT = [
+    ("softmax", "uniform"),
+    *((loss, kind) for loss in ("sampled_softmax", "bce", "bpr") for kind in
+      ("uniform", "popularity", "in_batch")),
+    ("gbce", "uniform"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "negatives"), BUILT)
+def test_a_seed_repeats_every_loss(name, negatives, random_state):
+    parts = [part.float() if part.is_floating_point() else part for part in draw(1, 40)]
+    loss = build_loss(
+        name, n_negatives=3, negatives=negatives, gbce_t=0.75, counts=torch.arange(1.0, V + 1)
+    )
+    values = []
+    for seed in (random_state, random_state, random_state + 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            values.append(float(loss(*parts)))
+    assert values[0] == values[1]
+    draws = name != "softmax" and (name, negatives) != ("sampled_softmax", "in_batch")
+    assert (values[0] != values[2]) == draws
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize(("name", "negatives"), BUILT)
+def test_losses_are_built_from_the_words_of_an_estimator(name, negatives):
+    counts = torch.tensor([5.0, 1.0, 1.0, 2.0, 7.0])
+    batch_draw = draw_from_batch if negatives == "in_batch" else draw_uniformly
+    draw_rows = popularity_draw(counts) if negatives == "popularity" else batch_draw
+    log_q = log_frequencies(counts)
+    expected = {
+        "softmax": full_softmax,
+        "sampled_softmax": SampledSoftmax(
+            3, draw_rows, log_q if negatives == "popularity" else None
+        ),
+        "bce": BinaryCrossEntropy(3, draw_rows),
+        "gbce": BinaryCrossEntropy(3, draw_rows, 0.6),
+        "bpr": PairwiseRanking(3, draw_rows),
+    }[name]
+    if (name, negatives) == ("sampled_softmax", "in_batch"):
+        expected = InBatchSoftmax(log_q)
+    loss = build_loss(name, n_negatives=3, negatives=negatives, gbce_t=0.6, counts=counts)
+    parts = draw(8)
+    state = torch.get_rng_state()
+    values = value_and_gradients(loss, *parts, torch.float32)
+    torch.set_rng_state(state)
+    for one, other in zip(
+        values, value_and_gradients(expected, *parts, torch.float32), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("name", "negatives"), BUILT)
+def test_a_table_that_does_not_learn_gets_no_gradient_from_any_loss(name, negatives):
+    hidden, table, targets, weights = (part.float() for part in draw())
+    hidden.requires_grad_()
+    loss = build_loss(name, n_negatives=4, negatives=negatives, gbce_t=0.75, counts=torch.ones(V))
+    loss(hidden, table, targets.long(), weights).backward()
+    assert table.grad is None
+    assert hidden.grad.abs().sum() > 0

@@ -6,21 +6,43 @@ import pytest
 import torch
 
 from skace._torch import _network
-from skace._torch._encoders import SASRecEncoder
+from skace._torch._encoders import BERT4RecEncoder, GRU4RecEncoder, SASRecEncoder
+from skace._torch._filters import FMLPEncoder
+from skace._torch._layouts import ClozeLayout, LastItemLayout, NextItemLayout
 from skace._torch._network import Network, groups_of_similar_length, in_halves
 from skace._torch._tables import FrozenItems, ItemModule, TrainableItems
 
 N_ITEMS, D = 9, 8
+ATTENTIVE = {"n_heads": 2, "attention_dropout": 0.5, "max_length": 5}
 
 
-@pytest.fixture
-def network():
+def make_encoder(cls, **sizes):
+    """Encoder with weights large enough that every event matters."""
+    encoder = cls(D, n_layers=1, dropout=0.5, **sizes)
+    for name, parameter in encoder.named_parameters():
+        if "norm" not in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return encoder
+
+
+ENCODERS = {
+    "sasrec": lambda: (make_encoder(SASRecEncoder, **ATTENTIVE), NextItemLayout()),
+    "gru4rec": lambda: (make_encoder(GRU4RecEncoder, hidden_dim=6), NextItemLayout()),
+    "bert4rec": lambda: (make_encoder(BERT4RecEncoder, **ATTENTIVE), ClozeLayout(0.2, 0.5)),
+    "fmlp": lambda: (make_encoder(FMLPEncoder, max_length=5), LastItemLayout()),
+}
+
+
+def build_network(name):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = SASRecEncoder(
-            D, max_length=5, n_layers=1, n_heads=2, dropout=0.5, attention_dropout=0.5
-        )
-        return Network(encoder, FrozenItems(torch.randn(N_ITEMS, D)), max_length=5).eval()
+        encoder, layout = ENCODERS[name]()
+        return Network(encoder, FrozenItems(torch.randn(N_ITEMS, D)), 5, layout).eval()
+
+
+@pytest.fixture(params=ENCODERS)
+def network(request):
+    return build_network(request.param)
 
 
 @pytest.fixture
@@ -31,7 +53,9 @@ def histories(random_state):
     return rng.integers(N_ITEMS, size=100), starts, starts + rng.integers(1, 13, size=40)
 
 
-def test_a_state_is_that_of_the_last_event(network, histories):
+@pytest.mark.parametrize("name", ["sasrec", "gru4rec"])
+def test_a_state_is_that_of_the_last_event(name, histories):
+    network = build_network(name)
     items, starts, ends = histories
     states = network.encode(items, starts, ends)
     assert states.dtype == np.float32
@@ -42,11 +66,66 @@ def test_a_state_is_that_of_the_last_event(network, histories):
         np.testing.assert_allclose(states[row], alone, rtol=1e-5, atol=1e-6)
 
 
+def test_a_state_is_that_of_a_masked_event_after_the_last_one(histories):
+    network = build_network("bert4rec")
+    items, starts, ends = histories
+    states = network.encode(items, starts, ends)
+    for row in (0, 7, 39):
+        read = torch.from_numpy(items[max(starts[row], ends[row] - 5) : ends[row]])
+        x = torch.cat([network.table[read], 1e3 * torch.ones(1, D)])[None]
+        is_read = torch.ones(1, len(read) + 1, dtype=torch.bool)
+        is_masked = torch.arange(len(read) + 1)[None] == len(read)
+        with torch.no_grad():
+            alone = network.encoder(x, is_masked=is_masked, is_read=is_read)[0, -1]
+        np.testing.assert_allclose(states[row], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_a_history_is_answered_alike_alone_and_beside_longer_ones(network, histories):
+    items, starts, ends = histories
+    states = network.encode(items, starts, ends)
+    for row in range(len(starts)):
+        alone = network.encode(items, starts[row : row + 1], ends[row : row + 1])[0]
+        np.testing.assert_allclose(states[row], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_only_the_last_events_count(network, histories):
+    items, _, ends = histories
+    ends = ends[ends > 7]
+    states = network.encode(items, ends - 5, ends)
+    longer, shorter = (network.encode(items, ends - n, ends) for n in (7, 4))
+    np.testing.assert_allclose(longer, states, rtol=1e-5, atol=1e-5)
+    assert (np.abs(shorter - states).max(axis=1) > 1e-4).all()
+
+
+def test_later_events_of_the_log_are_not_read(network, histories):
+    items, starts, ends = histories
+    states = network.encode(items, starts, ends)
+    for row in (0, 7, 39):
+        later = items.copy()
+        later[ends[row] :] = (later[ends[row] :] + 1) % N_ITEMS
+        changed = network.encode(later, starts[row : row + 1], ends[row : row + 1])[0]
+        np.testing.assert_allclose(changed, states[row], rtol=1e-5, atol=1e-5)
+
+
+class Negated(FrozenItems):
+    """A table that has its own way of passing vectors through the encoder."""
+
+    def encode(self, encoder, x):
+        return -encoder(-x)
+
+
+def test_the_table_decides_how_vectors_pass_the_encoder(network, histories):
+    other = Network(network.encoder, Negated(-network.table), 5, network.layout).eval()
+    np.testing.assert_allclose(
+        other.encode(*histories), -network.encode(*histories), rtol=1e-5, atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("positions", [1, 7, 64])
 def test_grouping_does_not_change_states(network, histories, positions, monkeypatch):
     expected = network.encode(*histories)
     monkeypatch.setattr(_network, "_POSITIONS", positions)
-    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("lengths", [[3], [1, 5, 2, 5, 1], [4] * 9])
@@ -101,12 +180,11 @@ def test_the_table_is_computed_once_between_trainings(monkeypatch):
 
 def test_unknown_items_are_read_from_their_features(network):
     extra = np.random.default_rng(0).standard_normal((2, D)).astype(np.float32)
-    items = np.array([0, N_ITEMS + 1])
-    state = network.encode(items, np.array([0]), np.array([2]), extra)[0]
-    table = torch.cat([network.table, torch.from_numpy(extra)])
-    with torch.no_grad():
-        expected = network.encoder(table[torch.from_numpy(items)][None])[0, -1]
-    np.testing.assert_allclose(state, expected, rtol=1e-5, atol=1e-6)
+    items, start, end = np.array([0, N_ITEMS + 1]), np.array([0]), np.array([2])
+    state = network.encode(items, start, end, extra)
+    larger = FrozenItems(torch.cat([network.table, torch.from_numpy(extra)]))
+    known = Network(network.encoder, larger, 5, network.layout).eval()
+    np.testing.assert_allclose(state, known.encode(items, start, end), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("columns", [None, [8, 0, 3]])
@@ -172,4 +250,4 @@ def test_answers_are_the_same_when_memory_runs_out(network, histories, monkeypat
         return encode_rows(self, items, starts, ends, table)
 
     monkeypatch.setattr(Network, "_encode_rows", cramped)
-    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from skace._torch._tables import FrozenItems, TrainableItems, random_vectors
+from skace._torch._tables import FrozenItems, ItemModule, TrainableItems, random_vectors
 
 VECTORS = torch.arange(8.0).reshape(4, 2)
 IS_COLD = np.array([False, True, False, True])
@@ -56,6 +56,40 @@ def test_frozen_items_have_nothing_to_train():
 def test_unknown_items_are_embedded_by_their_features(module):
     features = torch.tensor([[9.0, 8.0]])
     torch.testing.assert_close(module.embed(features), features)
+
+
+@pytest.mark.parametrize("module", [TrainableItems(VECTORS.clone(), IS_COLD), FrozenItems(VECTORS)])
+def test_windows_pass_the_encoder_as_they_are_and_nothing_is_added_to_the_loss(module):
+    x = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(module.encode(lambda y: 2 * y, x), 2 * x)
+    assert module.penalty(torch.tensor([0, 1])) is None
+
+
+class Nested(ItemModule):
+    """A table made of others, one of them in two layers."""
+
+    def __init__(self, depth=2):
+        super().__init__()
+        self.noted = []
+        self.layer = torch.nn.Linear(1, 1)
+        if depth:
+            self.first, self.second = Nested(0), Nested(depth - 1)
+
+    def remember_cold(self):
+        self.noted.append("remember")
+        super().remember_cold()
+
+    def pin_cold(self):
+        self.noted.append("pin")
+        super().pin_cold()
+
+
+def test_parts_of_parts_are_told_of_cold_items():
+    module = Nested()
+    module.remember_cold()
+    module.pin_cold()
+    nested = [part for part in module.modules() if isinstance(part, Nested)]
+    assert [part.noted for part in nested] == [["remember", "pin"]] * 5
 
 
 def test_random_vectors_have_the_spread_asked_for_and_repeat_with_the_seed():

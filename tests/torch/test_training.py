@@ -1,36 +1,41 @@
 """The training loop: what a step learns from, and when epochs end."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pickle
 import re
 import warnings
 
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from torch import nn
 
 from skace import SASRecEstimator
 from skace._torch._batches import Batch, DeviceLog
+from skace._torch._encoders import BERT4RecEncoder
+from skace._torch._layouts import ClozeLayout
 from skace._torch._losses import SampledSoftmax, full_softmax
 from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
 from skace._torch._training import Competitors, Trainer, build_optimizer
 from skace._windows import cut_windows
-from skace.recommenders import _neural
+from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _neural
 
 CPU = torch.device("cpu")
 N_ITEMS, D = 6, 4
 
 
-def build_trainer(X, *, loss=full_softmax, takes_part=None, weights=None, batch_size=2):
+def build_trainer(
+    X, *, loss=full_softmax, takes_part=None, weights=None, batch_size=2, items=TrainableItems
+):
     """Trainer whose encoder hands its input on, so that gradients can be done by hand."""
     is_row = np.ones(X._log.n_events)
     generator = torch.Generator().manual_seed(0)
     vectors = torch.randn(N_ITEMS, D, generator=generator)
     takes_part = np.ones(N_ITEMS, dtype=bool) if takes_part is None else np.array(takes_part)
-    table = TrainableItems(vectors, ~takes_part)
-    network = Network(nn.Identity(), table, max_length=4)
+    network = Network(nn.Identity(), items(vectors, ~takes_part), max_length=4)
     windows = cut_windows(is_row > 0, X._log.offsets, 4)
     return Trainer(
         network=network,
@@ -92,6 +97,96 @@ def test_places_among_the_competitors_follow_the_rows(left_out):
     rivals, places = competitors.of(table, targets)
     assert rivals[:, 0].tolist() == [row for row in range(N_ITEMS) if row != left_out]
     assert rivals[places, 0].tolist() == targets.tolist()
+
+
+@pytest.mark.parametrize(
+    ("takes_part", "expected"),
+    [([True] * 6, [0, 1, 2, 3, 4, 5]), ([True, False, True, True, False, True], [0, 2, 3, 5])],
+)
+def test_values_of_the_competitors_are_in_their_order(takes_part, expected):
+    values = Competitors(np.array(takes_part), CPU).among(np.arange(6))
+    assert values.dtype == torch.float32
+    assert values.tolist() == expected
+
+
+class Shrinking(TrainableItems):
+    """A table that would rather be small where there is something to learn."""
+
+    def penalty(self, items):
+        self.seen = items
+        return 0.5 * self.weight[items].square().sum()
+
+
+def test_the_table_adds_a_penalty_to_the_mean_loss(small_log):
+    trainer = build_trainer(small_log, items=Shrinking)
+    vectors = trainer.network.items().detach().clone().requires_grad_()
+    targets = torch.tensor([target for _, target in PAIRS])
+    cost = pairs_loss(vectors, PAIRS) / 6 + 0.5 * vectors[targets].square().sum()
+    cost.backward()
+    trainer.optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.1)
+    before = vectors.detach().clone()
+    loss, weight = trainer.step(trainer.log.batch(np.array([0, 1, 2])))
+    assert sorted(trainer.network.items.seen.tolist()) == sorted(targets.tolist())
+    step = trainer.network.items().detach() - before
+    torch.testing.assert_close(step, -0.1 * vectors.grad, rtol=1e-4, atol=1e-6)
+    # What is reported is the loss alone.
+    expected = float(pairs_loss(before, PAIRS))
+    assert (float(loss), float(weight)) == (pytest.approx(expected, rel=1e-6), 6)
+
+
+class Doubling(TrainableItems):
+    """A table that doubles what the encoder gives back."""
+
+    def encode(self, encoder, x):
+        return 2 * encoder(x)
+
+
+def test_the_table_decides_how_vectors_pass_the_encoder_in_training(small_log):
+    trainer = build_trainer(small_log, items=Doubling)
+    loss, _ = trainer.batch_loss(trainer.log.batch(np.array([0, 1, 2])))
+    vectors = trainer.network.items().detach()
+    expected = sum(
+        -(2 * vectors @ vectors[read]).log_softmax(dim=0)[target] for read, target in PAIRS
+    )
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.fixture
+def cloze_trainer(small_log):
+    """Trainer of a cloze encoder that masks all it can; the output side is taken off."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = BERT4RecEncoder(
+            D, max_length=4, n_layers=1, n_heads=1, dropout=0.0, attention_dropout=0.0
+        )
+    trainer = build_trainer(small_log)
+    windows = cut_windows(np.ones(10, dtype=bool), small_log._log.offsets, 4)
+    layout = ClozeLayout(1.0, 0.0)
+    trainer.log = DeviceLog(small_log._log.items, np.ones(10), windows, CPU, layout)
+    trainer.network = Network(encoder, trainer.network.items, 4, layout)
+    rivals = torch.randn(N_ITEMS, D, generator=torch.Generator().manual_seed(1))
+    trainer.competitors.of = lambda _table, targets: (rivals, targets)
+    return trainer
+
+
+def test_masked_items_and_padding_get_no_gradient(cloze_trainer):
+    # All but the first event of each user are masked: ash, bay, elm, none of it with a target.
+    loss, weight = cloze_trainer.batch_loss(cloze_trainer.log.batch(np.array([0, 1, 2])))
+    loss.backward()
+    assert float(weight) == 6
+    moved = cloze_trainer.network.items.weight.grad.abs().amax(dim=1) > 0
+    assert moved.tolist() == [True, True, False, False, True, False]
+    assert cloze_trainer.network.encoder.mask.weight.grad.abs().min() > 0
+
+
+def test_nothing_but_masked_positions_is_learned_from(cloze_trainer):
+    batch = cloze_trainer.log.batch(np.array([0, 1, 2]))
+    seen = []
+    cloze_trainer.loss = lambda hidden, _table, targets, weights: (
+        seen.append((len(hidden), targets.tolist(), weights.tolist())) or hidden.sum()
+    )
+    cloze_trainer.batch_loss(batch)
+    assert seen == [(6, [1, 2, 3, 2, 0, 0], [1.0] * 6)]
 
 
 def test_a_cold_item_is_moved_by_nothing(small_log):
@@ -283,11 +378,30 @@ def test_an_interrupt_leaves_the_model_as_it_was(small_log, monkeypatch):
     np.testing.assert_array_equal(model.decision_function(small_log), before)
 
 
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
-def test_bfloat16_trains_on_the_cpu(small_log, loss):
-    sizes = {"k": 2, "n_heads": 1, "max_epochs": 3, "early_stopping": False, "random_state": 0}
-    exact = SASRecEstimator(loss=loss, precision="float32", **sizes).fit(small_log)
-    half = SASRecEstimator(loss=loss, precision="bfloat16", **sizes).fit(small_log)
+BACKBONES = {
+    "sasrec": SASRecEstimator(n_heads=1, attention_dropout=0.0),
+    "sasrec, ligr": SASRecEstimator(block="ligr", n_heads=1, attention_dropout=0.0),
+    "gru4rec": GRU4RecEstimator(n_layers=2),
+    "bert4rec": BERT4RecEstimator(n_heads=1, attention_dropout=0.0),
+    "fmlp": FMLPEstimator(max_length=5),
+}
+
+
+TOLERANCE = {"gru4rec": 1e-2}  # cuDNN computes recurrent layers in TF32 unless told otherwise
+
+
+def fit_backbone(X, name, **parameters):
+    model = clone(BACKBONES[name]).set_params(
+        k=2, max_epochs=3, early_stopping=False, random_state=0, **parameters
+    )
+    return model.fit(X)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "gbce"])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_bfloat16_trains_on_the_cpu(small_log, name, loss):
+    exact = fit_backbone(small_log, name, loss=loss, precision="float32")
+    half = fit_backbone(small_log, name, loss=loss, precision="bfloat16")
     assert half.item_vectors_.dtype == np.float32
     assert not np.array_equal(half.item_vectors_, exact.item_vectors_)
     np.testing.assert_allclose(half.loss_curve_, exact.loss_curve_, rtol=0.05)
@@ -296,10 +410,22 @@ def test_bfloat16_trains_on_the_cpu(small_log, loss):
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_cuda_trains_like_the_cpu(small_log, precision):
-    sizes = {"k": 2, "n_heads": 1, "max_epochs": 3, "early_stopping": False, "random_state": 0}
-    sizes |= {"dropout": 0.0, "attention_dropout": 0.0}
-    there = SASRecEstimator(device="cuda", precision=precision, **sizes).fit(small_log)
-    here = SASRecEstimator(device="cpu", precision="float32", **sizes).fit(small_log)
-    rtol = 1e-4 if precision == "float32" else 0.05
+# Masks are drawn on the device, so another device draws others.
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "bert4rec"])
+def test_cuda_trains_like_the_cpu(small_log, name, precision):
+    there = fit_backbone(small_log, name, device="cuda", precision=precision, dropout=0.0)
+    here = fit_backbone(small_log, name, device="cpu", precision="float32", dropout=0.0)
+    rtol = TOLERANCE.get(name, 1e-4) if precision == "float32" else 0.05
     np.testing.assert_allclose(there.loss_curve_, here.loss_curve_, rtol=rtol)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", BACKBONES)
+def test_cuda_answers_like_the_cpu(small_log, name):
+    model = fit_backbone(small_log, name, device="cuda")
+    scores = model.decision_function(small_log)
+    opened = pickle.loads(pickle.dumps(model)).set_params(device="cpu")
+    tolerance = TOLERANCE.get(name, 1e-4)
+    np.testing.assert_allclose(
+        opened.decision_function(small_log), scores, rtol=tolerance, atol=tolerance
+    )

@@ -1,0 +1,159 @@
+"""A transformer and a closed form together: SASRec on ACE's vectors, L3AE, and their blend.
+
+Leave-one-out with full ranking, as in compare.py. Each user's last event before the test stops the
+training of SASRec and decides the weight and the decay of the blend; L3AE then learns from it as
+well. See ``python benchmarks/quality/blend.py --help``.
+"""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import json
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+from compare import METRICS, describe_machine, figures, read_data
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from skace import ACETransformer, SASRecEstimator
+from skace.metrics import ndcg_at_k, paired_bootstrap, popularity_groups, recall_at_k
+from skace.model_selection import leave_last_out
+from skace.recommenders import L3AEEstimator, StackingRecommender, VotingRecommender
+
+DECAYS = (1.0, 2.0, 3.0)
+SHARES = np.round(np.arange(0, 0.55, 0.05), 2)  # of the linear model
+
+
+def read_arguments(words):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder")
+    parser.add_argument("--alpha", type=float, default=1.0, help="of ACE, relative")
+    parser.add_argument("--epochs", type=int, default=50, help="most epochs of SASRec")
+    parser.add_argument("--width", type=int, default=128, help="of SASRec")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--output", type=Path, default=Path("results"))
+    return parser.parse_args(words)
+
+
+def vote(neural, linear, share):
+    """Blend of two fitted models."""
+    members = [("sasrec", FrozenEstimator(neural)), ("l3ae", FrozenEstimator(linear))]
+    return VotingRecommender(members, weights=[1 - share, share])
+
+
+def choose(neural, rest, held_out):
+    """Decay and share of the best NDCG@10 on the validation rows, and all that was tried."""
+    linear, tried = L3AEEstimator().fit(rest), []
+    for decay in DECAYS:
+        linear.set_params(history_decay=decay)
+        for share in SHARES:
+            score = vote(neural, linear, share).fit(rest).score(held_out)
+            tried.append((float(score), decay, float(share)))
+    logging.info("validation NDCG@10, decay, share: %s", sorted(tried)[-5:])
+    return max(tried), tried
+
+
+def fit_neural(arguments, seed, rest, held_out):
+    """SASRec on ACE's vectors, stopped by the validation rows."""
+    model = SASRecEstimator(max_epochs=arguments.epochs, random_state=seed, verbose=True)
+    pipe = Pipeline(
+        [("ace", ACETransformer(arguments.width, alpha=arguments.alpha)), ("rec", model)]
+    )
+    return pipe.fit(rest, rec__X_val=held_out.as_validation())
+
+
+def run_seed(arguments, seed, train):
+    """Models by name, and what was chosen on the validation rows."""
+    rest, held_out = leave_last_out(train)
+    begin = time.perf_counter()
+    neural = fit_neural(arguments, seed, rest, held_out)
+    seconds = time.perf_counter() - begin
+    (score, decay, share), _ = choose(neural, rest, held_out)
+    parts = [("sasrec", FrozenEstimator(neural)), ("l3ae", L3AEEstimator(history_decay=decay))]
+    stack = StackingRecommender(parts).fit(rest, X_val=held_out)
+    linear = L3AEEstimator(history_decay=decay).fit(train)
+    chosen = {
+        "decay": decay,
+        "share": share,
+        "validation NDCG@10": score,
+        "share by StackingRecommender": float(stack.weights_[1]),
+        "seconds of SASRec": seconds,
+    }
+    logging.info("seed %d: %s", seed, chosen)
+    models = {
+        "sasrec": neural[-1],
+        "l3ae": linear,
+        "blend": vote(neural, linear, share).fit(train),
+        "stack": vote(neural, linear, stack.weights_[1]).fit(train),
+    }
+    return models, chosen
+
+
+def rank(models, test):
+    """Ranks of the test rows by model and history."""
+    return {
+        name: {
+            "kept": model.target_ranks(test),
+            "masked": model.target_ranks(test, exclude_seen=True),
+        }
+        for name, model in models.items()
+    }
+
+
+def table_of(by_seed, is_tail, history):
+    """Mean figures by model."""
+    return {
+        name: {
+            metric: float(np.mean([figures(r[name][history], is_tail)[metric] for r in by_seed]))
+            for metric in METRICS
+        }
+        for name in by_seed[0]
+    }
+
+
+def difference(by_seed, name, other, metric, k):
+    """Paired difference of two models over test rows, each averaged over the seeds."""
+    scores = [
+        np.array([metric(ranks[m]["kept"], k, average=False) for ranks in by_seed])
+        for m in (name, other)
+    ]
+    result = paired_bootstrap(*scores, random_state=0)
+    return {"difference": result.difference, "low": result.low, "high": result.high}
+
+
+def main(words=None):
+    """Fit, choose on validation rows, rank the test rows; print and store."""
+    arguments = read_arguments(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    train, test = leave_last_out(read_data(arguments.data, None))
+    counts = np.bincount(train._item_codes, minlength=train.n_items)
+    tail = train.catalog.item_ids[popularity_groups(counts, head=0.2)["tail"]]
+    is_tail = np.isin(test.items, tail)
+    by_seed, chosen = [], []
+    for seed in map(int, arguments.seeds.split(",")):
+        models, choice = run_seed(arguments, seed, train)
+        by_seed.append(rank(models, test))
+        chosen.append({"seed": seed, **choice})
+    tables = {history: table_of(by_seed, is_tail, history) for history in ("kept", "masked")}
+    pairs = {
+        f"{name} - {other}, {title}": difference(by_seed, name, other, metric, k)
+        for name in ("blend", "stack")
+        for other in ("sasrec", "l3ae")
+        for title, metric, k in (("R@20", recall_at_k, 20), ("N@10", ndcg_at_k, 10))
+    }
+    for history, table in tables.items():
+        print(f"\n{arguments.data.name}, history {history}, seeds {arguments.seeds}")
+        for name, row in table.items():
+            print(f"{name:<8}", " ".join(f"{m} {value:.4f}" for m, value in row.items()))
+    for pair, result in pairs.items():
+        print(f"{pair}: {result['difference']:+.4f} [{result['low']:+.4f}, {result['high']:+.4f}]")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / f"blend_{arguments.data.name}.json"
+    record = {"chosen": chosen, "tables": tables, "pairs": pairs, **describe_machine()}
+    path.write_text(json.dumps(record, indent=1))
+
+
+if __name__ == "__main__":
+    main()

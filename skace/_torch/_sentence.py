@@ -1,0 +1,127 @@
+"""SentenceModel: a sentence-transformers model that turns texts into vectors."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import hashlib
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from skace._torch._runtime import resolve_device, resolve_precision
+
+__all__ = ["SentenceModel", "effective_precision", "load_sentence_model", "unpack_weights"]
+
+_HALF = {"float16": torch.float16}
+
+
+def effective_precision(precision: str, device: str) -> str:
+    """Name of the type in which the weights are used; "auto" depends on the device."""
+    if precision in _HALF:
+        return precision
+    dtype = resolve_precision(precision, resolve_device(device, fallback=True))
+    return str(dtype).removeprefix("torch.")
+
+
+def load_sentence_model(
+    model: str, *, revision: str | None, device: str, precision: str
+) -> "SentenceModel":
+    """Load weights from a folder or the Hugging Face Hub.
+
+    Parameters
+    ----------
+    model : str
+        Folder or name. Code of the model's authors is never run.
+    revision : str or None
+        Commit, for a name.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:0".
+    precision : {"float32", "bfloat16", "float16"}
+        Type of the weights.
+
+    Raises
+    ------
+    ImportError
+        If sentence-transformers is not installed.
+
+    OSError
+        If there is no such model, or it cannot be downloaded.
+    """
+    target = resolve_device(device, fallback=True)
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ModuleNotFoundError as error:
+        if error.name != "sentence_transformers":
+            raise
+        raise ImportError(
+            "TextEncoder needs sentence-transformers, which is not installed. Install it with "
+            "'pip install sentence-transformers', or pass encoder= or base_url=."
+        ) from error
+    try:
+        loaded = SentenceTransformer(
+            model, revision=revision, device=str(target), trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"model={model!r} (revision {revision or 'latest'}) could not be loaded: {error}"
+        ) from error
+    dtype = _HALF.get(precision) or resolve_precision(precision, target)
+    return SentenceModel(loaded.to(dtype).eval())
+
+
+class SentenceModel:
+    """A loaded model.
+
+    Parameters
+    ----------
+    model : SentenceTransformer
+        In use from now on.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def encode(
+        self, texts: list[str], *, prompt: str | None, batch_size: int
+    ) -> npt.NDArray[np.float32]:
+        """Vectors of shape (n_texts, d), float32, as the model's own pooling gives them."""
+        vectors: torch.Tensor = self._model.encode(
+            texts,
+            prompt=prompt,
+            batch_size=batch_size,
+            convert_to_tensor=True,
+            show_progress_bar=False,
+        )
+        found: npt.NDArray[np.float32] = vectors.float().cpu().numpy()
+        return found
+
+    def fingerprint(self) -> str:
+        """Hash of the weights."""
+        digest = hashlib.blake2b(digest_size=12)
+        for name, value in self._model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def packed(self) -> dict[str, npt.NDArray[np.uint8]]:
+        """Files of the model, by relative path, as arrays of bytes."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._model.save(folder, create_model_card=False)
+            return {
+                path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8)
+                for path in sorted(Path(folder).rglob("*"))
+                if path.is_file()
+            }
+
+
+def unpack_weights(files: dict[str, npt.NDArray[np.uint8]], folder: Path) -> None:
+    """Write packed files below a folder; names that lead out of it are refused."""
+    for name, content in files.items():
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or PurePosixPath(name).is_absolute() or "\\" in name:
+            raise ValueError(f"the stored weights hold a file named {name!r}, which is no name.")
+        path = folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.asarray(content, dtype=np.uint8).tofile(path)

@@ -1,0 +1,18 @@
+"""Displays, in the manner of scikit-learn: pictures of vectors, searches, fits and scores."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.inspection._alpha_curve import AlphaCurveDisplay
+from skace.inspection._anisotropy import AnisotropyDisplay
+from skace.inspection._embedding_map import EmbeddingMapDisplay
+from skace.inspection._epoch_curve import EpochCurveDisplay
+from skace.inspection._popularity import PopularityDisplay
+from skace.inspection._spectrum import SpectrumDisplay
+
+__all__ = [
+    "AlphaCurveDisplay",
+    "AnisotropyDisplay",
+    "EmbeddingMapDisplay",
+    "EpochCurveDisplay",
+    "PopularityDisplay",
+    "SpectrumDisplay",
+]

@@ -1,0 +1,281 @@
+"""PopularityDisplay: whom a recommender serves well."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot, legend_above
+from skace.inspection._vectors import check_named, fitted_model
+from skace.metrics import popularity_groups, score_ranks
+from skace.metrics._target_ranks import columns_in, final_estimator, rank_rows, rows_to_rank
+
+__all__ = ["PopularityDisplay"]
+
+
+class PopularityDisplay:
+    """Score by popularity of the target: head and tail, or finer.
+
+    A mean over all rows is mostly one over popular items. It is recommended to use
+    `from_estimator`, or `from_reports` for reports that exist already.
+
+    Parameters
+    ----------
+    scores : dict of str to dict of str to float
+        Score of each group of rows, by name of the model. NaN draws nothing.
+
+    n_rows : dict of str to int or None, default=None
+        Number of rows of each group.
+
+    score_name : str, default="score"
+        Name on the axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the bars.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    bars_ : list of matplotlib BarContainer
+        One per model.
+
+    See Also
+    --------
+    skace.metrics.ranking_report : The same and more as numbers.
+    skace.metrics.popularity_groups : Which items are head.
+
+    Notes
+    -----
+    Stability: experimental.
+
+    Examples
+    --------
+    >>> from skace import Interactions, PopularityEstimator
+    >>> from skace.inspection import PopularityDisplay
+    >>> from skace.model_selection import leave_last_out
+    >>> X = Interactions.from_sequences([["pen", "ink"], ["pen", "pen"], ["cap", "nib"]])
+    >>> X_train, X_test = leave_last_out(X)
+    >>> model = PopularityEstimator(k=2).fit(X_train)
+    >>> display = PopularityDisplay.from_estimator(model, X_test, metric="recall@1", head=0.25)
+    >>> display.n_rows
+    {'all': 3, 'head': 1, 'tail': 2, 'cold': 2}
+    """
+
+    def __init__(self, scores, *, n_rows=None, score_name="score"):
+        self.scores = scores
+        self.n_rows = n_rows
+        self.score_name = score_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        metric="ndcg@10",
+        head=0.2,
+        edges=None,
+        exclude_seen=None,
+        ax=None,
+        **bar_kw,
+    ):
+        """Rank the rows by a fitted model, or by several, and draw a score per group.
+
+        Parameters
+        ----------
+        estimator : fitted estimator or dict of str to fitted estimator
+            What `~skace.metrics.target_ranks` takes, with ``item_counts_``. Several are
+            drawn side by side, under the keys of the dict.
+
+        X : Interactions of shape (n_rows,)
+            Rows with a target, for example the test rows of a splitter.
+
+        metric : str, default="ndcg@10"
+            Name, as in `~skace.metrics.score_ranks`.
+
+        head : float, default=0.2
+            Largest share of items that are head, as in `~skace.metrics.popularity_groups`.
+
+        edges : sequence of int or None, default=None
+            Training counts at which a group begins, ascending from at least 2: (5, 20)
+            gives the groups 1-4, 5-19 and 20+. None: head and tail.
+
+        exclude_seen : bool or None, default=None
+            Whether items of each row's past are taken out of the ranking. None: as the
+            estimator is set.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None: a new figure.
+
+        **bar_kw : dict
+            Passed to ``Axes.bar``.
+
+        Returns
+        -------
+        display : PopularityDisplay
+            The drawn display. Groups are those of the first model.
+
+        Raises
+        ------
+        ValueError
+            If the metric is unknown, the edges do not ascend, or X has no targets.
+
+        TypeError
+            If an estimator cannot rank items, or does not count them.
+        """
+        import_pyplot(cls)
+        _check_edges(edges)
+        X = rows_to_rank(X)
+        if not isinstance(estimator, Mapping):
+            estimator = {type(fitted_model(estimator)).__name__: estimator}
+        scores, groups = {}, None
+        for name, one in check_named(estimator, "estimator").items():
+            model, rows = final_estimator(one, X)
+            groups = _groups_of_rows(model, rows, head, edges) if groups is None else groups
+            ranks = rank_rows(model, rows, exclude_seen)
+            scores[name] = {
+                group: score_ranks(ranks[is_in], [metric])[metric] if is_in.any() else np.nan
+                for group, is_in in groups.items()
+            }
+        n_rows = {group: int(is_in.sum()) for group, is_in in groups.items()}
+        return cls(scores, n_rows=n_rows, score_name=_shown(metric)).plot(ax, **bar_kw)
+
+    @classmethod
+    def from_reports(
+        cls, reports, *, metric="ndcg@10", groups=("overall", "head", "tail"), ax=None, **bar_kw
+    ):
+        """Draw what `~skace.metrics.ranking_report` returned.
+
+        Parameters
+        ----------
+        reports : dict of str to dict
+            A report per model.
+
+        metric : str, default="ndcg@10"
+            Figure to draw, one of the names in the reports.
+
+        groups : sequence of str, default=("overall", "head", "tail")
+            Groups to draw, of those in the reports.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None: a new figure.
+
+        **bar_kw : dict
+            Passed to ``Axes.bar``.
+
+        Returns
+        -------
+        display : PopularityDisplay
+            The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If a report lacks a group or the metric.
+        """
+        import_pyplot(cls)
+        reports = check_named(reports, "reports")
+        for name, report in reports.items():
+            lacking = [group for group in groups if group not in report]
+            if lacking or metric not in report[groups[0]]:
+                known = ", ".join(report if lacking else report[groups[0]])
+                what = f"group {lacking[0]!r}" if lacking else f"figure {metric!r}"
+                raise ValueError(f"the report of {name} has no {what}; it has {known}.")
+        scores = {
+            name: {group: report[group][metric] for group in groups}
+            for name, report in reports.items()
+        }
+        first = next(iter(reports.values()))
+        n_rows = {group: first[group]["n_rows"] for group in groups}
+        return cls(scores, n_rows=n_rows, score_name=_shown(metric)).plot(ax, **bar_kw)
+
+    def plot(self, ax=None, **bar_kw):
+        """Draw a bar per model and group.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None: a new figure.
+
+        **bar_kw : dict
+            Passed to ``Axes.bar``.
+
+        Returns
+        -------
+        display : PopularityDisplay
+            The display itself.
+        """
+        groups = list(next(iter(self.scores.values())))
+        n_bars = len(groups) * len(self.scores)
+        ax = axes_for(self, ax, figsize=(max(6.4, 1.2 + 0.5 * n_bars), 4.2))
+        width = 0.8 / len(self.scores)
+        self.bars_ = []
+        colors = categorical_colors(len(self.scores))
+        for number, ((name, scores), color) in enumerate(
+            zip(self.scores.items(), colors, strict=True)
+        ):
+            places = np.arange(len(groups)) + (number - (len(self.scores) - 1) / 2) * width
+            values = np.array([scores[group] for group in groups], dtype=np.float64)
+            style = {"width": 0.92 * width, "color": color, "label": name}
+            bars = ax.bar(places, np.nan_to_num(values), **(style | bar_kw))
+            # Without the zero before the point, neighbours have room beside each other.
+            labels = ["" if np.isnan(v) else f"{v:.3f}".removeprefix("0") for v in values]
+            ax.bar_label(bars, labels, padding=2, fontsize="small")
+            self.bars_.append(bars)
+        ax.set_xticks(np.arange(len(groups)), [self._label_of(group) for group in groups])
+        ax.margins(y=0.12)
+        ax.set_ylabel(self.score_name)
+        ax.set_xlabel("popularity of the target")
+        legend_above(ax, self.bars_)
+        return self
+
+    def _label_of(self, group):
+        """Name of a group, with its number of rows."""
+        return group if self.n_rows is None else f"{group}\n{self.n_rows[group]:,} rows"
+
+
+def _check_edges(edges):
+    """Raise unless the edges ascend from 2."""
+    if edges is None:
+        return
+    values = np.asarray(edges)
+    if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iu":
+        raise ValueError(f"edges must be a sequence of whole numbers, got {edges!r}.")
+    if values[0] < 2 or (np.diff(values) <= 0).any():
+        raise ValueError(f"edges must ascend from at least 2, got {edges!r}.")
+
+
+def _groups_of_rows(model, X, head, edges):
+    """Mask of the rows of each group that has rows, and of all rows."""
+    if not hasattr(model, "item_counts_"):
+        raise TypeError(
+            f"{type(model).__name__} has no item_counts_ (training targets per item of item_ids_), "
+            "which the groups are told by."
+        )
+    targets = columns_in(model.item_ids_, X)[X._item_codes]
+    counts = np.where(targets >= 0, model.item_counts_[targets], -1)
+    groups = {"all": np.ones(len(X), dtype=bool)}
+    if edges is None:
+        is_head = popularity_groups(model.item_counts_, head)["head"][targets] & (targets >= 0)
+        groups |= {"head": is_head, "tail": ~is_head}
+    else:
+        borders = [1, *edges, np.inf]
+        for low, high in pairwise(borders):
+            groups[_range_name(low, high)] = (counts >= low) & (counts < high)
+    rare = {"cold": counts == 0, "unknown": counts < 0}
+    return groups | {name: is_in for name, is_in in rare.items() if is_in.any()}
+
+
+def _range_name(low, high):
+    """Name of the counts from ``low`` to below ``high``."""
+    if high == np.inf:
+        return f"{low}+"
+    return str(low) if high == low + 1 else f"{low}-{high - 1}"
+
+
+def _shown(metric):
+    """Name of a metric as people write it."""
+    return metric.upper() if metric[:4] in ("ndcg", "mrr@", "mrr") else metric.capitalize()

@@ -1,0 +1,206 @@
+"""AlignedAdapter: a linear adapter drawn to the item vectors of a fitted recommender."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from skace._sklearn_compat import HasMethods, Interval
+from skace._validation import first_few, kind_of_ids
+from skace.data import Catalog
+from skace.item_tables._feature_table import FeatureTable
+from skace.item_tables._principal import principal_axes
+
+__all__ = ["AlignedAdapter"]
+
+
+class AlignedAdapter(FeatureTable):
+    """Map frozen features by two linear layers that also follow another model's vectors.
+
+    The recommendation adaptation training of LLMEmb [1]_. The features are reduced to
+    their principal components and pass two linear maps without an activation. Beside the
+    loss of the recommender, the vectors of each step's targets are aligned with those of
+    ``reference``, a recommender of item ids that was trained before.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        Weight of the alignment beside the mean loss of the recommender. 0 leaves it out,
+        and needs no reference.
+
+    temperature : float, default=2.0
+        Divides the logits of the alignment and multiplies the similarities that make its
+        soft targets.
+
+    n_components : int, default=1536
+        Number of principal components; more than there are columns means all.
+
+    inner_dim : int, default=768
+        Width between the two layers.
+
+    reference : FrozenEstimator of a fitted recommender, or None, default=None
+        A model with ``item_vectors_`` as wide as the table; of a fitted pipeline the last
+        step counts. Wrap it in `sklearn.frozen.FrozenEstimator`: searches clone a model
+        before they fit it, and a clone has forgotten what was learned.
+
+    init_std : float, default=0.02
+        Standard deviation of the weights at the start; biases are 0.
+
+    scale : float or None, default=0.1
+        Standard deviation of all entries of the table at the start, to which the last
+        layer is scaled. None leaves what the drawn weights give.
+
+    cold_items : {"excluded", "negatives"}, default="excluded"
+        Whether items without a training row take part in the softmax as wrong answers.
+
+    Notes
+    -----
+    For reference vectors X and own vectors Y of the same items, the alignment is the mean
+    of the cross-entropies of ``X Y^T / temperature`` and of its transpose against the soft
+    targets ``softmax((X X^T + Y Y^T) / 2 * temperature)``. The gradient passes through the
+    targets too, as in the published code. Each item counts once a step, and at most 2048
+    items, drawn at random, do. Items are matched by id; those that the reference does not
+    have, or has not trained, take no part.
+
+    Fit the reference on the rows that the model itself may learn from. One that was fitted
+    on all rows has seen those that a search holds out.
+
+    The components cost O(n_items d^2 + d^3) once a fit. The table costs
+    O(n_items h (c + D)) a step, for c components and inner width h, three times with
+    gradients, and the alignment of P items O(P h (c + D) + P^2 D). Cold and unknown items
+    pass the same maps. The state holds the components of all items, the d x c map and the
+    layers, not the reference; it stays a parameter, and so is pickled with the model.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] Liu et al. (2025), LLMEmb: large language model can be a good embedding
+       generator for sequential recommendation, AAAI, :arxiv:`2409.19925`.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from skace import SASRecEstimator
+    >>> from skace.datasets import make_shop
+    >>> from skace.item_tables import AlignedAdapter, IDTable
+    >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    >>> quick = {"embedding_dim": 8, "max_epochs": 1, "early_stopping": False, "random_state": 0}
+    >>> ids = SASRecEstimator(item_table=IDTable(), **quick).fit(X)
+    >>> table = AlignedAdapter(reference=FrozenEstimator(ids))
+    >>> SASRecEstimator(item_table=table, **quick).fit(X).item_vectors_.shape
+    (50, 8)
+    """
+
+    needs_item_ids = True
+
+    _parameter_constraints: dict = {
+        **FeatureTable._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "inner_dim": [Interval(Integral, 1, None, closed="left")],
+        "reference": [HasMethods(["fit", "predict"]), None],
+        "init_std": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=0.01,
+        temperature=2.0,
+        n_components=1536,
+        inner_dim=768,
+        reference=None,
+        init_std=0.02,
+        scale=0.1,
+        cold_items="excluded",
+    ):
+        super().__init__(cold_items=cold_items)
+        self.alpha = alpha
+        self.temperature = temperature
+        self.n_components = n_components
+        self.inner_dim = inner_dim
+        self.reference = reference
+        self.init_std = init_std
+        self.scale = scale
+
+    def _check_sizes(self, n_features, width):
+        if self.alpha == 0:
+            return
+        if self.reference is None:
+            raise ValueError(
+                f"AlignedAdapter(alpha={self.alpha}) needs a reference to align with; pass "
+                "reference=FrozenEstimator(model) with a fitted recommender, or set alpha=0."
+            )
+        _check_reference(_recommender_in(self.reference), width)
+
+    def build(self, features, *, n_items, width, is_cold, generator, item_ids=None):
+        """Build the module; see `ItemTable.build`.
+
+        By ``item_ids`` the items are found in the reference.
+        """
+        from skace._torch._adapters import HeadItems
+        from skace._torch._alignment import AlignedItems
+        from skace._torch._heads import build_head
+        from skace._torch._projected import ProjectedItems
+
+        n_components = min(self.n_components, features.shape[1])
+        axes = principal_axes(features, n_components)
+        source = ProjectedItems(features, axes.mean, axes.vectors)
+        head = build_head([n_components, self.inner_dim, width], None, self.init_std, generator)
+        items = HeadItems(source, head)
+        if self.scale is not None:
+            items.rescale(self.scale)
+        if self.alpha == 0:
+            return items
+        vectors, is_known = _reference_vectors(_recommender_in(self.reference), item_ids)
+        return AlignedItems(
+            source, head, vectors, is_known, alpha=self.alpha, temperature=self.temperature
+        )
+
+
+def _recommender_in(reference):
+    """The recommender behind a frozen estimator, a pipeline, or both."""
+    if isinstance(reference, FrozenEstimator):
+        reference = reference.estimator
+    return reference[-1] if isinstance(reference, Pipeline) else reference
+
+
+def _check_reference(model, width):
+    """Raise unless a recommender is fitted and has item vectors of this width."""
+    name = type(model).__name__
+    if not hasattr(model, "item_ids_"):
+        raise ValueError(
+            f"reference, a {name}, is not fitted; fit it and pass FrozenEstimator(model) of "
+            "sklearn.frozen, because the clone that a search makes of a model forgets its fit."
+        )
+    if not hasattr(model, "item_vectors_"):
+        raise ValueError(
+            f"reference, a {name}, has no item_vectors_; pass a fitted neural recommender."
+        )
+    found = model.item_vectors_.shape[1]
+    if found != width:
+        raise ValueError(
+            f"reference has item vectors of width {found}, but the table is {width} wide; set "
+            f"embedding_dim={found}, or fit the reference with embedding_dim={width}."
+        )
+
+
+def _reference_vectors(model, item_ids):
+    """Vectors of shape (n_items, D) of a recommender, and which of them it has trained."""
+    if item_ids is None:
+        raise TypeError("AlignedAdapter finds items by id: build it with item_ids.")
+    is_alike = kind_of_ids(item_ids) == kind_of_ids(model.item_ids_)
+    rows = Catalog(model.item_ids_).row_of(item_ids) if is_alike else np.full(item_ids.size, -1)
+    if (rows < 0).all():
+        raise ValueError(
+            f"reference knows none of the {rows.size} items: its item_ids_ begin with "
+            f"{first_few(model.item_ids_)}, those of the catalog with {first_few(item_ids)}; fit "
+            "it on a log of the same items."
+        )
+    is_cold = getattr(model, "is_cold_", np.zeros(model.item_ids_.size, dtype=bool))
+    is_known = (rows >= 0) & ~is_cold[rows]
+    return np.where(is_known[:, None], model.item_vectors_[rows], 0.0), is_known

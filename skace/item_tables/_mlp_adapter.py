@@ -1,0 +1,121 @@
+"""MLPAdapter: a trained head over frozen features."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+from skace._sklearn_compat import Interval, StrOptions
+from skace.item_tables._feature_table import FeatureTable
+
+__all__ = ["MLPAdapter"]
+
+
+class MLPAdapter(FeatureTable):
+    """Keep the features frozen and train a small network that maps them to vectors.
+
+    All items share the network, so that it learns what a feature is worth rather than
+    what an item is. Over whitened features it is WhitenRec [1]_; with two views over full
+    and group whitening, joined by ``FeatureUnion``, WhitenRec+; with
+    ``activation="leaky_relu"`` over the features as they are, the projector of AlphaRec
+    [2]_; with ``activation=None`` a linear adapter.
+
+    Parameters
+    ----------
+    n_layers : int, default=2
+        Number of linear layers.
+
+    ratio : float, default=0.5
+        Width of the hidden layers over that of a view.
+
+    activation : {"relu", "leaky_relu", "gelu"} or None, default="relu"
+        What stands between the layers. None makes the adapter linear.
+
+    views : int, default=1
+        Number of equal groups of columns. One network maps each group, and the results
+        are summed.
+
+    init_std : float, default=0.02
+        Standard deviation of the weights at the start; biases are 0.
+
+    scale : float or None, default=0.1
+        Standard deviation of all entries of the table at the start, to which the last
+        layer is scaled, so that tables can be compared at one scale; 0.1 is that of
+        `~skace.ACETransformer`. None leaves what the drawn weights give.
+
+    cold_items : {"excluded", "negatives"}, default="excluded"
+        Whether items without a training row take part in the softmax as wrong answers.
+
+    Notes
+    -----
+    The table is computed once a step, at O(n_items h (d + D)) for d columns, hidden width
+    h = ratio d and width D, three times with gradients: narrow very wide features first.
+    Cold and unknown items pass the network like the others. The state holds the features
+    and the network.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] Zhang et al. (2024), Are ID embeddings necessary? Whitening pre-trained text
+       embeddings for effective sequential recommendation, ICDE, :arxiv:`2402.10602`.
+    .. [2] Sheng et al. (2025), Language representations can be what recommenders need,
+       ICLR, :arxiv:`2407.05441`.
+
+    Examples
+    --------
+    >>> from skace.item_tables import MLPAdapter
+    >>> MLPAdapter(activation="leaky_relu")
+    MLPAdapter(activation='leaky_relu')
+    >>> MLPAdapter(views=2).width(768, embedding_dim=None)
+    128
+    """
+
+    _parameter_constraints: dict = {
+        **FeatureTable._parameter_constraints,
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "ratio": [Interval(Real, 0, None, closed="neither")],
+        "activation": [StrOptions({"relu", "leaky_relu", "gelu"}), None],
+        "views": [Interval(Integral, 1, None, closed="left")],
+        "init_std": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_layers=2,
+        ratio=0.5,
+        activation="relu",
+        views=1,
+        init_std=0.02,
+        scale=0.1,
+        cold_items="excluded",
+    ):
+        super().__init__(cold_items=cold_items)
+        self.n_layers = n_layers
+        self.ratio = ratio
+        self.activation = activation
+        self.views = views
+        self.init_std = init_std
+        self.scale = scale
+
+    def _check_sizes(self, n_features, width):
+        if n_features % self.views:
+            raise ValueError(
+                f"views={self.views}, but the item features have {n_features} columns, which are "
+                f"not {self.views} views of equal width; join transformers of equal width with "
+                "FeatureUnion, or set views=1."
+            )
+
+    def build(self, features, *, n_items, width, is_cold, generator):
+        """Build the module; see `ItemTable.build`."""
+        from skace._torch._adapters import HeadItems
+        from skace._torch._heads import build_head
+        from skace._torch._tables import FrozenItems, as_vectors
+
+        n_columns = features.shape[1] // self.views
+        hidden = max(1, round(self.ratio * n_columns))
+        widths = [n_columns, *[hidden] * (self.n_layers - 1), width]
+        head = build_head(widths, self.activation, self.init_std, generator)
+        items = HeadItems(FrozenItems(as_vectors(features)), head, views=self.views)
+        if self.scale is not None:
+            items.rescale(self.scale)
+        return items

@@ -1,0 +1,114 @@
+"""NullSpaceTable: frozen semantics, trained ids where the features say little."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Integral, Real
+
+from skace._sklearn_compat import Interval, StrOptions
+from skace.item_tables._feature_table import FeatureTable
+from skace.item_tables._principal import principal_axes
+
+__all__ = ["NullSpaceTable"]
+
+
+class NullSpaceTable(FeatureTable):
+    r"""Freeze the standardised features and train ids in the directions of least variance.
+
+    The way of AlphaFuse [1]_. The features are centred, turned to their principal axes,
+    cut to the width of the model and brought to one variance in every column. That part
+    is not trained. A trained vector per item is added to its last columns, in which the
+    features vary least, so that what is learned from the log does not overwrite what the
+    text says.
+
+    Parameters
+    ----------
+    id_dim : int, default=64
+        Number of columns that a trained vector is added to, the last ones of the table.
+
+    cover : bool, default=False
+        Let the trained vector stand in place of these columns instead.
+
+    id_init : {"zeros", "normal"}, default="zeros"
+        Start of the trained part. "zeros": the table starts as the standardised features.
+        "normal": as large as these, at random.
+
+    scale : float, default=0.1
+        Standard deviation of each column of the frozen part, and of the trained one for
+        ``id_init="normal"``. 1 is as published, where a cosine with a temperature bounds
+        the logits. The losses here take inner products as they are, which for entries of
+        1 would be far too large at the start; 0.1 is that of `~skace.ACETransformer`. The
+        optimiser moves an entry of the ids by about the learning rate whatever the scale,
+        so that a scale of 0.1 asks for a tenth of the published learning rate.
+
+    cold_items : {"excluded", "negatives"}, default="excluded"
+        Whether items without a training row take part in the softmax as wrong answers.
+
+    Notes
+    -----
+    With centred features of covariance :math:`V \Lambda V^T` the frozen part is
+
+    .. math:: T = c \, (F - \mu) \, V_D \, \Lambda_D^{-1/2}.
+
+    The variance is that of all items (divisor n). Directions beyond the rank of the
+    features are columns of zeros, not of amplified rounding. The published threshold on
+    eigenvalues, by which the data decide how many columns are null, is left out: it holds
+    for one scale of the features, and the size of the model would depend on the data.
+
+    The axes cost O(n_items d^2 + d^3) once a fit, a step reads and writes n_items x D
+    numbers. Cold and unknown items have the frozen part, and an id of zero. The state
+    holds both parts and the d x D map.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] Hu et al. (2025), AlphaFuse: learn ID embeddings for sequential recommendation
+       in null space of language embeddings, SIGIR, :arxiv:`2504.19218`.
+
+    Examples
+    --------
+    >>> from skace.item_tables import NullSpaceTable
+    >>> NullSpaceTable(id_dim=32, cover=True)
+    NullSpaceTable(cover=True, id_dim=32)
+    """
+
+    _parameter_constraints: dict = {
+        **FeatureTable._parameter_constraints,
+        "id_dim": [Interval(Integral, 1, None, closed="left")],
+        "cover": ["boolean"],
+        "id_init": [StrOptions({"zeros", "normal"})],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self, *, id_dim=64, cover=False, id_init="zeros", scale=0.1, cold_items="excluded"
+    ):
+        super().__init__(cold_items=cold_items)
+        self.id_dim = id_dim
+        self.cover = cover
+        self.id_init = id_init
+        self.scale = scale
+
+    def _check_sizes(self, n_features, width):
+        if n_features < width:
+            raise ValueError(
+                f"NullSpaceTable takes {width} principal axes of the item features, which have "
+                f"{n_features} columns; set embedding_dim to at most {n_features}."
+            )
+        if self.id_dim > width:
+            raise ValueError(
+                f"id_dim={self.id_dim} exceeds the width {width} of the table; lower it, or raise "
+                "embedding_dim."
+            )
+
+    def build(self, features, *, n_items, width, is_cold, generator):
+        """Build the module; see `ItemTable.build`."""
+        from skace._torch._adapters import OffsetItems
+        from skace._torch._projected import ProjectedItems
+        from skace._torch._tables import TrainableItems, random_vectors
+
+        axes = principal_axes(features, width)
+        semantic = ProjectedItems(features, axes.mean, self.scale * axes.whitening())
+        std = self.scale if self.id_init == "normal" else 0.0
+        ids = random_vectors(n_items, self.id_dim, std, generator)
+        ids[is_cold] = 0.0
+        return OffsetItems(semantic, TrainableItems(ids, is_cold), covers=self.cover)

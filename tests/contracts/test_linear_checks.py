@@ -1,0 +1,83 @@
+"""Every closed-form recommender keeps the contract, in each of its ways to compute."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
+from skace.testing import parametrize_with_checks
+
+# A handful of users: the defaults, which suit thousands, would drown them.
+FEW = {"regularization": 2.0}
+SPARSE = {"n_neighbors": 5}
+LOCAL = {"solver": "local", "n_neighbors": 4}
+PULL = {"alignment": 3.0, "feature_regularization": 0.5}
+SESSIONS = {"regularization": 0.5}
+
+FITTED_ON_LISTS = ("check_fit_accepts_lists", "check_fit_appends_y_to_lists")
+ASKED_WITH_LISTS = (
+    *FITTED_ON_LISTS,
+    "check_partial_fit_adds_new_events",
+    "check_partial_fit_adds_new_items",
+    "check_scores_are_float32",
+    "check_score_of_lists",
+    "check_queries_are_answered_like_lists",
+    "check_empty_history_gets_the_most_popular",
+    "check_histories_of_any_length",
+    "check_unknown_history_items",
+    "check_unknown_targets_are_misses",
+    "check_cold_items_are_candidates",
+    "check_exclude_seen",
+    "check_seen_items_fill_up",
+    "check_vectors_give_the_scores",
+    "check_input_is_not_changed",
+    "check_search_over_a_pipeline",
+)
+
+
+def expected_failures(estimator):
+    """What a configuration cannot do with input that lacks times or features."""
+    if isinstance(estimator, L3AEEstimator):
+        return dict.fromkeys(
+            ("check_fit_accepts_frames", *FITTED_ON_LISTS),
+            "Plain lists and frames carry no item features, and L3AE needs them.",
+        )
+    if getattr(estimator, "session_decay", None) is not None:
+        return dict.fromkeys(
+            FITTED_ON_LISTS, "Plain lists carry no times, and the age of a session needs them."
+        )
+    if estimator.decay_by == "time":
+        return dict.fromkeys(
+            ASKED_WITH_LISTS, "Plain lists carry no times, and the age of an event needs them."
+        )
+    return {}
+
+
+WITH_FEATURES = [
+    EASEEstimator(**FEW, dropout=0.3, history_decay=2.0, **SPARSE),
+    RLAEEstimator(**FEW, dtype="float64"),
+    L3AEEstimator(**FEW, **PULL),
+    L3AEEstimator(regularization=-1.0, **PULL, history_decay=1.0, n_neighbors=10, dtype="float64"),
+    L3AEEstimator(**FEW, **PULL, **LOCAL, normalize_features=False),
+    L3AEEstimator(**FEW, alignment=0.0),
+    SLISTEstimator(**FEW, direction="part", xi=0.0, **SPARSE),
+]
+
+WITHOUT_FEATURES = [
+    EASEEstimator(**FEW),
+    EASEEstimator(**FEW, history_decay=2.0, decay_by="time"),
+    RLAEEstimator(**FEW, xi=0.2, **LOCAL),
+    RLAEEstimator(**FEW, dropout=0.2, xi=1.0, history_decay=1.0, **SPARSE),
+    SLISTEstimator(**SESSIONS),
+    SLISTEstimator(**SESSIONS, session_decay=4.0, xi=0.1, dtype="float64"),
+    SLISTEstimator(**SESSIONS, direction="all", train_decay=None, history_decay=None, **LOCAL),
+]
+
+
+@parametrize_with_checks(WITH_FEATURES, expected_failed_checks=expected_failures)
+def test_contract_with_features(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    WITHOUT_FEATURES, n_features=None, expected_failed_checks=expected_failures
+)
+def test_contract_without_features(estimator, check):
+    check(estimator)

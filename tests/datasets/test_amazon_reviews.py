@@ -1,0 +1,241 @@
+"""Amazon reviews in the layouts of 2014, 2018 and 2023."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from skace.datasets import load_amazon_reviews
+
+SECONDS = {"A1": [1369699200, 1355443200], "A2": [1374710400]}
+EVENTS = [
+    ("A1", "B07", 5.0, 1369699200),
+    ("A2", "B07", 1.0, 1374710400),
+    ("A1", "B09", 3.0, 1355443200),
+]
+
+
+def _review(version, user, item, stars, seconds):
+    if version == "2023":
+        return {
+            "rating": stars,
+            "title": "Good",
+            "text": "Really.\nYes",
+            "images": [],
+            "asin": f"{item}-variant",
+            "parent_asin": item,
+            "user_id": user,
+            "timestamp": 1000 * seconds + 123,
+            "verified_purchase": True,
+        }
+    return {
+        "reviewerID": user,
+        "asin": item,
+        "reviewerName": 'Al "the" Man',
+        "helpful": [0, 0],
+        "overall": stars,
+        "reviewText": "Can't say",
+        "unixReviewTime": seconds,
+        "reviewTime": "05 28, 2013",
+    }
+
+
+PRODUCTS = {
+    "2014": {
+        "asin": "B07",
+        "title": "Burt's  Bees &amp; Co",
+        "brand": 'The "B"',
+        "categories": [["Beauty", "Lips"], ["Gifts"]],
+        "description": "For\nlips",
+        "related": {"also_bought": ["B01"]},
+        "price": 8.35,
+    },
+    "2018": {
+        "category": ["Beauty", "Lips"],
+        "description": ["For", "", "lips"],
+        "title": "Burt's Bees &amp; Co",
+        "brand": 'The "B"',
+        "feature": ["Soft", "Red"],
+        "main_cat": "All Beauty",
+        "asin": "B07",
+        "price": "$7.86",
+    },
+    "2023": {
+        "main_category": "All Beauty",
+        "title": "Burt's Bees & Co",
+        "store": 'The "B"',
+        "features": ["Soft", "Red"],
+        "description": ["For lips"],
+        "categories": ["Beauty", "Lips"],
+        "details": {"UPC": "1"},
+        "parent_asin": "B07",
+        "price": None,
+    },
+}
+
+
+def _key(version):
+    return "parent_asin" if version == "2023" else "asin"
+
+
+def _files(tmp_path, version, *, packed=True, products=None):
+    reviews, meta = tmp_path / "reviews", tmp_path / "meta"
+    lines = "\n".join(json.dumps(_review(version, *event)) for event in EVENTS)
+    write = repr if version == "2014" else json.dumps
+    others = [{_key(version): "B99", "title": "Cold"}, {_key(version): "B07", "title": "Repeated"}]
+    texts = "\n".join(write(product) for product in products or [PRODUCTS[version], *others])
+    for path, text in ((reviews, lines), (meta, texts)):
+        path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    return reviews, meta
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("version", ["2014", "2018", "2023"])
+def test_reviews_and_products_are_read(tmp_path, version, packed):
+    reviews, meta = _files(tmp_path, version, packed=packed)
+    columns = ["title", "brand", "categories", "description"]
+    bunch = load_amazon_reviews(reviews, meta, version=version, columns=columns)
+    X = bunch.interactions
+    assert X.users.tolist() == ["A1", "A1", "A2"]
+    assert X.items.tolist() == ["B09", "B07", "B07"]
+    assert bunch.ratings.tolist() == [3, 5, 1]
+    categories = "Beauty > Lips | Gifts" if version == "2014" else "Beauty > Lips"
+    assert bunch["items"].to_dict("list") == {
+        "item_id": ["B07", "B09"],
+        "title": ["Burt's Bees & Co", ""],
+        "brand": ['The "B"', ""],
+        "categories": [categories, ""],
+        "description": ["For lips", ""],
+    }
+
+
+@pytest.mark.parametrize(("version", "unit"), [("2014", "s"), ("2018", "s"), ("2023", "ms")])
+def test_times_keep_the_resolution_of_the_release(tmp_path, version, unit):
+    reviews, _ = _files(tmp_path, version)
+    times = load_amazon_reviews(reviews, version=version).interactions.timestamps
+    assert times.dtype == f"datetime64[{unit}]"
+    assert times[0].astype("M8[D]") == np.datetime64("2012-12-14")
+
+
+@pytest.mark.parametrize("version", ["2018", "2023"])
+def test_later_releases_have_more_columns(tmp_path, version):
+    bunch = load_amazon_reviews(
+        *_files(tmp_path, version), version=version, columns=["features", "main_category"]
+    )
+    assert bunch["items"]["features"].tolist() == ["Soft Red", ""]
+    assert bunch["items"]["main_category"].tolist() == ["All Beauty", ""]
+
+
+@pytest.mark.parametrize(
+    ("version", "lines"),
+    [
+        ("2014", ["A1,B07,5.0,1369699200", "A1,B09,3.0,1355443200"]),
+        ("2018", ["B07,A1,5.0,1369699200", "B09,A1,3.0,1355443200"]),
+        (
+            "2023",
+            [
+                "user_id,parent_asin,rating,timestamp",
+                "A1,B07,5.0,1369699200000",
+                "A1,B09,3.0,1355443200000",
+            ],
+        ),
+        (
+            "2023",
+            [
+                "user_id,parent_asin,rating,timestamp,history",
+                "A1,B07,5.0,1369699200000,B01 B02",
+                "A1,B09,3.0,1355443200000,",
+            ],
+        ),
+    ],
+)
+def test_ratings_without_texts_are_read_in_the_order_of_their_release(tmp_path, version, lines):
+    (tmp_path / "ratings.csv").write_text("\n".join(lines))
+    bunch = load_amazon_reviews(tmp_path / "ratings.csv", version=version)
+    X = bunch.interactions
+    assert (X.users.tolist(), X.items.tolist()) == (["A1", "A1"], ["B09", "B07"])
+    assert X.catalog.features is None
+    assert list(bunch["items"].columns) == ["item_id"]
+
+
+def test_cold_products_come_in_only_if_asked_for(tmp_path):
+    bunch = load_amazon_reviews(*_files(tmp_path, "2014"), include_cold=True)
+    assert bunch["items"]["item_id"].tolist() == ["B07", "B09", "B99"]
+    assert bunch["items"]["title"].tolist() == ["Burt's Bees & Co", "", "Cold"]
+
+
+def test_one_column_may_be_named_alone(tmp_path):
+    bunch = load_amazon_reviews(*_files(tmp_path, "2014"), columns="title")
+    assert list(bunch["items"].columns) == ["item_id", "title"]
+
+
+def test_the_citation_is_that_of_the_release(tmp_path):
+    bunch = load_amazon_reviews(_files(tmp_path, "2023")[0], version="2023")
+    assert "arXiv:2403.03952" in bunch.licence
+    assert bunch.DESCR.startswith("Amazon reviews 2023\n-------------------\n3 of 3 events of 2 u")
+
+
+@pytest.mark.parametrize(
+    ("line", "finding"),
+    [
+        ('{"reviewerID": "A1"}', r"reviews, line 2: no field 'asin'\.$"),
+        ('{"reviewerID": null, "asin": "B1", "overall": 1, "unixReviewTime": 1}', "None is no id"),
+        ('{"reviewerID": "", "asin": "B1", "overall": 1, "unixReviewTime": 1}', "'' is no id"),
+        ('{"reviewerID": "A", "asin": "B", "overall": "x", "unixReviewTime": 1}', "line 2: not an"),
+        (
+            '{"reviewerID": "A", "asin": "B", "overall": 1, "unixReviewTime": null}',
+            "line 2: not an",
+        ),
+        ('{"reviewerID": "A"', "line 2: neither JSON nor a Python literal"),
+    ],
+)
+def test_malformed_reviews_are_named_with_their_line(tmp_path, line, finding):
+    first = json.dumps(_review("2014", *EVENTS[0]))
+    (tmp_path / "reviews").write_text(f"{first}\n{line}\n")
+    with pytest.raises(ValueError, match=finding):
+        load_amazon_reviews(tmp_path / "reviews")
+
+
+@pytest.mark.parametrize(
+    ("product", "finding"),
+    [({"title": "A"}, r"meta, line 1: no field 'asin'\.$"), ({"asin": 7}, "line 1: not a product")],
+)
+def test_malformed_products_are_named_with_their_line(tmp_path, product, finding):
+    with pytest.raises(ValueError, match=finding):
+        load_amazon_reviews(*_files(tmp_path, "2014", products=[product]))
+
+
+def test_a_file_of_another_release_is_noticed(tmp_path):
+    reviews, _ = _files(tmp_path, "2023")
+    with pytest.raises(ValueError, match=r"reviews, line 1: no field 'reviewerID'\.$"):
+        load_amazon_reviews(reviews, version="2014")
+    (tmp_path / "ratings.csv").write_text("A1,B07,5.0,1369699200\n")
+    with pytest.raises(
+        ValueError, match=r"line 1: header user_id,parent_asin,rating,timestamp exp"
+    ):
+        load_amazon_reviews(tmp_path / "ratings.csv", version="2023")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "finding"),
+    [
+        ({"version": "2020"}, "The 'version' parameter of load_amazon_reviews must be"),
+        ({"columns": ["title", "price"]}, r"^columns must be distinct names out of 'title', 'bra"),
+        ({"columns": ["title", "title"]}, r"^columns must be distinct names"),
+        ({"columns": []}, r"^columns must be distinct names"),
+        ({"columns": "features"}, r"'description'; got 'features'\.$"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(tmp_path, parameters, finding):
+    with pytest.raises(ValueError, match=finding):
+        load_amazon_reviews(tmp_path / "not even looked at", **parameters)
+
+
+@pytest.mark.parametrize("argument", ["reviews", "metadata"])
+def test_missing_files_are_named(tmp_path, argument):
+    reviews, meta = _files(tmp_path, "2014")
+    files = {"reviews": reviews, "metadata": meta} | {argument: tmp_path / "gone"}
+    with pytest.raises(FileNotFoundError, match=rf"^{argument}='.*gone' is no file\.$"):
+        load_amazon_reviews(**files)

@@ -1,0 +1,123 @@
+"""What all displays have in common."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import inspect
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import skace.inspection
+from skace.embeddings import ACETransformer
+from skace.inspection import (
+    AlphaCurveDisplay,
+    AnisotropyDisplay,
+    EmbeddingMapDisplay,
+    EpochCurveDisplay,
+    PopularityDisplay,
+    SpectrumDisplay,
+)
+
+RESULTS = {
+    "params": [{"ace__alpha": 0.0}, {"ace__alpha": 1.0}],
+    "mean_test_score": [0.03, 0.05],
+    "std_test_score": [0.01, 0.01],
+}
+SMALL = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+
+READY = {
+    "AlphaCurveDisplay": lambda: AlphaCurveDisplay([0.1, 1.0], [0.2, 0.3]),
+    "AnisotropyDisplay": lambda: AnisotropyDisplay(
+        {"raw": np.array([0.1, 0.4])}, {"raw": {"mean_cosine": 0.25}}
+    ),
+    "EmbeddingMapDisplay": lambda: EmbeddingMapDisplay(SMALL, np.array([0, 1, 5])),
+    "EpochCurveDisplay": lambda: EpochCurveDisplay([3.0, 2.0], [0.1, 0.2], best_epoch=2),
+    "PopularityDisplay": lambda: PopularityDisplay({"model": {"all": 0.2, "head": 0.3}}),
+    "SpectrumDisplay": lambda: SpectrumDisplay({"raw": np.array([3.0, 1.0])}),
+}
+MAKERS = {
+    "AlphaCurveDisplay.from_cv_results": lambda: AlphaCurveDisplay.from_cv_results(RESULTS),
+    "AlphaCurveDisplay.from_estimator": lambda: AlphaCurveDisplay.from_estimator(None),
+    "AnisotropyDisplay.from_embeddings": lambda: AnisotropyDisplay.from_embeddings({"a": SMALL}),
+    "AnisotropyDisplay.from_estimator": lambda: AnisotropyDisplay.from_estimator(None, SMALL),
+    "EmbeddingMapDisplay.from_embeddings": lambda: EmbeddingMapDisplay.from_embeddings(SMALL),
+    "EmbeddingMapDisplay.from_estimator": lambda: EmbeddingMapDisplay.from_estimator(None),
+    "EpochCurveDisplay.from_estimator": lambda: EpochCurveDisplay.from_estimator(None),
+    "PopularityDisplay.from_estimator": lambda: PopularityDisplay.from_estimator(None, None),
+    "PopularityDisplay.from_reports": lambda: PopularityDisplay.from_reports({}),
+    "SpectrumDisplay.from_embeddings": lambda: SpectrumDisplay.from_embeddings({"a": SMALL}),
+    "SpectrumDisplay.from_estimator": lambda: SpectrumDisplay.from_estimator(
+        ACETransformer(2), SMALL
+    ),
+}
+
+
+def test_every_display_is_here():
+    assert sorted(READY) == skace.inspection.__all__
+    makers = [
+        f"{name}.{maker}"
+        for name in skace.inspection.__all__
+        for maker in dir(getattr(skace.inspection, name))
+        if maker.startswith("from_")
+    ]
+    assert sorted(MAKERS) == makers
+
+
+@pytest.mark.parametrize("name", READY)
+def test_parameters_are_stored_as_they_are(name):
+    display = READY[name]()
+    parameters = inspect.signature(type(display)).parameters
+    assert set(vars(display)) == set(parameters)
+
+
+@pytest.mark.parametrize("name", READY)
+def test_plot_returns_the_display_and_notes_axes_and_figure(name, check_drawing):
+    display = READY[name]()
+    assert display.plot() is display
+    check_drawing(display)
+    assert display.ax_.get_xlabel()
+    assert display.ax_.get_ylabel()
+
+
+@pytest.mark.parametrize("name", READY)
+def test_given_axes_are_drawn_on(name):
+    _, ax = plt.subplots()
+    display = READY[name]().plot(ax)
+    assert display.ax_ is ax
+    assert display.figure_ is ax.figure
+    assert len(plt.get_fignums()) == 1
+    assert ax.has_data()
+
+
+@pytest.mark.parametrize("name", READY)
+def test_a_display_can_be_drawn_again(name):
+    display = READY[name]().plot()
+    first = display.figure_
+    assert display.plot().figure_ is not first
+
+
+@pytest.mark.usefixtures("no_matplotlib")
+@pytest.mark.parametrize("name", [*READY, *MAKERS])
+def test_without_matplotlib_one_sentence_says_what_to_install(name):
+    text = (
+        f"{name.partition('.')[0]} draws with matplotlib, which is not installed; install it with "
+        "pip install 'skace[plots]'."
+    )
+    with pytest.raises(ImportError, match=f"^{re.escape(text)}$"):
+        MAKERS[name]() if name in MAKERS else READY[name]().plot()
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (SpectrumDisplay.from_embeddings, "embeddings"),
+        (AnisotropyDisplay.from_embeddings, "embeddings"),
+        (PopularityDisplay.from_reports, "reports"),
+    ],
+)
+@pytest.mark.parametrize(("given", "found"), [([SMALL], "list"), ({}, "dict that is empty")])
+def test_what_needs_names_is_refused_without(make, name, given, found):
+    text = f"{name} must be a dict of names and values, such as {{'before': ...}}, got {found}."
+    with pytest.raises(TypeError, match=f"^{re.escape(text)}$"):
+        make(given)

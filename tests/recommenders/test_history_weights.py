@@ -1,0 +1,114 @@
+"""How much each event of a history counts, by its age."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import re
+from math import exp
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skace.recommenders._histories import Histories
+from skace.recommenders._history_weights import as_numbers, history_weights
+
+# Three pasts over one log: of four events with a repeat, of one, and the first two of them.
+ITEMS = np.array([2, 0, 2, 1, 3])
+STARTS, ENDS = np.array([0, 4, 0]), np.array([4, 5, 2])
+AGES_IN_DAYS = [[4.0, 3.5, 0.5, 0.0], [0.0], [0.5, 0.0]]
+NUMBERS = np.array([0.0, 0.5, 3.5, 4.0, 100.0])
+
+
+def weights_of(decay, decay_by="events", times=None):
+    histories = Histories(ITEMS, STARTS, ENDS, times=times)
+    return history_weights(histories, 5, decay, decay_by)
+
+
+def test_without_decay_a_history_is_a_set():
+    weights = weights_of(None)
+    assert_array_equal(weights.toarray(), [[1, 1, 1, 0, 0], [0, 0, 0, 1, 0], [1, 0, 1, 0, 0]])
+    assert weights.dtype == np.float32
+    assert weights.format == "csr"
+
+
+def test_decay_counts_later_events_and_repeats_add_up():
+    a = exp(-1 / 2)
+    expected = [[a**2, 1, a**3 + a, 0, 0], [0, 0, 0, 1, 0], [1, 0, a, 0, 0]]
+    found = weights_of(2.0)
+    assert_allclose(found.toarray(), expected, rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("times", "unit"),
+    [
+        (NUMBERS, 1.0),
+        ((NUMBERS * 86_400).astype(np.int64) + 1_700_000_000, 86_400.0),
+        (np.datetime64("2024-02-28T12") + (NUMBERS * 24).astype("m8[h]"), 1.0),
+        ((np.datetime64("1969-12-30") + (NUMBERS * 86_400).astype("m8[s]")).astype("M8[ns]"), 1.0),
+    ],
+    ids=["floats", "seconds", "hours", "nanoseconds before and after 1970"],
+)
+def test_decay_by_time_counts_days_of_datetimes_and_units_of_numbers(times, unit):
+    decay = 1.5
+    expected = np.zeros((3, 5))
+    for row, (start, ages) in enumerate(zip(STARTS, AGES_IN_DAYS, strict=True)):
+        for event, age in enumerate(ages, start):
+            expected[row, ITEMS[event]] += exp(-age / decay)
+    assert_allclose(weights_of(decay * unit, "time", times).toarray(), expected, rtol=1e-5)
+
+
+def test_ties_in_time_count_alike():
+    found = weights_of(1.0, "time", np.full(5, 7)).toarray()
+    assert_array_equal(found, [[1, 1, 2, 0, 0], [0, 0, 0, 1, 0], [1, 0, 1, 0, 0]])
+
+
+def test_sets_need_no_times_whatever_decay_by_says():
+    assert_array_equal(weights_of(None, "time").toarray(), weights_of(None).toarray())
+
+
+def test_decay_by_time_without_times_is_refused():
+    text = (
+        "decay_by='time' needs timestamps, but X has none; pass Interactions with timestamps, or "
+        "set decay_by='events'."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        weights_of(1.0, "time")
+
+
+def test_events_that_count_nothing_take_no_memory():
+    histories = Histories(np.arange(1000), np.array([0]), np.array([1000]))
+    assert history_weights(histories, 1000, 2.0, "events").nnz == 46
+    assert history_weights(histories, 1000, 1e-3, "events").nnz == 1
+
+
+@given(
+    pasts=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=8), min_size=1, max_size=4),
+    decay=st.one_of(st.none(), st.floats(0.05, 50.0)),
+)
+def test_weights_agree_with_a_loop(pasts, decay):
+    ends = np.cumsum([len(past) for past in pasts])
+    histories = Histories(np.concatenate(pasts), ends - [len(past) for past in pasts], ends)
+    expected = np.zeros((len(pasts), 6))
+    for row, past in enumerate(pasts):
+        for age, item in enumerate(reversed(past)):
+            if decay is None:
+                expected[row, item] = 1
+            else:
+                expected[row, item] += exp(-age / decay)
+    found = history_weights(histories, 6, decay, "events").toarray()
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (np.array(["1970-01-02", "1970-01-01T12"], dtype="M8[m]"), [1.0, 0.5]),
+        (np.array([3, -4]), [3.0, -4.0]),
+        (np.array([0.25], dtype=np.float32), [0.25]),
+    ],
+)
+def test_times_become_days_or_stay_numbers(times, expected):
+    assert_array_equal(as_numbers(times), expected)
+    assert as_numbers(times).dtype == np.float64
