@@ -2,22 +2,43 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.data import Catalog, Interactions, as_interactions
-from skace.embeddings import ACETransformer, OnItems
+from skace.embeddings import ACETransformer, OnItems, TextEncoder, WhiteningTransformer
 from skace.metrics import mrr_scorer, ndcg_scorer, ranking_scorer, recall_scorer
 from skace.model_selection import LeaveLastOut, TemporalSplit, leave_last_out
-from skace.recommenders import PopularityEstimator, SASRecEstimator
+from skace.recommenders import (
+    BERT4RecEstimator,
+    EASEEstimator,
+    GRU4RecEstimator,
+    L3AEEstimator,
+    PopularityEstimator,
+    RLAEEstimator,
+    SASRecEstimator,
+    SLISTEstimator,
+    StackingRecommender,
+    VotingRecommender,
+)
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ACETransformer",
+    "BERT4RecEstimator",
     "Catalog",
+    "EASEEstimator",
+    "GRU4RecEstimator",
     "Interactions",
+    "L3AEEstimator",
     "LeaveLastOut",
     "OnItems",
     "PopularityEstimator",
+    "RLAEEstimator",
     "SASRecEstimator",
+    "SLISTEstimator",
+    "StackingRecommender",
     "TemporalSplit",
+    "TextEncoder",
+    "VotingRecommender",
+    "WhiteningTransformer",
     "as_interactions",
     "leave_last_out",
     "mrr_scorer",

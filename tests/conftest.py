@@ -6,8 +6,13 @@ from importlib.abc import MetaPathFinder
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from skace import Catalog, Interactions
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("skace", deadline=None)
+settings.load_profile("skace")
 
 HIDDEN = ("torch", "skace._torch")
 

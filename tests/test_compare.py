@@ -17,7 +17,14 @@ _SCRIPT = Path(__file__).parents[1] / "benchmarks" / "quality" / "compare.py"
 
 
 @pytest.fixture(scope="module")
-def compare():
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def compare(monkeypatch_module):
+    monkeypatch_module.syspath_prepend(str(_SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("compare", _SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -44,18 +51,18 @@ def test_compare_prints_and_stores_one_table(compare, folder, capsys):
     printed = capsys.readouterr().out
     assert "history kept" in printed
     assert "ace minus random, R@20" in printed
-    stored = json.loads((folder / "out" / f"{folder.name}.json").read_text())
+    stored = json.loads((folder / "out" / f"{folder.name}_sasrec.json").read_text())
     assert set(stored["tables"]) == {"kept", "masked"}
     rows = stored["tables"]["kept"]
     assert [row["features"] for row in rows] == ["random", "pca", "whitening", "ace@1", "ace"]
-    assert rows[-1]["alpha"] in (0.0, 1.0)
-    assert set(stored["validation NDCG@10 by alpha"]) == {"0.0", "1.0"}
+    assert rows[-1]["chosen"]["ace__alpha"] in (0.0, 1.0)
+    assert set(stored["validation NDCG@10"]["ace"]) == {"0.0", "1.0"}
     assert all(0 <= row["R@10"] <= row["R@20"] <= 1 for row in rows)
     assert all(row["epochs"] <= 2 for row in rows)
     versus = rows[1]["R@20 against first"]
     assert versus["low"] <= versus["difference"] <= versus["high"]
     assert versus["difference"] == pytest.approx(rows[1]["R@20"] - rows[0]["R@20"])
-    with (folder / "out" / f"{folder.name}.csv").open() as file:
+    with (folder / "out" / f"{folder.name}_sasrec.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [float(line["R@20"]) for line in lines[:5]] == [row["R@20"] for row in rows]
 
@@ -72,11 +79,10 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
 
     compare.GridSearchCV, original = Spy, compare.GridSearchCV
     try:
-        arguments = compare.read_arguments(["--data", str(folder), "--epochs", "1"])
-        pipeline = compare.Pipeline(
-            [("ace", compare.build_transformer("ace", 8)), ("rec", compare.build_model(arguments))]
-        )
-        compare.search_alpha(pipeline, [0.0, 1.0], train)
+        words = ["--data", str(folder), "--epochs", "1", "--width", "8", "--alphas", "0,1"]
+        pipeline, grid, rows = compare.build_row(compare.read_arguments(words), "ace", train)
+        assert grid == {"ace__alpha": [0.0, 1.0]}
+        compare.search(pipeline, grid, rows)
     finally:
         compare.GridSearchCV = original
     assert np.intersect1d(seen[0]._ends, test._ends).size == 0

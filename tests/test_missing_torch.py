@@ -14,7 +14,7 @@ from skace import PopularityEstimator, SASRecEstimator
 from skace.item_tables import FrozenTable, TrainableTable
 
 SENTENCE = (
-    "Neural recommenders need torch, which is not installed. Install it with 'pip install "
+    "Networks need torch, which is not installed. Install it with 'pip install "
     "torch', or see https://pytorch.org for the build that suits your machine."
 )
 EXACTLY = f"^{re.escape(SENTENCE)}$"

@@ -1,7 +1,7 @@
-"""Compare what a sequential recommender can start from: random vectors, PCA, whitening, ACE.
+"""Compare ways in which item vectors enter a sequential recommender: ACE and its rivals.
 
 Leave-one-out with full ranking: each user's last event is the test, the one before it stops the
-training. ACE's alpha is chosen by GridSearchCV, on events before the test only. See
+training. Parameters are chosen by GridSearchCV, on events before the test only. See
 ``python benchmarks/quality/compare.py --help`` and benchmarks/README.rst.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -22,14 +22,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import sklearn
 import torch
+from methods import BACKBONES, build
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline
 
 import skace
-from skace import ACETransformer, Catalog, Interactions, LeaveLastOut, SASRecEstimator, ndcg_scorer
-from skace.item_tables import TrainableTable
-from skace.metrics import ndcg_at_k, paired_bootstrap, popularity_groups, recall_at_k
+from skace import Catalog, Interactions, LeaveLastOut, ndcg_scorer
+from skace.item_tables import IDTable
+from skace.metrics import (
+    ndcg_at_k,
+    paired_bootstrap,
+    popularity_groups,
+    randomization_test,
+    recall_at_k,
+)
 from skace.model_selection import leave_last_out
 
 METRICS = ("R@10", "R@20", "N@10", "N@20", "tail R@20")
@@ -40,7 +47,7 @@ class Row:
     """One line of the table: a kind of features, fitted once per seed."""
 
     features: str
-    alpha: float | None = None
+    chosen: dict = field(default_factory=dict)
     epochs: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     ranks: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"kept": [], "masked": []})
@@ -77,10 +84,13 @@ def read_arguments(words):
     parser.add_argument(
         "--features",
         default="random,pca,whitening,ace",
-        help="rows of the table; ace searches alpha, ace@10 takes lambda = 10 as in the paper",
+        help="rows of the table, names of methods.py; ace searches alpha, ace@10 takes lambda = 10 "
+        "as in the paper",
     )
-    parser.add_argument("--model", default="sasrec", choices=["sasrec"])
+    parser.add_argument("--model", default="sasrec", choices=sorted(BACKBONES))
     parser.add_argument("--alphas", default="0,0.1,0.3,1,3,10", help="grid for ace (relative)")
+    parser.add_argument("--no-search", action="store_true", help="defaults instead of grids")
+    parser.add_argument("--against", help="row that the others are tested against (the last)")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=50, help="most epochs of a fit")
     parser.add_argument("--exclude-seen", choices=["off", "on", "both"], default="both")
@@ -110,54 +120,52 @@ def draw_users(X, n_users):
     return Interactions(X.users, X.items, X.timestamps, catalog=X.catalog)
 
 
-def build_model(arguments):
-    table = TrainableTable(cold_items=arguments.cold_items)
-    return SASRecEstimator(
-        max_epochs=arguments.epochs,
-        max_length=arguments.max_length,
-        long_sequences=arguments.long_sequences,
-        item_table=table,
-        device=arguments.device,
-        verbose=True,
-    )
-
-
-def build_transformer(features, width):
-    """ACETransformer for a kind of features; all give entries of standard deviation .1."""
-    kind, _, ridge = features.partition("@")
-    if ridge:
-        return ACETransformer(width, alpha=float(ridge), alpha_mode="absolute")
+def parameters_of(arguments):
+    """Parameters of every network."""
     return {
-        "pca": ACETransformer(width, alpha=np.inf, center=True),
-        "whitening": ACETransformer(width, alpha=0),
-        "ace": ACETransformer(width),
-    }[kind]
+        "embedding_dim": arguments.width,
+        "max_epochs": arguments.epochs,
+        "max_length": arguments.max_length,
+        "long_sequences": arguments.long_sequences,
+        "device": arguments.device,
+        "verbose": True,
+    }
 
 
-def search_alpha(pipeline, alphas, train):
-    """Alpha of the best NDCG@10 on each user's last training row."""
+def build_row(arguments, features, train):
+    """Unfitted pipeline of a row, its grid, and the rows that it learns from."""
+    alphas = [float(alpha) for alpha in arguments.alphas.split(",")]
+    parameters = parameters_of(arguments)
+    pipeline, grid, method = build(features, arguments.model, alphas, **parameters)
+    pipeline.set_params(rec__item_table__cold_items=arguments.cold_items)
+    if method.needs_reference:
+        network = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)
+        reference = FrozenEstimator(network.fit(train))
+        pipeline.set_params(rec__item_table__reference=reference)
+    return pipeline, grid, train if method.reads_features else train.with_features(None)
+
+
+def search(pipeline, grid, train):
+    """Parameters of the best NDCG@10 on each user's last training row, and all scores."""
     search = GridSearchCV(
         pipeline.set_params(rec__random_state=0),
-        {"ace__alpha": alphas},
+        grid,
         cv=LeaveLastOut(),
         scoring=ndcg_scorer(k=10),
         refit=False,
-    )
-    search.fit(train)
-    table = {
-        str(alpha): float(score)
-        for alpha, score in zip(alphas, search.cv_results_["mean_test_score"], strict=True)
-    }
-    logging.info("validation NDCG@10 by alpha: %s", table)
-    return search.best_params_["ace__alpha"], table
+    ).fit(train)
+    scores = search.cv_results_["mean_test_score"]
+    names = [", ".join(map(str, p.values())) for p in search.cv_results_["params"]]
+    table = dict(zip(names, map(float, scores), strict=True))
+    logging.info("validation NDCG@10 of %s: %s", list(grid), table)
+    return search.best_params_, table
 
 
 def fit_row(row, estimator, train, test, seeds):
     """Fit once per seed and rank the test rows, with and without the history."""
     for seed in seeds:
-        estimator = clone(estimator)
-        model = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-        model.set_params(random_state=seed)
+        estimator = clone(estimator).set_params(rec__random_state=seed)
+        model = estimator[-1]
         begin = time.perf_counter()
         estimator.fit(train)
         row.seconds.append(time.perf_counter() - begin)
@@ -174,7 +182,7 @@ def as_records(rows, history):
     for row in rows:
         record = {
             "features": row.features,
-            "alpha": row.alpha,
+            "chosen": row.chosen,
             **row.figures(history),
             "epochs": float(np.mean(row.epochs)),
             "seconds": float(np.mean(row.seconds)),
@@ -198,15 +206,32 @@ def compare(row, other, history):
 
 def print_table(records, title):
     print(f"\n{title}")
-    print(f"{'features':<10} {'alpha':>6} " + " ".join(f"{m:>9}" for m in METRICS), end=" ")
+    print(f"{'features':<10} {'chosen':>10} " + " ".join(f"{m:>9}" for m in METRICS), end=" ")
     print(f"{'epochs':>6} {'seconds':>7}  R@20 against first, 95 %")
     for record in records:
-        alpha = "" if record["alpha"] is None else f"{record['alpha']:g}"
-        print(f"{record['features']:<10} {alpha:>6}", end=" ")
+        chosen = ", ".join(map(str, record["chosen"].values()))
+        print(f"{record['features']:<10} {chosen:>10}", end=" ")
         print(" ".join(f"{record[m]:>9.4f}" for m in METRICS), end=" ")
         print(f"{record['epochs']:>6.1f} {record['seconds']:>7.0f}", end="  ")
         versus = record.get("R@20 against first")
         print(f"{versus['low']:+.4f} .. {versus['high']:+.4f}" if versus else "")
+
+
+def print_pairs(rows, against):
+    """Paired differences of one row and all others in R@20."""
+    names = [row.features for row in rows]
+    chosen = rows[names.index(against) if against else -1]
+    print()
+    for row in rows:
+        if row is chosen:
+            continue
+        versus = compare(chosen, row, "kept")
+        p_value = randomization_test(chosen.hits("kept"), row.hits("kept"), random_state=0)
+        print(
+            f"{chosen.features} minus {row.features}, R@20: {versus['difference']:+.4f} "
+            f"[{versus['low']:+.4f}, {versus['high']:+.4f}], p {p_value:.4f}, by seed "
+            + ", ".join(f"{d:+.4f}" for d in versus["by_seed"])
+        )
 
 
 def peak_memory():
@@ -239,7 +264,7 @@ def describe_run(arguments, validation):
     """What someone needs to repeat the run."""
     return {
         "arguments": {name: str(value) for name, value in vars(arguments).items()},
-        "validation NDCG@10 by alpha": validation,
+        "validation NDCG@10": validation,
         "protocol": "leave-one-out, full ranking, test = last event of each user",
         "peak memory GiB": peak_memory(),
         **describe_machine(),
@@ -250,7 +275,7 @@ def store(folder, name, run, tables):
     """Write the tables as JSON and CSV."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps({**run, "tables": tables}, indent=1))
-    columns = ["features", "alpha", *METRICS, "epochs", "seconds"]
+    columns = ["features", "chosen", *METRICS, "epochs", "seconds"]
     with (folder / f"{name}.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["history", *columns, "low", "high"])
@@ -273,37 +298,23 @@ def main(words=None):
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     histories = {"off": ["kept"], "on": ["masked"], "both": ["kept", "masked"]}
     rows, validation, tables = [], {}, {}
+    name = f"{arguments.data.name}_{arguments.model}"
     for features in arguments.features.split(","):
         logging.info("features: %s", features)
-        row, model, row_train = Row(features), build_model(arguments), train
-        if features == "random":
-            estimator = model.set_params(embedding_dim=arguments.width)
-            row_train = train.with_features(None)
-        else:
-            estimator = Pipeline(
-                [("ace", build_transformer(features, arguments.width)), ("rec", model)]
-            )
-        if features == "ace":
-            alphas = [float(alpha) for alpha in arguments.alphas.split(",")]
-            row.alpha, validation = search_alpha(estimator, alphas, train)
-            estimator.set_params(ace__alpha=row.alpha)
+        row = Row(features)
+        estimator, grid, row_train = build_row(arguments, features, train)
+        if grid and not arguments.no_search:
+            row.chosen, validation[features] = search(estimator, grid, row_train)
+            estimator.set_params(**row.chosen)
         fit_row(row, estimator, row_train, test, seeds)
         rows.append(row)
         # After each row, so that a run that is cut short leaves what it has.
         for history in histories[arguments.exclude_seen]:
             tables[history] = as_records(rows, history)
-        store(arguments.output, arguments.data.name, describe_run(arguments, validation), tables)
+        store(arguments.output, name, describe_run(arguments, validation), tables)
     for history, records in tables.items():
         print_table(records, f"{arguments.data.name}, history {history}, seeds {arguments.seeds}")
-    last = rows[-1]
-    print()
-    for row in rows[:-1]:
-        versus = compare(last, row, "kept")
-        print(
-            f"{last.features} minus {row.features}, R@20: {versus['difference']:+.4f} "
-            f"[{versus['low']:+.4f}, {versus['high']:+.4f}], by seed "
-            + ", ".join(f"{d:+.4f}" for d in versus["by_seed"])
-        )
+    print_pairs(rows, arguments.against)
     print(f"peak memory {peak_memory():.2f} GiB")
 
 

@@ -7,7 +7,7 @@ except ModuleNotFoundError as error:
     if error.name != "torch":
         raise
     raise ImportError(
-        "Neural recommenders need torch, which is not installed. Install it with 'pip install "
+        "Networks need torch, which is not installed. Install it with 'pip install "
         "torch', or see https://pytorch.org for the build that suits your machine."
     ) from error
 

@@ -286,7 +286,9 @@ str of shape (n_items,), or frame with n_items rows, default=None
         return self.n_items
 
     def __repr__(self) -> str:
-        return f"Catalog({self.n_items} items, features: {describe_features(self._features)})"
+        text = f"Catalog({self.n_items} items, features: {describe_features(self._features)}"
+        origin = ", ".join(f"{name}: {value}" for name, value in self._provenance.items())
+        return f"{text}, from {origin})" if origin else f"{text})"
 
     def __copy__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ from skace.embeddings._column_selector import ColumnSelector
 from skace.embeddings._mixin import ItemTransformerMixin
 from skace.embeddings._on_items import OnItems
 from skace.embeddings._scaling import GlobalScaler
+from skace.embeddings._text_encoder import TextEncoder
 from skace.embeddings._whitening import WhiteningTransformer
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Hubness",
     "ItemTransformerMixin",
     "OnItems",
+    "TextEncoder",
     "WhiteningTransformer",
     "alignment",
     "anisotropy_report",

@@ -14,7 +14,7 @@ from skace.data import Interactions
 from skace.metrics._groups import popularity_groups
 from skace.metrics._names import RankMetric
 from skace.metrics._ranks import mean_rank
-from skace.metrics._target_ranks import columns_in, final_estimator, rank_rows, rows_to_rank
+from skace.metrics._target_ranks import columns_in, model_and_rows, rank_rows
 
 __all__ = ["ranking_report"]
 
@@ -45,8 +45,9 @@ def ranking_report(
         What `target_ranks` takes; the model inside needs ``item_ids_`` and
         ``item_counts_``.
 
-    X : Interactions of shape (n_rows,)
-        Rows with a target, for example the test rows of a splitter.
+    X : Interactions of shape (n_rows,) or list of sequences of item ids
+        Rows with a target, for example the test rows of a splitter. For lists every event
+        is a row.
 
     k : int or tuple of int, default=(10, 20)
         Lengths of the list, each at least 1.
@@ -95,15 +96,14 @@ def ranking_report(
     >>> report["cold"]["n_rows"], report["cold"]["recall@1"]
     (2, 0.0)
     """
-    X = rows_to_rank(X)
     metrics = _metrics_at(k)
-    model, rows = final_estimator(estimator, X)
+    model, rows = model_and_rows(estimator, X)
     _check_has_counts(model)
     groups = _row_groups(model, rows, head)
     ranks = rank_rows(model, rows, exclude_seen)
     n_items = len(model.item_ids_)
     return {
-        name: _figures(ranks[is_in], len(X), n_items, metrics) for name, is_in in groups.items()
+        name: _figures(ranks[is_in], len(rows), n_items, metrics) for name, is_in in groups.items()
     }
 
 

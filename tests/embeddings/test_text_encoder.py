@@ -314,6 +314,8 @@ def test_a_failure_keeps_what_came_before(tmp_path):
         broken.fit(texts)
     with pytest.raises(NotFittedError):
         broken.transform(texts)
+    whole = broken.set_params(encoder=count_letters).fit(texts)
+    assert whole.n_encoded_ == 1
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -143,8 +143,12 @@ def test_an_unfitted_model_is_told_so(rows, rank_model):
         ranking_report(rank_model(), rows)
 
 
-def test_query_rows_and_lists_are_refused(fitted, rows):
+def test_query_rows_are_refused(fitted, rows):
     with pytest.raises(ValueError, match=r"^query rows have no item"):
         ranking_report(fitted, rows.next_queries())
-    with pytest.raises(TypeError, match=r"^X must be Interactions, got list; wrap it once"):
-        ranking_report(fitted, [["a"]])
+
+
+def test_every_event_of_a_list_is_a_row(fitted, rows):
+    sequences = [rows.items[rows.users == user].tolist() for user in np.unique(rows.users)]
+    as_rows = Interactions.from_sequences(sequences)
+    assert repr(ranking_report(fitted, sequences)) == repr(ranking_report(fitted, as_rows))

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skace._torch._training import Trainer
@@ -52,6 +52,7 @@ def test_windows_for_each_row_leave_out_other_events(small_log):
     assert bounds(end_before_each_row(windows, is_row)) == [(1, 2, 3), (0, 1, 1), (4, 2, 6)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 6))
 def test_windows_for_each_row_learn_the_same_rows(is_row, max_length):
     is_row = np.array(is_row)

@@ -12,7 +12,7 @@ The log of ``small_log``, sorted by user and time, in catalog rows
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skace._torch._batches import DeviceLog
@@ -163,6 +163,7 @@ def test_masks_are_drawn_anew_and_repeat_with_the_seed(many):
     assert not torch.equal(draw(log, 0), draw(log, 1))
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 20))
 def test_every_row_has_its_turn(max_length, seed):
     """In a few epochs each row of a user of 9 events is masked, always with others to see."""
