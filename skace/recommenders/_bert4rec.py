@@ -71,7 +71,7 @@ class BERT4RecEstimator(NeuralRecommender):
     negatives : {"uniform", "popularity", "in_batch"}, default="uniform"
         Where they come from: all items alike, all items by their training rows, or the other
         right answers of the batch. "sampled_softmax" corrects for unequal chances, and takes
-        all of the batch for "in_batch"; "gbce" allows "uniform" only.
+        all of the batch for "in_batch"; "softmax" and "gbce" allow "uniform" only.
 
     gbce_t : float, default=0.75
         Calibration of "gbce", in [0, 1]: 0 is "bce", and with 1 the sigmoid of a

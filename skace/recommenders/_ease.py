@@ -76,7 +76,7 @@ class EASEEstimator(LinearRecommender):
         Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
 
     item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
-        ``coef_`` transposed; a view.
+        ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         Users of each pair of items, for `partial_fit`.

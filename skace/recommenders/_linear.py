@@ -19,6 +19,7 @@ from skace.recommenders._sessions import fingerprint_of, sessions_of, set_matrix
 __all__ = ["Counts", "LinearRecommender"]
 
 _LOCAL_NEIGHBORS = 200  # candidates of an item where the user does not say
+_FEW = 16  # share of the items, as a divisor, up to which candidates are few
 _N_MATRICES = 2.2  # of n_items x n_items at the peak of an exact fit
 
 
@@ -185,11 +186,14 @@ class LinearRecommender(SequentialRecommender):
         return self._history_weights(histories).toarray()
 
     def _score(self, histories, columns=None):
-        coef = self.coef_ if columns is None else self.coef_[:, columns]
+        # A few columns are cheap to copy; for many it is cheaper to score all items.
+        is_few = columns is not None and columns.size * _FEW < self.item_ids_.size
+        coef = self.coef_[:, columns] if is_few else self.coef_
         scores = self._history_weights(histories) @ coef
         if sp.issparse(scores):
             scores = scores.toarray()
-        return scores.astype(np.float32, copy=False)
+        scores = scores.astype(np.float32, copy=False)
+        return scores if columns is None or is_few else scores[:, columns]
 
     def _unscored(self):
-        return self.item_counts_ == 0
+        return self.popularity_ == 0

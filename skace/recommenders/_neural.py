@@ -16,7 +16,9 @@ from skace._windows import cut_windows
 from skace.item_tables import TrainableTable
 from skace.metrics import ndcg_at_k
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._features import check_features
 from skace.recommenders._holdout import check_something_remains, hold_out_last
+from skace.recommenders._losses import check_loss
 from skace.recommenders._progress import log_epoch, visible_log
 
 __all__ = ["NeuralRecommender"]
@@ -66,7 +68,7 @@ class NeuralRecommender(SequentialRecommender):
     negatives : {"uniform", "popularity", "in_batch"}, default="uniform"
         Where they come from: all items alike, all items by their training rows, or the other
         right answers of the batch. "sampled_softmax" corrects for unequal chances, and takes
-        all of the batch for "in_batch"; "gbce" allows "uniform" only.
+        all of the batch for "in_batch"; "softmax" and "gbce" allow "uniform" only.
 
     gbce_t : float, default=0.75
         Calibration of "gbce", in [0, 1]: 0 is "bce", and with 1 the sigmoid of a
@@ -262,10 +264,10 @@ class NeuralRecommender(SequentialRecommender):
         if n_passes is None:
             holds_out = self.early_stopping and X_val is None
             check_something_remains(X, self.validation_fraction if holds_out else 0, weights)
-        self._check_loss()
+        check_loss(self.loss, self.negatives)
         table = self._table()
         if table.reads_features:
-            _check_features(X.catalog.features)
+            check_features(X.catalog.features)
         if fresh:
             width = table.width(self._n_features_read(X.catalog), self.embedding_dim)
             self._check_width(table.encoder_width(width))
@@ -275,14 +277,6 @@ class NeuralRecommender(SequentialRecommender):
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""
-
-    def _check_loss(self):
-        """Raise if the loss does not know the negatives."""
-        if self.loss == "gbce" and self.negatives != "uniform":
-            raise ValueError(
-                f"negatives={self.negatives!r}, but loss='gbce' is calibrated for uniform ones; "
-                "set negatives='uniform', or loss='bce'."
-            )
 
     def _check_architecture(self):
         """Raise if a parameter asks for another network than the fitted one."""
@@ -589,22 +583,3 @@ class NeuralRecommender(SequentialRecommender):
     def _score(self, histories, columns=None):
         states = self._encode(histories)
         return self._fitted_network().inner_products(states, columns)
-
-
-def _check_features(features):
-    """Raise unless features are absent or a dense matrix."""
-    if sp.issparse(features):
-        raise ValueError(
-            "the item features are sparse; make them dense and narrow first, for example with "
-            "OnItems(TruncatedSVD(n_components=128))."
-        )
-    if features is not None and not _is_matrix(features):
-        raise ValueError(
-            "the item features are texts; encode them first, for example with "
-            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128)))."
-        )
-
-
-def _is_matrix(features):
-    """Whether features are numbers in two dimensions, not texts or a frame of texts."""
-    return isinstance(features, np.ndarray) and features.ndim == 2

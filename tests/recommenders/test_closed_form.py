@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -114,6 +114,7 @@ bounds = st.one_of(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     n=st.integers(1, 6),
     seed=st.integers(0, 10**6),

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -41,6 +41,7 @@ def test_one_item_is_no_reason_for_itself():
     assert model.predict([["pen"]]).tolist() == [["pen"]]
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 10**6),
     regularization=st.floats(0.1, 50.0),

@@ -6,7 +6,7 @@ from math import exp
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -83,6 +83,7 @@ def test_events_that_count_nothing_take_no_memory():
     assert history_weights(histories, 1000, 1e-3, "events").nnz == 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     pasts=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=8), min_size=1, max_size=4),
     decay=st.one_of(st.none(), st.floats(0.05, 50.0)),

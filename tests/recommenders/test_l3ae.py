@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -60,6 +60,7 @@ def expected_weights(X, read, learned, model, solve_by_columns):
     return solve_by_columns(hessian, read.T @ learned + model.alignment * pull, equal=0.0)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 10**6),
     n_features=st.sampled_from([1, 3, 9]),

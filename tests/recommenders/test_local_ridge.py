@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -52,6 +52,7 @@ def restricted_weights(gram, ridge, wanted, n_neighbors, rule, solve_by_columns)
     return weights
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 10**6),
     n_neighbors=st.integers(1, 3),

@@ -183,14 +183,11 @@ def test_every_parameter_has_a_constraint(cls):
 # Losses.
 
 
-@pytest.mark.parametrize("negatives", ["popularity", "in_batch"])
-def test_negatives_that_a_loss_does_not_know_are_refused(cycle, negatives):
-    model = SASRecEstimator(**QUICK, loss="gbce", negatives=negatives)
-    text = (
-        f"negatives='{negatives}', but loss='gbce' is calibrated for uniform ones; set "
-        "negatives='uniform', or loss='bce'."
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+@backbones
+@pytest.mark.parametrize("loss", ["softmax", "gbce"])
+def test_negatives_that_a_loss_does_not_know_are_refused_before_any_work(cycle, cls, loss):
+    model = cls(**QUICK, loss=loss, negatives="popularity")
+    with pytest.raises(ValueError, match=rf"^negatives='popularity' .* loss='{loss}'"):
         model.fit(cycle)
     assert not hasattr(model, "item_ids_")
 

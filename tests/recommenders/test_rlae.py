@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -24,6 +24,7 @@ def hessian_of(read, model):
     return read.T @ read + np.diag(model.regularization + odds * read.sum(axis=0))
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     seed=st.integers(0, 10**6),
     xi=st.floats(0.0, 1.0),
