@@ -86,3 +86,23 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
     finally:
         compare.GridSearchCV = original
     assert np.intersect1d(seen[0]._ends, test._ends).size == 0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("model", "features"),
+    [
+        ("sasrec", "id,random .1,power,llm2x,llminit,whitenrec,alpharec,alphafuse"),
+        ("gru4rec", "ace@1,whitenrec+,spectran,llm-esr"),
+        ("bert4rec", "ace@1,llmemb"),
+        ("l3ae", "raw,ace@1"),
+        ("ease", "raw"),
+    ],
+)
+def test_every_method_runs(compare, folder, capsys, model, features):
+    words = ["--data", str(folder), "--model", model, "--features", features, "--seeds", "0"]
+    words += ["--epochs", "1", "--width", "8", "--no-search", "--exclude-seen", "off"]
+    compare.main([*words, "--output", str(folder / "out")])
+    stored = json.loads((folder / "out" / f"{folder.name}_{model}.json").read_text())
+    assert [row["features"] for row in stored["tables"]["kept"]] == features.split(",")
+    assert "R@20" in capsys.readouterr().out

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import sklearn
 import torch
-from methods import BACKBONES, build
+from methods import BACKBONES, CLOSED_FORMS, build
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -87,7 +87,7 @@ def read_arguments(words):
         help="rows of the table, names of methods.py; ace searches alpha, ace@10 takes lambda = 10 "
         "as in the paper",
     )
-    parser.add_argument("--model", default="sasrec", choices=sorted(BACKBONES))
+    parser.add_argument("--model", default="sasrec", choices=sorted(BACKBONES | CLOSED_FORMS))
     parser.add_argument("--alphas", default="0,0.1,0.3,1,3,10", help="grid for ace (relative)")
     parser.add_argument("--no-search", action="store_true", help="defaults instead of grids")
     parser.add_argument("--against", help="row that the others are tested against (the last)")
@@ -137,7 +137,8 @@ def build_row(arguments, features, train):
     alphas = [float(alpha) for alpha in arguments.alphas.split(",")]
     parameters = parameters_of(arguments)
     pipeline, grid, method = build(features, arguments.model, alphas, **parameters)
-    pipeline.set_params(rec__item_table__cold_items=arguments.cold_items)
+    if arguments.model in BACKBONES:
+        pipeline.set_params(rec__item_table__cold_items=arguments.cold_items)
     if method.needs_reference:
         network = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)
         reference = FrozenEstimator(network.fit(train))
@@ -145,10 +146,16 @@ def build_row(arguments, features, train):
     return pipeline, grid, train if method.reads_features else train.with_features(None)
 
 
+def seeded(pipeline, seed):
+    """The pipeline with a seed, where it draws anything."""
+    draws = "rec__random_state" in pipeline.get_params()
+    return pipeline.set_params(rec__random_state=seed) if draws else pipeline
+
+
 def search(pipeline, grid, train):
     """Parameters of the best NDCG@10 on each user's last training row, and all scores."""
     search = GridSearchCV(
-        pipeline.set_params(rec__random_state=0),
+        seeded(pipeline, 0),
         grid,
         cv=LeaveLastOut(),
         scoring=ndcg_scorer(k=10),
@@ -164,12 +171,12 @@ def search(pipeline, grid, train):
 def fit_row(row, estimator, train, test, seeds):
     """Fit once per seed and rank the test rows, with and without the history."""
     for seed in seeds:
-        estimator = clone(estimator).set_params(rec__random_state=seed)
+        estimator = seeded(clone(estimator), seed)
         model = estimator[-1]
         begin = time.perf_counter()
         estimator.fit(train)
         row.seconds.append(time.perf_counter() - begin)
-        row.epochs.append(model.n_iter_)
+        row.epochs.append(getattr(model, "n_iter_", 1))
         row.ranks["kept"].append(model.target_ranks(test))
         row.ranks["masked"].append(model.target_ranks(test, exclude_seen=True))
     tail = popularity_groups(model.item_counts_, head=0.2)["tail"]

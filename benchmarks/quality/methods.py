@@ -1,8 +1,8 @@
 """Ways in which item vectors enter a network: rows of the comparison.
 
-Each method is a list of steps before the network, an item table, and a grid that GridSearchCV
-goes through on validation rows. All start with entries of standard deviation .1, the scale of ACE;
-"random" and "id" start at .02.
+Each method is a list of steps before the model, an item table (for networks), and a grid that
+GridSearchCV goes through on validation rows. All start with entries of standard deviation .1, the
+scale of ACE; "random" and "id" start at .02.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -17,9 +17,13 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from skace import (
     ACETransformer,
     BERT4RecEstimator,
+    EASEEstimator,
     GRU4RecEstimator,
+    L3AEEstimator,
     OnItems,
+    RLAEEstimator,
     SASRecEstimator,
+    SLISTEstimator,
     WhiteningTransformer,
 )
 from skace.embeddings import ColumnSelector, GlobalScaler
@@ -34,6 +38,14 @@ from skace.item_tables import (
 )
 
 BACKBONES = {"sasrec": SASRecEstimator, "gru4rec": GRU4RecEstimator, "bert4rec": BERT4RecEstimator}
+# Closed forms, each with the grid of its own parameters.
+DECAYS = [None, 1.0, 2.0, 3.0]
+CLOSED_FORMS = {
+    "ease": (EASEEstimator(), {"regularization": [50, 200, 800]}),
+    "rlae": (RLAEEstimator(), {"regularization": [200], "xi": [0.1, 0.3]}),
+    "l3ae": (L3AEEstimator(), {"alignment": [100, 300], "feature_regularization": [1, 10]}),
+    "slist": (SLISTEstimator(), {"alpha": [0.2, 0.8]}),
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,7 @@ def methods(width, alphas):
     whitened = ("zca", WhiteningTransformer())
     views = FeatureUnion([("full", WhiteningTransformer()), ("groups", WhiteningTransformer())])
     return {
+        "raw": Method(),
         "random": Method(table=TrainableTable(), reads_features=False),
         "random .1": Method(table=TrainableTable(init_std=0.1), reads_features=False),
         "id": Method(table=IDTable()),
@@ -84,18 +97,23 @@ def methods(width, alphas):
 
 
 def build(name, backbone, alphas, **parameters):
-    """Pipeline of a method, and its grid.
+    """Pipeline of a method before a network or a closed form, and its grid.
+
+    ``parameters`` are those of the networks.
 
     ``name`` may be "ace@10", which is ACE with lambda = 10 as in the paper, not searched.
     """
-    width = parameters["embedding_dim"]
     kind, _, ridge = name.partition("@")
-    method = methods(width, alphas)[kind]
-    table = TrainableTable() if method.table is None else method.table
-    model = BACKBONES[backbone](**parameters, item_table=clone(table))
-    pipeline = Pipeline([*method.steps, ("rec", model)])
-    grid = method.grid
+    method = methods(parameters["embedding_dim"], alphas)[kind]
+    if backbone in CLOSED_FORMS:
+        model, own = CLOSED_FORMS[backbone]
+        own = {f"rec__{key}": values for key, values in own.items()} | {
+            "rec__history_decay": DECAYS
+        }
+    else:
+        table = TrainableTable() if method.table is None else method.table
+        model, own = BACKBONES[backbone](**parameters, item_table=clone(table)), {}
+    pipeline = Pipeline([*method.steps, ("rec", clone(model))])
     if ridge:
         pipeline.set_params(ace__alpha=float(ridge), ace__alpha_mode="absolute")
-        grid = {}
-    return pipeline, grid, method
+    return pipeline, own if ridge else method.grid | own, method
