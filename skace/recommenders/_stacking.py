@@ -1,21 +1,20 @@
 """StackingRecommender: a vote whose weights are learned on held-out rows."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import Interval
 from skace._topk import top_k
+from skace.metrics._names import parse_metrics
 from skace.recommenders._ensemble import EnsembleRecommender, standardize
 from skace.recommenders._holdout import check_something_remains, hold_out_last
 
 __all__ = ["StackingRecommender"]
 
+_STEPS = (None, 0.02, 0.005)  # of a share; None goes through all of them
 _BLOCK_BYTES = 128 * 2**20  # of the scores of all estimators that are held at once
 
 
@@ -23,8 +22,8 @@ class StackingRecommender(EnsembleRecommender):
     """Weighted vote whose weights are learned.
 
     Each user's last training row is held out. The estimators learn from the rest, and the
-    weights are those under which the held-out items are most likely. Then the estimators
-    learn from all rows. With ``X_val`` the weights come from these rows, and the estimators
+    weights are those that rank the held-out items best. Then the estimators learn from all
+    rows. With ``X_val`` the weights come from these rows, and the estimators
     are fitted once.
 
     Parameters
@@ -37,6 +36,9 @@ class StackingRecommender(EnsembleRecommender):
 
     k : int, default=10
         Length of the lists that `predict` returns, also those of the fitted estimators.
+
+    metric : str, default="ndcg@10"
+        What the weights are to make large: "recall@K", "ndcg@K", "mrr@K" or "mrr".
 
     n_candidates : int, default=100
         Best items of each estimator between which the weights have to decide in a row.
@@ -79,12 +81,19 @@ class StackingRecommender(EnsembleRecommender):
     n_validation_rows_ : int
         Rows from which the weights were learned.
 
+    validation_score_ : float
+        The metric on these rows, ranked among the candidates.
+
     Notes
     -----
-    The scores of each row are brought to mean 0 and standard deviation 1, then a
-    conditional logit is fitted [1]_: the logarithm of the softmax of the weighted scores at
-    the target, among the candidates of all estimators and the target, summed over the rows,
-    weights at least 0. The problem is convex.
+    The scores of each row are brought to mean 0 and standard deviation 1 over the items. A
+    target is ranked among the best items of all estimators; a metric that looks at the first
+    K of them does not notice the rest as long as ``n_candidates`` is several times K.
+    Such a metric is no smooth function of the weights, so they are found by search: from
+    the best single estimator on, the share of one estimator after the other is
+    set to the best of 21 values in [0, 1], then moved by .02 and by .005, until nothing gets
+    better. On one validation set this fits a handful of numbers; it is no
+    place for dozens of estimators.
 
     `partial_fit` keeps the weights.
 
@@ -92,8 +101,7 @@ class StackingRecommender(EnsembleRecommender):
 
     References
     ----------
-    .. [1] McFadden, "Conditional logit analysis of qualitative choice behavior", 1974.
-    .. [2] Wolpert, "Stacked generalization", Neural Networks 1992.
+    .. [1] Wolpert, "Stacked generalization", Neural Networks 1992.
 
     Examples
     --------
@@ -108,6 +116,7 @@ class StackingRecommender(EnsembleRecommender):
 
     _parameter_constraints: dict = {
         **EnsembleRecommender._parameter_constraints,
+        "metric": [str],
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="right")],
         "random_state": ["random_state"],
@@ -118,6 +127,7 @@ class StackingRecommender(EnsembleRecommender):
         estimators,
         *,
         k=10,
+        metric="ndcg@10",
         n_candidates=100,
         validation_fraction=1.0,
         exclude_seen=False,
@@ -125,12 +135,15 @@ class StackingRecommender(EnsembleRecommender):
         random_state=None,
     ):
         super().__init__(estimators, k=k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.metric = metric
         self.n_candidates = n_candidates
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
+        if _parse(self.metric).n_candidates is not None:
+            raise ValueError(f"metric={self.metric!r} samples; name one without '[uniN]'.")
         if not fresh:
             return
         if X_val is None:
@@ -159,26 +172,16 @@ class StackingRecommender(EnsembleRecommender):
         return standardize(scores)
 
     def _learn_weights(self, X):
-        """Weights under which the rows are most likely; they sum to 1."""
+        """Weights that rank the rows' own items best; they sum to 1."""
         evidence, is_rival = self._evidence(X)
-        n_members, self.n_validation_rows_ = evidence.shape[:2]
-        found = minimize(
-            _surprise,
-            np.ones(n_members),
-            args=(evidence, is_rival),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(0, None)] * n_members,
-        )
-        if not found.x.any():
-            warnings.warn(
-                "no estimator ranks the held-out items better than chance; all get the same "
-                "weight.",
-                UserWarning,
-                stacklevel=2,
-            )
-            return np.full(n_members, 1 / n_members)
-        return found.x / found.x.sum()
+        self.n_validation_rows_ = evidence.shape[1]
+        metric = _parse(self.metric)
+
+        def score(weights):
+            return metric.score(_ranks(weights, evidence, is_rival))
+
+        weights, self.validation_score_ = best_shares(score, len(evidence))
+        return weights
 
     def _evidence(self, X):
         """What each estimator says of the target (first) and its rivals in each row.
@@ -225,11 +228,59 @@ def _is_first(columns):
     return ~is_repeat
 
 
-def _surprise(weights, evidence, is_rival):
-    """Mean negative log-likelihood of the targets in nats, and its gradient."""
-    logits = np.where(is_rival, np.tensordot(weights, evidence, axes=1), -np.inf)
-    log_p = logits - logsumexp(logits, axis=1, keepdims=True)
-    expected = np.einsum("rc,mrc->m", np.exp(log_p), evidence)
-    n_rows = len(logits)
-    gradient = (expected - evidence[:, :, 0].sum(axis=1)) / n_rows
-    return -log_p[:, 0].mean(), gradient
+def _parse(metric):
+    """Metric of a name."""
+    return parse_metrics([metric])[0]
+
+
+def _ranks(weights, evidence, is_rival):
+    """Rank of the target, the first candidate of each row, among its rivals."""
+    scores = np.tensordot(weights.astype(np.float32), evidence, axes=1)  # (n_rows, n_candidates)
+    own = scores[:, :1]
+    better = ((scores > own) & is_rival).sum(axis=1)
+    equal = ((scores == own) & is_rival).sum(axis=1) - 1
+    return better + 0.5 * equal
+
+
+def best_shares(score, n_members):
+    """Weights with the highest score, found one share after the other.
+
+    Parameters
+    ----------
+    score : callable
+        Function of weights of shape (n_members,) that sum to 1.
+    n_members : int
+        Number of weights.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_members,)
+        Not negative, with sum 1.
+    best : float
+        Their score.
+    """
+    starts = np.eye(n_members)
+    scores = [score(weights) for weights in starts]
+    best, weights = max(scores), starts[int(np.argmax(scores))]
+    for step in _STEPS:
+        has_risen = n_members > 1
+        while has_risen:
+            has_risen = False
+            for member in range(n_members):
+                for other in _with_share(weights, member, step):
+                    found = score(other)
+                    if found > best:
+                        best, weights, has_risen = found, other, True
+    return weights, float(best)
+
+
+def _with_share(weights, member, step):
+    """Weights in which a member has other shares: all on a grid, or two near its own."""
+    share = weights[member]
+    shares = np.linspace(0, 1, 21) if step is None else np.clip([share - step, share + step], 0, 1)
+    rest = weights.copy()
+    rest[member] = 0
+    total = rest.sum()
+    # Alone, a member has nobody to give its share to but all others alike.
+    others = rest / total if total > 0 else (np.arange(weights.size) != member) / (weights.size - 1)
+    return [(1 - s) * others + s * np.eye(weights.size)[member] for s in shares]

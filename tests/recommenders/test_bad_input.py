@@ -615,7 +615,9 @@ def test_parameters_of_the_network_out_of_range_are_refused(log, name, value, te
     [
         ("handle_unknown", "skip", {"error", "ignore"}),
         ("long_sequences", "split", {"overlap", "truncate"}),
-        ("loss", "bpr", {"softmax", "sampled_softmax"}),
+        ("loss", "hinge", {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}),
+        ("negatives", "hard", {"uniform", "popularity", "in_batch"}),
+        ("block", "sandwich", {"post", "pre", "ligr"}),
         ("precision", "float16", {"auto", "float32", "bfloat16"}),
     ],
 )

@@ -1,9 +1,10 @@
-"""The benchmark script on a folder made on the spot."""
+"""The benchmark scripts on a folder made on the spot."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import csv
 import importlib.util
 import json
+import queue
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,14 @@ import pytest
 
 from skace.datasets import make_shop
 
-_SCRIPT = Path(__file__).parents[1] / "benchmarks" / "quality" / "compare.py"
+_BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def _load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +31,15 @@ def monkeypatch_module():
 
 
 @pytest.fixture(scope="module")
-def compare(monkeypatch_module):
-    monkeypatch_module.syspath_prepend(str(_SCRIPT.parent))
-    spec = importlib.util.spec_from_file_location("compare", _SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def scripts(monkeypatch_module):
+    """Load a script; those beside it can be imported by it."""
+    monkeypatch_module.syspath_prepend(str(_BENCHMARKS / "quality"))
+    return lambda name: _load(_BENCHMARKS / name)
+
+
+@pytest.fixture(scope="module")
+def compare(scripts):
+    return scripts("quality/compare.py")
 
 
 @pytest.fixture
@@ -106,3 +117,47 @@ def test_every_method_runs(compare, folder, capsys, model, features):
     stored = json.loads((folder / "out" / f"{folder.name}_{model}.json").read_text())
     assert [row["features"] for row in stored["tables"]["kept"]] == features.split(",")
     assert "R@20" in capsys.readouterr().out
+
+
+def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
+    script = scripts("quality/closed_forms.py")
+    script.in_own_process = lambda *arguments: _run_here(script.fit_and_rank, arguments)
+    words = ["--data", str(folder), "--models", "popularity,ease,l3ae of ace"]
+    script.GRIDS["l3ae of ace"][0].set_params(ace__n_components=8)
+    script.main([*words, "--output", str(folder / "out")])
+    stored = json.loads((folder / "out" / f"closed_forms_{folder.name}.json").read_text())
+    names = [record["model"] for record in stored["models"]]
+    assert names == ["popularity", "ease", "l3ae of ace"]
+    assert "rec__history_decay" in stored["models"][2]["parameters"]
+    assert all(record["peak memory GiB"] > 0 for record in stored["models"])
+    assert "fit s" in capsys.readouterr().out
+
+
+def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, capsys):
+    script = scripts("scale/local_ridge.py")
+    script.SETTINGS[:] = [{}, {"solver": "local", "n_neighbors": 5}]
+    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    script.main(["--data", str(folder), "--output", str(folder / "out")])
+    script.main(["--items", "60,80", "--output", str(folder / "out")])
+    stored = json.loads((folder / "out" / "local_ridge_shops.json").read_text())
+    assert [record["source"] for record in stored["fits"]] == ["60", "80"]
+    assert capsys.readouterr().out.count("fit seconds") == 4
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_blend_is_chosen_on_validation_rows(scripts, folder, capsys):
+    script = scripts("quality/blend.py")
+    words = ["--data", str(folder), "--epochs", "2", "--width", "8", "--seeds", "0,1"]
+    script.main([*words, "--output", str(folder / "out")])
+    stored = json.loads((folder / "out" / f"blend_{folder.name}.json").read_text())
+    assert [choice["seed"] for choice in stored["chosen"]] == [0, 1]
+    assert 0 <= stored["chosen"][0]["ndcg@10"]["share"] <= 1
+    assert {"sasrec", "blend by ndcg@10", "blend .15"} <= set(stored["tables"]["masked"])
+    assert "blend by ndcg@20 - sasrec, R@20" in capsys.readouterr().out
+
+
+def _run_here(function, arguments):
+    """What a function puts into its queue, without a process."""
+    output = queue.Queue()
+    function(*arguments, output)
+    return output.get()
