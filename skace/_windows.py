@@ -1,4 +1,4 @@
-"""Cut training sequences into windows such that each row is learned from exactly once."""
+"""Places in the log: training windows that cover each row once, and the events of pasts."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from skace._typing import BoolArray, IntArray
 
-__all__ = ["Windows", "batch_order", "cut_windows"]
+__all__ = ["Windows", "batch_order", "cut_windows", "past_events"]
 
 _BUCKET_BATCHES = 50  # batches that are drawn together, then sorted by length
 
@@ -118,3 +118,11 @@ def batch_order(
         group = group[np.argsort(lengths[group], kind="stable")]
         batches += [group[i : i + batch_size] for i in range(0, group.size, batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def past_events(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """Row number and log position of each event of the pasts ``starts[i]:ends[i]``."""
+    lengths = ends - starts
+    rows = np.repeat(np.arange(lengths.size), lengths)
+    first = np.cumsum(lengths) - lengths  # of each row, among all events
+    return rows, starts[rows] + np.arange(rows.size) - first[rows]

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skace._linalg import row_blocks
 from skace._topk import ranks_of_targets
 from skace._typing import FloatArray, IntArray
+from skace._windows import past_events
 from skace.data import Catalog, Interactions
 from skace.data._inputs import rows_to_score
 
@@ -26,7 +27,6 @@ __all__ = [
     "hide_seen",
     "model_and_rows",
     "own_exclude_seen",
-    "past_events",
     "rank_rows",
     "rows_to_rank",
     "rows_with_targets",
@@ -264,11 +264,3 @@ def hide_seen(scores: FloatArray, X: Interactions, columns: IntArray) -> None:
     rows, places = past_events(X._starts, X._ends)
     seen = columns[X._log.items[places]]
     scores[rows[seen >= 0], seen[seen >= 0]] = -np.inf
-
-
-def past_events(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
-    """Row number and log position of each event of the pasts ``starts[i]:ends[i]``."""
-    lengths = ends - starts
-    rows = np.repeat(np.arange(lengths.size), lengths)
-    first = np.cumsum(lengths) - lengths  # of each row, among all events
-    return rows, starts[rows] + np.arange(rows.size) - first[rows]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skace._validation import first_few
+from skace._windows import past_events
 
 __all__ = ["Histories", "histories_of"]
 
@@ -38,11 +39,8 @@ class Histories:
 
     def seen(self, n_items):
         """Row numbers and columns of all past events of known items."""
-        rows = np.repeat(np.arange(len(self)), self.lengths)
-        shift = np.arange(rows.size) - np.repeat(
-            np.cumsum(self.lengths) - self.lengths, self.lengths
-        )
-        columns = self.items[self.starts[rows] + shift]
+        rows, events = past_events(self.starts, self.ends)
+        columns = self.items[events]
         is_known = columns < n_items
         return rows[is_known], columns[is_known]
 

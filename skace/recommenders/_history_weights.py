@@ -4,6 +4,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skace._windows import past_events
+
 __all__ = ["as_numbers", "history_weights"]
 
 _NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the newest
@@ -30,15 +32,13 @@ def history_weights(histories, n_items, decay, decay_by):
         Rows as in ``histories``.
     """
     lengths = histories.lengths
-    rows = np.repeat(np.arange(lengths.size), lengths)
-    ends = np.cumsum(lengths)
-    events = np.arange(rows.size) + np.repeat(histories.ends - ends, lengths)
+    rows, events = past_events(histories.starts, histories.ends)
     items = histories.items[events]
     if decay is None:
         values = np.ones(rows.size, dtype=np.float32)
     else:
         if decay_by == "events":
-            ages = np.repeat(ends, lengths) - 1 - np.arange(rows.size)
+            ages = histories.ends[rows] - 1 - events
         else:
             ages = _ages_in_time(histories.times, histories.ends, rows, events)
         is_felt = ages < _NEGLIGIBLE * decay

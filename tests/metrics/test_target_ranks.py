@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skace import Catalog, Interactions, OnItems
+from skace._windows import past_events
 from skace.metrics import ndcg_scorer, target_ranks
-from skace.metrics._target_ranks import past_events
 from skace.model_selection import LeaveLastOut
 
 INF = np.inf
