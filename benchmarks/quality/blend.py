@@ -1,8 +1,8 @@
 """A transformer and a closed form together: SASRec on ACE's vectors, L3AE, and their blend.
 
 Leave-one-out with full ranking, as in compare.py. Each user's last event before the test stops the
-training of SASRec and decides the weight and the decay of the blend, by two metrics; L3AE then
-learns from it as well. See ``python benchmarks/quality/blend.py --help``.
+training of SASRec and decides the parameters of L3AE and the weight and the decay of the blend, by
+two metrics; L3AE then learns from it as well. See ``python benchmarks/quality/blend.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from closed_forms import search
 from compare import METRICS, describe_machine, figures, read_data
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -43,9 +44,9 @@ def vote(neural, linear, share):
     return VotingRecommender(members, weights=[1 - share, share])
 
 
-def choose(neural, rest, held_out, metric):
+def choose(neural, parameters, rest, held_out, metric):
     """Decay and share of the linear model that are best on the validation rows."""
-    linear, tried = L3AEEstimator().fit(rest), []
+    linear, tried = L3AEEstimator(**parameters).fit(rest), []
     for decay in DECAYS:
         members = [
             ("sasrec", FrozenEstimator(neural)),
@@ -66,7 +67,7 @@ def fit_neural(arguments, seed, rest, held_out):
     return pipe.fit(rest, rec__X_val=held_out.as_validation())
 
 
-def run_seed(arguments, seed, train):
+def run_seed(arguments, parameters, seed, train):
     """Models by name, and what was chosen on the validation rows."""
     rest, held_out = leave_last_out(train)
     begin = time.perf_counter()
@@ -75,13 +76,13 @@ def run_seed(arguments, seed, train):
     chosen = {"seed": seed, "seconds of SASRec": seconds}
     models = {"sasrec": neural[-1]}
     for metric in CHOOSERS:
-        score, decay, share = choose(neural, rest, held_out, metric)
+        score, decay, share = choose(neural, parameters, rest, held_out, metric)
         chosen[metric] = {"validation": score, "decay": decay, "share": share}
-        linear = L3AEEstimator(history_decay=decay).fit(train)
+        linear = L3AEEstimator(**parameters | {"history_decay": decay}).fit(train)
         models[f"l3ae by {metric}"] = linear
         models[f"blend by {metric}"] = vote(neural, linear, share).fit(train)
-    fixed = L3AEEstimator(history_decay=1.0).fit(train)
-    models["blend .15"] = vote(neural, fixed, 0.15).fit(train)
+    plain = L3AEEstimator(history_decay=1.0).fit(train)
+    models["defaults, .15"] = vote(neural, plain, 0.15).fit(train)
     logging.info("chosen: %s", chosen)
     return models, chosen
 
@@ -126,13 +127,15 @@ def main(words=None):
     counts = np.bincount(train._item_codes, minlength=train.n_items)
     tail = train.catalog.item_ids[popularity_groups(counts, head=0.2)["tail"]]
     is_tail = np.isin(test.items, tail)
-    by_seed, chosen = [], []
+    parameters, score = search("l3ae", train)
+    logging.info("l3ae: %s, validation NDCG@10 %.4f", parameters, score)
+    by_seed, chosen = [], [{"l3ae": parameters}]
     for seed in map(int, arguments.seeds.split(",")):
-        models, choice = run_seed(arguments, seed, train)
+        models, choice = run_seed(arguments, parameters, seed, train)
         by_seed.append(rank(models, test))
         chosen.append(choice)
     tables = {history: table_of(by_seed, is_tail, history) for history in ("kept", "masked")}
-    parents = [name for name in by_seed[0] if not name.startswith("blend")]
+    parents = ["sasrec", *(f"l3ae by {metric}" for metric in CHOOSERS)]
     pairs = {
         f"{name} - {other}, {title}": difference(by_seed, name, other, metric, k)
         for name in by_seed[0]
