@@ -99,6 +99,7 @@ def read_arguments(words):
     parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
     parser.add_argument("--width", type=int, default=128, help="of all models")
     parser.add_argument("--max-length", type=int, default=50)
+    parser.add_argument("--batch-size", type=int, default=256, help="windows per update")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
@@ -126,6 +127,7 @@ def parameters_of(arguments):
         "embedding_dim": arguments.width,
         "max_epochs": arguments.epochs,
         "max_length": arguments.max_length,
+        "batch_size": arguments.batch_size,
         "long_sequences": arguments.long_sequences,
         "device": arguments.device,
         "verbose": True,
