@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests shares."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import os
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from skace import Catalog, Interactions
+
+# No test may reach for the network. huggingface_hub reads this once, when it is first imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("skace", deadline=None)
