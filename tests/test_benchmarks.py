@@ -129,6 +129,13 @@ def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     names = [record["model"] for record in stored["models"]]
     assert names == ["popularity", "ease", "l3ae of ace"]
     assert "rec__history_decay" in stored["models"][2]["parameters"]
+    chosen = folder / "out" / f"closed_forms_{folder.name}.json"
+    script.main([*words, "--parameters", str(chosen), "--output", str(folder / "again")])
+    again = json.loads((folder / "again" / chosen.name).read_text())["models"]
+    assert [record["parameters"] for record in again] == [
+        record["parameters"] for record in stored["models"]
+    ]
+    assert again[1]["validation NDCG@10"] is None
     assert all(record["peak memory GiB"] > 0 for record in stored["models"])
     assert "fit s" in capsys.readouterr().out
 

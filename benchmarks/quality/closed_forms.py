@@ -57,6 +57,9 @@ def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders")
     parser.add_argument("--models", default=",".join(GRIDS), help="rows of the table")
+    parser.add_argument(
+        "--parameters", type=Path, help="JSON of another run whose parameters are taken, unsearched"
+    )
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
 
@@ -129,11 +132,15 @@ def main(words=None):
     """Search, fit and rank every model on every folder; print and store the tables."""
     arguments = read_arguments(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    known = None
+    if arguments.parameters:
+        records = json.loads(arguments.parameters.read_text())["models"]
+        known = {record["model"]: record["parameters"] for record in records}
     for folder in arguments.data:
         train, _ = leave_last_out(read_data(folder, None))
         records = []
         for name in arguments.models.split(","):
-            parameters, score = search(name, train)
+            parameters, score = search(name, train) if known is None else (known[name], None)
             record = in_own_process(folder, name, parameters)
             record["validation NDCG@10"] = score
             logging.info("%s: %s", folder.name, record)
