@@ -76,6 +76,31 @@ def test_compare_prints_and_stores_one_table(compare, folder, capsys):
     with (folder / "out" / f"{folder.name}_sasrec.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [float(line["R@20"]) for line in lines[:5]] == [row["R@20"] for row in rows]
+    pairs = stored["paired tests"]
+    assert [pair["minus"] for pair in pairs] == ["random", "pca", "whitening", "ace@1"]
+    assert pairs[0]["difference"] == pytest.approx(rows[4]["R@20"] - rows[0]["R@20"])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_second_run_takes_what_the_first_one_fitted(compare, folder, monkeypatch):
+    words = ["--data", str(folder), "--features", "ace,llmemb", "--alphas", "0,1"]
+    words += ["--epochs", "1", "--width", "8", "--output", str(folder / "out"), "--seeds"]
+    compare.main([*words, "0"])
+    path = folder / "out" / f"{folder.name}_sasrec.json"
+    before = json.loads(path.read_text())["tables"]
+    fitted = []
+    original = compare.fit_once
+    monkeypatch.setattr(
+        compare, "fit_once", lambda *args: fitted.append(args[1]) or original(*args)
+    )
+    monkeypatch.setattr(compare, "search", lambda *_: pytest.fail("searched again"))
+    compare.main([*words, "0"])
+    assert json.loads(path.read_text())["tables"] == before
+    assert fitted == []
+    compare.main([*words, "0,1"])
+    assert fitted == [1, 1]
+    with pytest.raises(SystemExit, match="holds fits of other settings"):
+        compare.main([*words, "0", "--width", "4"])
 
 
 def test_alpha_is_chosen_without_the_test_rows(compare, folder):
@@ -91,7 +116,7 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
     compare.GridSearchCV, original = Spy, compare.GridSearchCV
     try:
         words = ["--data", str(folder), "--epochs", "1", "--width", "8", "--alphas", "0,1"]
-        pipeline, grid, rows = compare.build_row(compare.read_arguments(words), "ace", train)
+        pipeline, grid, rows = compare.build_row(compare.read_arguments(words), "ace", train, None)
         assert grid == {"ace__alpha": [0.0, 1.0]}
         compare.search(pipeline, grid, rows)
     finally:

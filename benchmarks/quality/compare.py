@@ -16,12 +16,14 @@ import resource
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import sklearn
 import torch
+from cells import Cells
 from methods import BACKBONES, CLOSED_FORMS, build
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -101,6 +103,7 @@ def read_arguments(words):
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=256, help="windows per update")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto", help="of the networks")
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
 
@@ -130,11 +133,12 @@ def parameters_of(arguments):
         "batch_size": arguments.batch_size,
         "long_sequences": arguments.long_sequences,
         "device": arguments.device,
+        "precision": arguments.precision,
         "verbose": True,
     }
 
 
-def build_row(arguments, features, train):
+def build_row(arguments, features, train, cells):
     """Unfitted pipeline of a row, its grid, and the rows that it learns from."""
     alphas = [float(alpha) for alpha in arguments.alphas.split(",")]
     parameters = parameters_of(arguments)
@@ -143,8 +147,8 @@ def build_row(arguments, features, train):
         pipeline.set_params(rec__item_table__cold_items=arguments.cold_items)
     if method.needs_reference:
         network = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)
-        reference = FrozenEstimator(network.fit(train))
-        pipeline.set_params(rec__item_table__reference=reference)
+        reference = cells.model("reference", partial(network.fit, train))
+        pipeline.set_params(rec__item_table__reference=FrozenEstimator(reference))
     return pipeline, grid, train if method.reads_features else train.with_features(None)
 
 
@@ -155,7 +159,7 @@ def seeded(pipeline, seed):
 
 
 def search(pipeline, grid, train):
-    """Parameters of the best NDCG@10 on each user's last training row, and all scores."""
+    """The best parameters by NDCG@10 on each user's last training row, and all scores."""
     search = GridSearchCV(
         seeded(pipeline, 0),
         grid,
@@ -167,22 +171,36 @@ def search(pipeline, grid, train):
     names = [", ".join(map(str, p.values())) for p in search.cv_results_["params"]]
     table = dict(zip(names, map(float, scores), strict=True))
     logging.info("validation NDCG@10 of %s: %s", list(grid), table)
-    return search.best_params_, table
+    return {"best": search.best_params_, "scores": table}
 
 
-def fit_row(row, estimator, train, test, seeds):
+def fit_row(row, estimator, train, test, seeds, cells):
     """Fit once per seed and rank the test rows, with and without the history."""
     for seed in seeds:
-        estimator = seeded(clone(estimator), seed)
-        model = estimator[-1]
-        begin = time.perf_counter()
-        estimator.fit(train)
-        row.seconds.append(time.perf_counter() - begin)
-        row.epochs.append(getattr(model, "n_iter_", 1))
-        row.ranks["kept"].append(model.target_ranks(test))
-        row.ranks["masked"].append(model.target_ranks(test, exclude_seen=True))
-    tail = popularity_groups(model.item_counts_, head=0.2)["tail"]
-    row.is_tail = np.isin(test.items, model.item_ids_[tail])
+        compute = partial(fit_once, estimator, seed, train, test)
+        found = cells.fit(row.features, seed, row.chosen, compute)
+        row.seconds.append(float(found["seconds"]))
+        row.epochs.append(int(found["epochs"]))
+        row.ranks["kept"].append(found["kept"])
+        row.ranks["masked"].append(found["masked"])
+        row.is_tail = found["is_tail"]
+
+
+def fit_once(estimator, seed, train, test):
+    """Ranks of the test rows, with and without the history, and the cost of the fit."""
+    estimator = seeded(clone(estimator), seed)
+    model = estimator[-1]
+    begin = time.perf_counter()
+    estimator.fit(train)
+    seconds = time.perf_counter() - begin
+    tail = model.item_ids_[popularity_groups(model.item_counts_, head=0.2)["tail"]]
+    return {
+        "seconds": seconds,
+        "epochs": getattr(model, "n_iter_", 1),
+        "kept": model.target_ranks(test).astype(np.float32),
+        "masked": model.target_ranks(test, exclude_seen=True).astype(np.float32),
+        "is_tail": np.isin(test.items, tail),
+    }
 
 
 def as_records(rows, history):
@@ -226,20 +244,33 @@ def print_table(records, title):
         print(f"{versus['low']:+.4f} .. {versus['high']:+.4f}" if versus else "")
 
 
-def print_pairs(rows, against):
-    """Paired differences of one row and all others in R@20."""
+def paired_tests(rows, against):
+    """Differences in R@20, history kept, between one row and each other, over the test rows."""
     names = [row.features for row in rows]
     chosen = rows[names.index(against) if against else -1]
-    print()
+    tests = []
     for row in rows:
         if row is chosen:
             continue
-        versus = compare(chosen, row, "kept")
         p_value = randomization_test(chosen.hits("kept"), row.hits("kept"), random_state=0)
+        tests.append(
+            {
+                "row": chosen.features,
+                "minus": row.features,
+                **compare(chosen, row, "kept"),
+                "p": p_value,
+            }
+        )
+    return tests
+
+
+def print_pairs(tests):
+    print()
+    for test in tests:
         print(
-            f"{chosen.features} minus {row.features}, R@20: {versus['difference']:+.4f} "
-            f"[{versus['low']:+.4f}, {versus['high']:+.4f}], p {p_value:.4f}, by seed "
-            + ", ".join(f"{d:+.4f}" for d in versus["by_seed"])
+            f"{test['row']} minus {test['minus']}, R@20: {test['difference']:+.4f} "
+            f"[{test['low']:+.4f}, {test['high']:+.4f}], p {test['p']:.4f}, by seed "
+            + ", ".join(f"{d:+.4f}" for d in test["by_seed"])
         )
 
 
@@ -280,10 +311,11 @@ def describe_run(arguments, validation):
     }
 
 
-def store(folder, name, run, tables):
-    """Write the tables as JSON and CSV."""
+def store(folder, name, run, tables, pairs=()):
+    """Write the tables as JSON and CSV, and the paired tests into the JSON."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps({**run, "tables": tables}, indent=1))
+    words = json.dumps({**run, "tables": tables, "paired tests": list(pairs)}, indent=1)
+    (folder / f"{name}.json").write_text(words)
     columns = ["features", "chosen", *METRICS, "epochs", "seconds"]
     with (folder / f"{name}.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -308,14 +340,16 @@ def main(words=None):
     histories = {"off": ["kept"], "on": ["masked"], "both": ["kept", "masked"]}
     rows, validation, tables = [], {}, {}
     name = f"{arguments.data.name}_{arguments.model}"
+    cells = Cells(arguments.output / f"{name}_fits", vars(arguments))
     for features in arguments.features.split(","):
         logging.info("features: %s", features)
         row = Row(features)
-        estimator, grid, row_train = build_row(arguments, features, train)
+        estimator, grid, row_train = build_row(arguments, features, train, cells)
         if grid and not arguments.no_search:
-            row.chosen, validation[features] = search(estimator, grid, row_train)
+            found = cells.search(features, grid, partial(search, estimator, grid, row_train))
+            row.chosen, validation[features] = found["best"], found["scores"]
             estimator.set_params(**row.chosen)
-        fit_row(row, estimator, row_train, test, seeds)
+        fit_row(row, estimator, row_train, test, seeds, cells)
         rows.append(row)
         # After each row, so that a run that is cut short leaves what it has.
         for history in histories[arguments.exclude_seen]:
@@ -323,7 +357,9 @@ def main(words=None):
         store(arguments.output, name, describe_run(arguments, validation), tables)
     for history, records in tables.items():
         print_table(records, f"{arguments.data.name}, history {history}, seeds {arguments.seeds}")
-    print_pairs(rows, arguments.against)
+    pairs = paired_tests(rows, arguments.against)
+    print_pairs(pairs)
+    store(arguments.output, name, describe_run(arguments, validation), tables, pairs)
     print(f"peak memory {peak_memory():.2f} GiB")
 
 

@@ -24,6 +24,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.
 
 # Logits held at once. On a CPU a block should stay in the caches; a GPU wants large products.
 _CPU_BLOCK_BYTES, _GPU_BLOCK_BYTES = 12 * 2**20, 512 * 2**20
+_TINY = torch.finfo(torch.float32).tiny  # a probability that rounds to 0 has a loss of 87 nats
 
 
 def build_loss(
@@ -86,15 +87,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden)
         grad_table = torch.zeros_like(table) if ctx.needs_input_grad[1] else None
         products = table.to(hidden.dtype)
+        places = torch.arange(min(block_rows, hidden.shape[0]), device=hidden.device)
         for begin in range(0, hidden.shape[0], block_rows):
             rows = slice(begin, begin + block_rows)
             target, weight = targets[rows, None], weights[rows, None]
-            logits = (hidden[rows] @ products.T).float()  # (n, V)
+            logits = hidden[rows] @ products.T  # (n, V)
             if shifts is not None:
-                _shift(logits, target, *shifts)
-            log_p = F.log_softmax(logits, dim=1)
-            total -= (weight * log_p.gather(1, target)).sum()
-            residual = log_p.exp_().scatter_add_(1, target, log_p.new_full(target.shape, -1.0))
+                logits = _shift(logits.float(), target, *shifts)
+            log_p, residual = _softmax(logits, target)
+            total -= (weight * log_p).sum()
+            # Not scatter_add_, which copies the whole matrix on a CPU.
+            residual[places[: len(residual)], target[:, 0]] -= 1
             residual = residual.to(hidden.dtype)
             torch.mm(residual, products, out=grad_hidden[rows]).mul_(weight)
             if grad_table is not None:
@@ -113,10 +116,20 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
 def _shift(
     logits: torch.Tensor, target: torch.Tensor, as_rival: torch.Tensor, as_target: torch.Tensor
-) -> None:
+) -> torch.Tensor:
     """Add to each logit, in place, what its column (V,) gets as rival, or as target (n, 1)."""
     own = logits.gather(1, target) + as_target[target]
-    logits.add_(as_rival).scatter_(1, target, own)
+    return logits.add_(as_rival).scatter_(1, target, own)
+
+
+def _softmax(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability of each target, (n, 1), and all probabilities, (n, V), in place of logits."""
+    if logits.dtype == torch.float32:
+        log_p = F.log_softmax(logits, dim=1)
+        return log_p.gather(1, target), log_p.exp_()
+    # The sums are float32 inside; no second (n, V) matrix passes through memory.
+    p = F.softmax(logits, dim=1)
+    return p.gather(1, target).float().clamp_(min=_TINY).log_(), p
 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
@@ -161,7 +174,7 @@ def full_softmax(
     """
     if block_rows is None:
         block_bytes = _CPU_BLOCK_BYTES if hidden.device.type == "cpu" else _GPU_BLOCK_BYTES
-        block_rows = max(16, block_bytes // (4 * table.shape[0]))
+        block_rows = max(16, block_bytes // (hidden.element_size() * table.shape[0]))
     loss: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden, table, targets, weights, block_rows, shifts
     )

@@ -92,10 +92,12 @@ class EASEEstimator(LinearRecommender):
     learned from with weight 1; where they were, it is exact.
 
     ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items. On top
-    come the counts, which are sparse, and ``coef_`` of an earlier fit until the new one has
-    succeeded. One matrix, the inverse, is kept in the process for further fits on the same
-    rows (up to 512 MiB of them, at least the last): a grid over ``history_decay`` inverts
-    once, a grid over ``regularization`` counts once. "local" takes
+    come the counts, 12 bytes for each pair of items that some user has both of (twice that
+    with rows of other weights than 1): little in a shop, up to six more float32 matrices
+    where most pairs occur. ``max_memory`` allows for both. ``coef_`` of an earlier fit stays
+    until the new one has succeeded. One matrix, the inverse, is kept in the process for
+    further fits on the same rows (up to 512 MiB of them, at least the last): a grid over
+    ``history_decay`` inverts once, a grid over ``regularization`` counts once. "local" takes
     ``O(n_items n_neighbors^3)``.
 
     Stability: provisional.

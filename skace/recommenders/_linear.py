@@ -21,6 +21,7 @@ __all__ = ["Counts", "LinearRecommender"]
 _LOCAL_NEIGHBORS = 200  # candidates of an item where the user does not say
 _FEW = 16  # share of the items, as a divisor, up to which candidates are few
 _N_MATRICES = 2.2  # of n_items x n_items at the peak of an exact fit
+_PAIR_BYTES = 24  # of two counts, each a float64 and the number of its column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,14 +126,24 @@ class LinearRecommender(SequentialRecommender):
     # Learning.
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        if self.solver != "exact":
+            return
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
-        need = _N_MATRICES * np.dtype(self.dtype).itemsize * float(n_items) ** 2 / 2**30
-        if self.solver == "exact" and need > self.max_memory:
+        need = self._memory_of_fit(X, n_items, n_known=0 if fresh else self.gram_.nnz)
+        if need > self.max_memory:
             raise ValueError(
                 f"the exact solution for {n_items} items needs {need:.1f} GiB, more than "
                 f"max_memory={self.max_memory:g} GiB; set solver='local', raise max_memory, or "
                 "drop rare items with X.k_core(n)."
             )
+
+    def _memory_of_fit(self, X, n_items, n_known):
+        """Bound of the memory of an exact fit in GiB: matrices, and counts of pairs of items."""
+        users = np.unique(X._log.users_at(X._ends))
+        lengths = np.diff(X._log.offsets)[users].astype(np.float64)
+        n_pairs = min(float(n_items) ** 2, (lengths**2).sum() + n_known)
+        matrices = _N_MATRICES * np.dtype(self.dtype).itemsize * float(n_items) ** 2
+        return (matrices + _PAIR_BYTES * n_pairs) / 2**30
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         sessions = sessions_of(X, columns, weights)

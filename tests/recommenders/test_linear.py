@@ -247,7 +247,10 @@ def test_too_many_items_are_refused_before_any_work(monkeypatch, dtype, max_memo
 
 
 def test_the_limit_holds_for_items_that_join(log):
-    model = EASEEstimator(**SMALL, max_memory=10e-7).fit(log)  # 10 * 10 * 4 * 2.2 = 880 bytes
+    model = EASEEstimator(**SMALL, max_memory=1).fit(log)
+    n_pairs = model.gram_.nnz + 9
+    for_11, for_12 = ((n * n * 4 * 2.2 + 24 * n_pairs) / 2**30 for n in (11, 12))
+    model.set_params(max_memory=(for_11 + for_12) / 2)
     before = model.coef_
     with pytest.raises(ValueError, match=r"^the exact solution for 12 items needs 0\.0 GiB, more"):
         model.partial_fit([[3, 77, 78]])
