@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skace._torch._layers import BLOCKS, initialise
+from skace._torch._layers import BLOCKS, Dropout, initialise
 
 __all__ = ["BERT4RecEncoder", "GRU4RecEncoder", "SASRecEncoder", "Transformer"]
 
@@ -25,7 +25,7 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             BLOCKS[block](width, n_heads, dropout, attention_dropout) for _ in range(n_layers)
         )
@@ -130,7 +130,7 @@ class GRU4RecEncoder(nn.Module):
 
     def __init__(self, width: int, *, hidden_dim: int, n_layers: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = nn.GRU(
             width,
             hidden_dim,

@@ -4,7 +4,7 @@
 import torch
 from torch import nn
 
-from skace._torch._layers import FeedForward, initialise
+from skace._torch._layers import Dropout, FeedForward, initialise
 
 __all__ = ["FMLPEncoder", "FilterBlock"]
 
@@ -23,7 +23,7 @@ class FilterBlock(nn.Module):
         self.feedforward = FeedForward(width, factor=4)
         self.filter_norm = nn.LayerNorm(width)
         self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D), T being the length that the block was built for."""
@@ -51,7 +51,7 @@ class FMLPEncoder(nn.Module):
         super().__init__()
         self.positions = nn.Embedding(max_length, width)
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             FilterBlock(width, max_length, dropout) for _ in range(n_layers)
         )

@@ -7,6 +7,7 @@ from torch import nn
 
 __all__ = [
     "BLOCKS",
+    "Dropout",
     "FeedForward",
     "LiGRBlock",
     "PostNormBlock",
@@ -15,6 +16,25 @@ __all__ = [
     "SwiGLU",
     "initialise",
 ]
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014), with cheaper random numbers on a CPU.
+
+    There torch draws Bernoulli numbers five times slower than uniform ones.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (...) to (...)."""
+        if not self.training or self.p in (0.0, 1.0) or x.device.type != "cpu":
+            return F.dropout(x, self.p, self.training)
+        # Always float32: bfloat16 has 256 numbers below 1, too few for any p.
+        is_kept = torch.rand(x.shape) >= self.p
+        return x * is_kept.to(x.dtype).mul_(1 / (1 - self.p))
 
 
 class SelfAttention(nn.Module):
@@ -88,7 +108,7 @@ class PostNormBlock(nn.Module):
         self.feedforward = FeedForward(width)
         self.attention_norm = nn.LayerNorm(width)
         self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
@@ -121,7 +141,7 @@ class LiGRBlock(nn.Module):
         self.feedforward_gate = nn.Linear(width, width)
         self.attention_norm = nn.LayerNorm(width)
         self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""

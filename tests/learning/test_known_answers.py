@@ -106,6 +106,8 @@ LOSSES = [
 def test_every_backbone_finds_it_with_every_loss(cycle, name, loss, negatives):
     train, test = cycle
     model = clone(BACKBONES[name]).set_params(loss=loss, negatives=negatives, **TRAINING)
+    if (name, loss) == ("bert4rec", "bpr"):  # pairs that are right already teach little
+        model.set_params(max_epochs=90)
     assert hit_rate(model.fit(train), test) == 1.0
 
 

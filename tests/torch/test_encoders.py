@@ -11,6 +11,7 @@ from skace._torch._encoders import BERT4RecEncoder, GRU4RecEncoder, SASRecEncode
 from skace._torch._filters import FilterBlock, FMLPEncoder
 from skace._torch._layers import (
     BLOCKS,
+    Dropout,
     LiGRBlock,
     PostNormBlock,
     PreNormBlock,
@@ -368,3 +369,25 @@ def test_events_are_aligned_at_the_end_of_the_filters():
     states = encoder(x[:, :4], torch.tensor([4, 2]))
     torch.testing.assert_close(states[0], x[0, :4] + encoder.positions.weight[2:])
     torch.testing.assert_close(states[1, :2], x[1, :2] + encoder.positions.weight[4:])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.97])
+def test_dropout_keeps_the_mean_and_drops_its_share(p, dtype):
+    dropout = Dropout(p)
+    x = torch.ones(400, 500, dtype=dtype, requires_grad=True)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        y = dropout(x)
+    scale = torch.tensor(1 / (1 - p)).to(dtype)
+    assert set(y.detach().unique().tolist()) == {0.0, scale.item()}
+    assert (y == 0).double().mean().item() == pytest.approx(p, abs=0.005)
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())
+
+
+@pytest.mark.parametrize(("p", "is_training"), [(0.0, True), (0.5, False)])
+def test_dropout_of_nothing_draws_nothing(p, is_training):
+    x, state = torch.ones(3, 4), torch.get_rng_state()
+    assert torch.equal(Dropout(p).train(is_training)(x), x)
+    assert torch.equal(torch.get_rng_state(), state)
