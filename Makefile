@@ -7,26 +7,33 @@ TORCH ?= torch==2.13.0
 PIP_ARGS ?=
 # More words for pytest, for instance PYTEST_ARGS="-m 'not slow' tests/data".
 PYTEST_ARGS ?=
+# More words for sphinx, for instance DOCS_ARGS="-D plot_gallery=0" to leave the examples unexecuted.
+DOCS_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ASV := $(abspath $(BIN))/asv
+SPHINX := $(BIN)/sphinx-build -q -W --keep-going
 SAY := @printf -- '-- %s\n'
 IF_WRONG_SHOW := > $(VENV)/.output 2>&1 || { cat $(VENV)/.output; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint hooks format bench-quality clean
+.PHONY: help demo test lint docs docs-check hooks format bench bench-quality clean
 
 help:
 	@echo "make demo            the main job on a small made-up shop, start to end"
 	@echo "make test            linters, types, layers, docs, doctests and every test"
 	@echo "make lint            the same without the tests"
+	@echo "make docs            the pages, with the gallery, in docs/_build/html (runs every example)"
+	@echo "make docs-check      looks at these pages in a browser (chromium)"
 	@echo "make format          let the formatter rewrite what it can"
 	@echo "make hooks           run the linters before every commit from now on"
+	@echo "make bench           seconds and memory of every part (asv), for comparing commits"
 	@echo "make bench-quality DATA=folder [BENCH_ARGS=...]    accuracy on a data set of yours"
 	@echo "make clean           remove the environment and all caches"
 
 # The models here are small: on few or busy cores more threads mostly wait for each other.
-demo test: export OMP_NUM_THREADS ?= 1
+demo test docs: export OMP_NUM_THREADS ?= 1
 
 demo: $(VENV)/.runs
 	@$(BIN)/python examples/demo.py
@@ -35,7 +42,7 @@ test: lint
 	$(SAY) "tests and doctests"
 	@$(BIN)/python -m pytest --quiet $(PYTEST_ARGS)
 
-lint: $(VENV)/.develops
+lint: $(VENV)/.develops $(VENV)/.documents
 	$(SAY) "style (ruff)"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -48,8 +55,16 @@ lint: $(VENV)/.develops
 	$(SAY) "docstrings (numpydoc)"
 	@$(BIN)/numpydoc lint $$(find skace -name '*.py')
 	$(SAY) "pages and change notes (sphinx, towncrier)"
-	@$(BIN)/sphinx-build -C -q -W -b dummy -D exclude_patterns=changes/* docs $(VENV)/.pages
+	@$(SPHINX) -b dummy -D plot_gallery=0 docs $(VENV)/.pages
 	@$(BIN)/towncrier build --draft --version next $(IF_WRONG_SHOW)
+
+docs: $(VENV)/.documents
+	$(SAY) "pages and gallery (sphinx), into docs/_build/html"
+	@$(SPHINX) -d docs/_build/doctrees $(DOCS_ARGS) docs docs/_build/html
+
+docs-check: docs
+	$(SAY) "pages in a browser (chromium); screenshots in docs/_build/screenshots"
+	@$(BIN)/python docs/check_pages.py docs/_build/html docs/_build/screenshots
 
 format: $(VENV)/.develops
 	@$(BIN)/ruff check --fix .
@@ -58,16 +73,22 @@ format: $(VENV)/.develops
 hooks: $(VENV)/.develops
 	@$(BIN)/pre-commit install
 
+bench: $(VENV)/.develops
+	@$(PIP) install --group bench $(PIP_ARGS)
+	@cd benchmarks/speed && $(ASV) machine --yes && $(ASV) run --python=same --show-stderr \
+		--set-commit-hash $$(git rev-parse HEAD) $(BENCH_ARGS)
+
 bench-quality: $(VENV)/.develops
 	@test -n "$(DATA)" || { echo "Say which data: make bench-quality DATA=folder"; exit 2; }
 	@$(BIN)/python benchmarks/quality/compare.py --data "$(DATA)" $(BENCH_ARGS)
 
 clean:
+	@rm -rf docs/_build docs/gallery docs/api/generated
 	@rm -rf "$(VENV)" build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find skace tests benchmarks examples -name __pycache__ -prune -exec rm -rf {} +
 
-# The environment, in three steps that each happen once: torch, which is large and has builds of
-# its own, skace with what it needs, and the tools of those who change it.
+# The environment, in steps that each happen once: torch, which is large and has builds of its own,
+# skace with what it needs, the tools of those who change it, and what builds the pages.
 $(VENV)/.torch:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"skace needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}; say PYTHON=python3.11")'
 	$(SAY) "making $(VENV) with $$($(PYTHON) --version)"
@@ -85,4 +106,9 @@ $(VENV)/.runs: pyproject.toml | $(VENV)/.torch
 $(VENV)/.develops: $(VENV)/.runs
 	$(SAY) "installing test tools and linters"
 	@$(PIP) install --editable ".[plots,tests]" --group lint $(PIP_ARGS)
+	@touch $@
+
+$(VENV)/.documents: $(VENV)/.runs
+	$(SAY) "installing what builds the pages"
+	@$(PIP) install --editable ".[docs]" $(PIP_ARGS)
 	@touch $@

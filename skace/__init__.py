@@ -1,6 +1,7 @@
 """LLM-enhanced sequential recommendation with scikit-learn's habits."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skace._show_versions import show_versions
 from skace.data import Catalog, Interactions, as_interactions
 from skace.embeddings import ACETransformer, OnItems, TextEncoder, WhiteningTransformer
 from skace.metrics import mrr_scorer, ndcg_scorer, ranking_scorer, recall_scorer
@@ -45,4 +46,5 @@ __all__ = [
     "ndcg_scorer",
     "ranking_scorer",
     "recall_scorer",
+    "show_versions",
 ]

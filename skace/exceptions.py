@@ -10,4 +10,8 @@ class FutureLeakageWarning(UserWarning):
     Typical of a shuffled ``KFold``: the model is trained on what a user did *after* the
     events on which it is tested. Split by time (``LeaveLastOut``, ``TemporalSplit``) or
     by user (``GroupKFold`` with ``groups=X.users``) instead.
+
+    Notes
+    -----
+    Stability: provisional.
     """

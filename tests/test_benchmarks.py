@@ -54,7 +54,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_compare_prints_and_stores_one_table(compare, folder, capsys):
+def test_compare_prints_and_stores_one_table(compare, scripts, folder, capsys):
     words = ["--data", str(folder), "--features", "random,pca,whitening,ace@1,ace"]
     words += ["--alphas", "0,1", "--seeds", "0,1", "--epochs", "2", "--width", "8"]
     compare.main([*words, "--output", str(folder / "out")])
@@ -76,6 +76,10 @@ def test_compare_prints_and_stores_one_table(compare, folder, capsys):
     with (folder / "out" / f"{folder.name}_sasrec.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [float(line["R@20"]) for line in lines[:5]] == [row["R@20"] for row in rows]
+    scripts("quality/as_rst.py").main([str(folder / "out" / f"{folder.name}_sasrec.json")])
+    page = capsys.readouterr().out
+    assert "``ace`` - ``random``" in page
+    assert f"{rows[0]['R@10']:.4f}"[1:] in page
     pairs = stored["paired tests"]
     assert [pair["minus"] for pair in pairs] == ["random", "pca", "whitening", "ace@1"]
     assert pairs[0]["difference"] == pytest.approx(rows[4]["R@20"] - rows[0]["R@20"])
@@ -131,6 +135,7 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
         ("sasrec", "id,random .1,power,llm2x,llminit,whitenrec,alpharec,alphafuse"),
         ("gru4rec", "ace@1,whitenrec+,spectran,llm-esr"),
         ("bert4rec", "ace@1,llmemb"),
+        ("melt", "ace@1,id"),
         ("l3ae", "raw,ace@1"),
         ("ease", "raw"),
     ],
@@ -142,6 +147,14 @@ def test_every_method_runs(compare, folder, capsys, model, features):
     stored = json.loads((folder / "out" / f"{folder.name}_{model}.json").read_text())
     assert [row["features"] for row in stored["tables"]["kept"]] == features.split(",")
     assert "R@20" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "text"),
+    [(0.0564, "", ".0564"), (0.0018, "+", "+.0018"), (-0.01, "+", "-.0100")],
+)
+def test_figures_are_written_as_on_the_pages(scripts, value, sign, text):
+    assert scripts("quality/as_rst.py").number(value, sign) == text
 
 
 def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):

@@ -49,6 +49,7 @@ EXPORTS = {
         "ndcg_scorer",
         "ranking_scorer",
         "recall_scorer",
+        "show_versions",
     ],
     "skace.data": [
         "Catalog",
@@ -73,6 +74,7 @@ EXPORTS = {
     "skace.embeddings": [
         "ACETransformer",
         "ColumnSelector",
+        "ContrastiveTextEncoder",
         "GlobalScaler",
         "Hubness",
         "ItemTransformerMixin",
@@ -145,6 +147,11 @@ EXPORTS = {
         "TemporalSplit",
         "leave_last_out",
     ],
+    "skace.persistence": [
+        "TRUSTED_TYPES",
+        "dump",
+        "load",
+    ],
     "skace.recommenders": [
         "BERT4RecEstimator",
         "EASEEstimator",
@@ -152,9 +159,11 @@ EXPORTS = {
         "GRU4RecEstimator",
         "L3AEEstimator",
         "LinearRecommender",
+        "MELTEstimator",
         "NeuralRecommender",
         "PopularityEstimator",
         "RLAEEstimator",
+        "Recommendations",
         "SASRecEstimator",
         "SLISTEstimator",
         "SequentialRecommender",

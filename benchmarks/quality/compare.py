@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import sklearn
 import torch
 from cells import Cells
-from methods import BACKBONES, CLOSED_FORMS, build
+from methods import BACKBONES, CLOSED_FORMS, NETWORK, build
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -144,7 +144,8 @@ def build_row(arguments, features, train, cells):
     parameters = parameters_of(arguments)
     pipeline, grid, method = build(features, arguments.model, alphas, **parameters)
     if arguments.model in BACKBONES:
-        pipeline.set_params(rec__item_table__cold_items=arguments.cold_items)
+        network = NETWORK.get(arguments.model, "rec__")
+        pipeline.set_params(**{f"{network}item_table__cold_items": arguments.cold_items})
     if method.needs_reference:
         network = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)
         reference = cells.model("reference", partial(network.fit, train))
@@ -154,8 +155,8 @@ def build_row(arguments, features, train, cells):
 
 def seeded(pipeline, seed):
     """The pipeline with a seed, where it draws anything."""
-    draws = "rec__random_state" in pipeline.get_params()
-    return pipeline.set_params(rec__random_state=seed) if draws else pipeline
+    draws = {"rec__random_state", "rec__estimator__random_state"} & set(pipeline.get_params())
+    return pipeline.set_params(**dict.fromkeys(draws, seed))
 
 
 def search(pipeline, grid, train):

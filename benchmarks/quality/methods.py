@@ -36,8 +36,22 @@ from skace.item_tables import (
     SpectralAdapter,
     TrainableTable,
 )
+from skace.recommenders import MELTEstimator
 
-BACKBONES = {"sasrec": SASRecEstimator, "gru4rec": GRU4RecEstimator, "bert4rec": BERT4RecEstimator}
+
+def _melt(**parameters):
+    """MELT around SASRec."""
+    return MELTEstimator(SASRecEstimator(**parameters), max_epochs=parameters["max_epochs"])
+
+
+BACKBONES = {
+    "sasrec": SASRecEstimator,
+    "gru4rec": GRU4RecEstimator,
+    "bert4rec": BERT4RecEstimator,
+    "melt": _melt,
+}
+# Where the parameters of the network are found in a pipeline.
+NETWORK = {"melt": "rec__estimator__"}
 # Closed forms, each with the grid of its own parameters.
 DECAYS = [None, 1.0, 2.0, 3.0]
 CLOSED_FORMS = {
@@ -92,7 +106,7 @@ def methods(width, alphas):
         ),
         "spectran": Method([], SpectralAdapter(), {"rec__item_table__alpha": alphas}),
         "llmemb": Method([], AlignedAdapter(), needs_reference=True),
-        "llm-esr": Method([], DualViewTable()),
+        "llm-esr": Method([], DualViewTable(), {"rec__item_table__distillation": [0.0, 0.1]}),
     }
 
 

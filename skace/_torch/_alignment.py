@@ -13,14 +13,16 @@ __all__ = ["AlignedItems", "soft_alignment"]
 _MOST_ITEMS = 2048  # whose products with each other are held at once: 16 MiB a matrix
 
 
-def soft_alignment(reference: torch.Tensor, own: torch.Tensor, temperature: float) -> torch.Tensor:
+def soft_alignment(
+    reference: torch.Tensor, own: torch.Tensor, temperature: float | torch.Tensor
+) -> torch.Tensor:
     """Symmetric contrast of two views with soft targets (CLIP without its identity).
 
     Parameters
     ----------
     reference, own : torch.Tensor of shape (P, D)
         The same items in both views.
-    temperature : float
+    temperature : float or torch.Tensor of shape ()
         Divides the logits and multiplies the similarities that make the targets.
 
     Returns

@@ -1,6 +1,8 @@
 """Batches by index arithmetic over the flat log on the device."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -33,4 +35,5 @@ class DeviceLog:
         """Batch of the windows of these numbers."""
         longest = int(self.lengths[numbers].max())
         chosen = torch.as_tensor(numbers).to(self.items.device, non_blocking=True)
-        return self.layout.batch(self.items, self.weights, self.bounds[:, chosen], longest)
+        batch = self.layout.batch(self.items, self.weights, self.bounds[:, chosen], longest)
+        return replace(batch, numbers=numbers)

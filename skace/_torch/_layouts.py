@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from skace._typing import IntArray
+
 __all__ = ["Batch", "ClozeLayout", "LastItemLayout", "Layout", "NextItemLayout", "Question"]
 
 
@@ -18,6 +20,7 @@ class Batch:
     weights: torch.Tensor  # (B, T) float32
     # Keyword arguments of the encoder beside the item vectors.
     context: dict[str, torch.Tensor] = field(default_factory=dict)
+    numbers: IntArray | None = None  # (B,) of the windows, where they are known
 
 
 @dataclass(frozen=True, slots=True, eq=False)

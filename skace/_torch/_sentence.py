@@ -12,7 +12,13 @@ import torch
 
 from skace._torch._runtime import resolve_device, resolve_precision
 
-__all__ = ["SentenceModel", "effective_precision", "load_sentence_model", "unpack_weights"]
+__all__ = [
+    "SentenceModel",
+    "effective_precision",
+    "load_sentence_model",
+    "sentence_transformers",
+    "unpack_weights",
+]
 
 _HALF = {"float16": torch.float16}
 
@@ -23,6 +29,20 @@ def effective_precision(precision: str, device: str) -> str:
         return precision
     dtype = resolve_precision(precision, resolve_device(device, fallback=True))
     return str(dtype).removeprefix("torch.")
+
+
+def sentence_transformers(user: str, otherwise: str = "") -> Any:
+    """Import the library, or raise an ImportError that says who needs it and what to do."""
+    try:
+        import sentence_transformers as library
+    except ModuleNotFoundError as error:
+        if error.name != "sentence_transformers":
+            raise
+        raise ImportError(
+            f"{user} needs sentence-transformers, which is not installed. Install it with "
+            f"'pip install sentence-transformers'{otherwise}."
+        ) from error
+    return library
 
 
 def load_sentence_model(
@@ -50,25 +70,18 @@ def load_sentence_model(
         If there is no such model, or it cannot be downloaded.
     """
     target = resolve_device(device, fallback=True)
+    library = sentence_transformers("TextEncoder", ", or pass encoder= or base_url=")
     try:
-        from sentence_transformers import SentenceTransformer
-    except ModuleNotFoundError as error:
-        if error.name != "sentence_transformers":
-            raise
-        raise ImportError(
-            "TextEncoder needs sentence-transformers, which is not installed. Install it with "
-            "'pip install sentence-transformers', or pass encoder= or base_url=."
-        ) from error
-    try:
-        loaded = SentenceTransformer(
+        loaded = library.SentenceTransformer(
             model, revision=revision, device=str(target), trust_remote_code=False
         )
     except (OSError, ValueError) as error:
         raise OSError(
             f"model={model!r} (revision {revision or 'latest'}) could not be loaded: {error}"
         ) from error
-    dtype = _HALF.get(precision) or resolve_precision(precision, target)
-    return SentenceModel(loaded.to(dtype).eval())
+    found = SentenceModel(loaded)
+    found.settle(precision)
+    return found
 
 
 class SentenceModel:
@@ -83,6 +96,22 @@ class SentenceModel:
     def __init__(self, model: Any) -> None:
         self._model = model
 
+    @property
+    def network(self) -> torch.nn.Module:
+        """All that has weights."""
+        network: torch.nn.Module = self._model
+        return network
+
+    @property
+    def transformer(self) -> torch.nn.Module | None:
+        """The transformer in it, before pooling; None if there is none."""
+        return getattr(self._model[0], "auto_model", None)
+
+    def settle(self, precision: str) -> None:
+        """Be used from now on, with weights of this type."""
+        dtype = _HALF.get(precision) or resolve_precision(precision, self._model.device)
+        self._model.to(dtype).eval()
+
     def encode(
         self, texts: list[str], *, prompt: str | None, batch_size: int
     ) -> npt.NDArray[np.float32]:
@@ -96,6 +125,28 @@ class SentenceModel:
         )
         found: npt.NDArray[np.float32] = vectors.float().cpu().numpy()
         return found
+
+    def forward(self, texts: list[str], *, prompt: str | None) -> torch.Tensor:
+        """Vectors of shape (n_texts, d) as in `encode`, all in one batch, with a gradient."""
+        if prompt is None and self._model.default_prompt_name is not None:
+            prompt = self._model.prompts[self._model.default_prompt_name]
+        if hasattr(self._model, "preprocess"):
+            features = self._model.preprocess(texts, prompt=prompt)
+        else:  # sentence-transformers before 5.4
+            features = self._model.tokenize([f"{prompt or ''}{text}" for text in texts])
+        device = self._model.device
+        inputs = {
+            name: value.to(device) if isinstance(value, torch.Tensor) else value
+            for name, value in features.items()
+        }
+        vectors: torch.Tensor = self._model(inputs)["sentence_embedding"]
+        return vectors
+
+    def n_dims(self) -> int:
+        """Width of the vectors."""
+        # Not by `encode`: what a model keeps from inference mode cannot be trained on.
+        with torch.no_grad():
+            return int(self.forward(["a text"], prompt=None).shape[1])
 
     def fingerprint(self) -> str:
         """Hash of the weights."""

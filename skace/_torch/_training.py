@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from skace._torch._auxiliary import Auxiliary
 from skace._torch._batches import Batch, DeviceLog
 from skace._torch._losses import Loss
 from skace._torch._network import Network
@@ -48,6 +49,7 @@ class Trainer:
     batch_size: int
     dtype: torch.dtype
     rng: np.random.RandomState
+    auxiliary: Auxiliary | None = None
 
     def run_epoch(self) -> float:
         """Learn from every window once; return the mean loss in nats."""
@@ -55,7 +57,10 @@ class Trainer:
         device = self.log.items.device
         # Sums stay on the device: reading them would make the GPU wait for us at each step.
         total = torch.zeros(2, device=device, dtype=torch.float64)
-        for numbers in batch_order(self.log.lengths, self.batch_size, self.rng):
+        batches = batch_order(self.log.lengths, self.batch_size, self.rng)
+        if self.auxiliary is not None:
+            self.auxiliary.begin_epoch(len(batches))
+        for numbers in batches:
             total += self.step(self.log.batch(numbers))
         self.network.items.pin_cold()
         self.network.eval()
@@ -65,20 +70,25 @@ class Trainer:
     def step(self, batch: Batch) -> torch.Tensor:
         """Update the network with one batch; return (summed loss, summed weight).
 
-        The item table may add a penalty to the mean loss, which is not part of what is
+        The item table and an auxiliary may add to the mean loss, which is not part of what is
         returned.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        loss, weight = self.batch_loss(batch)
-        penalty = self.network.items.penalty(batch.targets[batch.weights > 0])
-        cost = loss / weight if penalty is None else loss / weight + penalty
+        table = self.network.items()  # (n_items, D), once a step
+        loss, weight = self.batch_loss(batch, table)
+        extras = [self.network.items.penalty(batch.targets[batch.weights > 0])]
+        if self.auxiliary is not None:
+            extras.append(self.auxiliary.cost(batch, table))
+        cost = sum((extra for extra in extras if extra is not None), start=loss / weight)
         cost.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return torch.stack([loss.detach(), weight]).double()
 
-    def batch_loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed loss and weight of the real positions of a batch."""
-        table = self.network.items()  # (n_items, D), once a step
+    def batch_loss(
+        self, batch: Batch, table: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Summed loss and weight of the real positions of a batch, by the network's table."""
+        table = self.network.items() if table is None else table
         is_target = batch.weights > 0  # (B, T)
         weights = batch.weights[is_target]  # (N,)
         with autocast(table.device, self.dtype):

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from skace._typing import BoolArray, IdArray, IntArray
 from skace._validation import check_ids, first_few, kind_of_ids
+from skace.data._html import html_table
 
 __all__ = ["Catalog"]
 
@@ -290,6 +291,11 @@ str of shape (n_items,), or frame with n_items rows, default=None
         origin = ", ".join(f"{name}: {value}" for name, value in self._provenance.items())
         return f"{text}, from {origin})" if origin else f"{text})"
 
+    def _repr_html_(self) -> str:
+        ids = f"{kind_of_ids(self._item_ids)}, {first_few(self._item_ids)}"
+        facts = {"items": f"{self.n_items:,}", "ids": ids}
+        return html_table("Catalog", facts | describe_vectors(self))
+
     def __copy__(self) -> Self:
         return self
 
@@ -311,6 +317,17 @@ def describe_features(features: Any) -> str:
         return "one text per item"
     columns = nw.from_native(features, eager_only=True).columns
     return f"frame with columns {', '.join(map(str, columns))}"
+
+
+def describe_vectors(catalog: Catalog) -> dict[str, str]:
+    """What a table says of the features of a catalog."""
+    facts = {"features": describe_features(catalog.features)}
+    if catalog.n_features is not None:
+        n_filled = int(filled_rows(catalog.features).sum())
+        facts["items with a vector"] = f"{n_filled:,} of {catalog.n_items:,}"
+    if catalog.provenance:
+        facts["provenance"] = ", ".join(f"{k}: {v}" for k, v in catalog.provenance.items())
+    return facts
 
 
 def require_columns(table: Any, names: list[str], argument: str) -> None:

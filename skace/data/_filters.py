@@ -33,6 +33,10 @@ def k_core(X: Any, n: int) -> Any:
     ValueError
         If X lacks rows of its log, or nothing remains.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.data import Interactions, k_core

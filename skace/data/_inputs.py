@@ -52,6 +52,10 @@ def as_interactions(X: Any, *, catalog: Catalog | None = None) -> Interactions:
     TypeError
         If X is of none of these types.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.data import as_interactions

@@ -1,16 +1,16 @@
 """How ``Interactions`` show themselves: text, HTML, frame."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from html import escape
 from importlib.util import find_spec
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
-from skace.data._catalog import describe_features, filled_rows
+from skace.data._catalog import describe_vectors
+from skace.data._html import html_table
 
-__all__ = ["html", "rows_to_frame", "text"]
+__all__ = ["frame_library", "html", "rows_to_frame", "text"]
 
 
 def text(X: Any) -> str:
@@ -25,11 +25,7 @@ def text(X: Any) -> str:
 
 def html(X: Any) -> str:
     """Table of what one wants to know of a log before fitting."""
-    lines = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
-        for name, value in _facts(X).items()
-    )
-    return f"<table><caption>Interactions</caption>{lines}</table>"
+    return html_table("Interactions", _facts(X))
 
 
 def _facts(X: Any) -> dict[str, str]:
@@ -41,20 +37,15 @@ def _facts(X: Any) -> dict[str, str]:
         if X.is_query
         else {"rows": f"{len(X):,} of {log.n_events:,} events"}
     )
-    facts = rows | {
+    return {
+        **rows,
         "users": f"{X.n_users:,}",
         "items": f"{X.n_items:,}, {n_seen:,} of them in the log",
         "time": _span(X) or "no timestamps",
         "density": f"{len(X) / max(1, X.n_users * X.n_items):.4%}",
         "duplicate events": f"{_count_duplicates(log):,}",
-        "features": describe_features(catalog.features),
+        **describe_vectors(catalog),
     }
-    if catalog.n_features is not None:
-        n_filled = int(filled_rows(catalog.features).sum())
-        facts["items with a vector"] = f"{n_filled:,} of {X.n_items:,}"
-    if catalog.provenance:
-        facts["provenance"] = ", ".join(f"{k}: {v}" for k, v in catalog.provenance.items())
-    return facts
 
 
 def _span(X: Any) -> str:
@@ -77,14 +68,17 @@ def _count_duplicates(log: Any) -> int:
 
 def rows_to_frame(X: Any, backend: Any) -> Any:
     """Frame of the rows in the given library, or the first one that is installed."""
-    if backend is None:
-        installed = [name for name in ("pandas", "polars", "pyarrow") if find_spec(name)]
-        if not installed:
-            raise ImportError("to_frame needs pandas, polars or pyarrow; install one of them.")
-        backend = installed[0]
     columns = {"user_id": X.users}
     if not X.is_query:
         columns["item_id"] = X.items
         if X.timestamps is not None:
             columns["timestamp"] = X.timestamps
-    return nw.from_dict(columns, backend=backend).to_native()
+    return nw.from_dict(columns, backend=backend or frame_library()).to_native()
+
+
+def frame_library() -> Any:
+    """Name of the first library of frames that is installed."""
+    for name in ("pandas", "polars", "pyarrow"):
+        if find_spec(name):
+            return name
+    raise ImportError("to_frame needs pandas, polars or pyarrow; install one of them.")

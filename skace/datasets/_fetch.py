@@ -250,7 +250,9 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
     What has come of a file is kept when a download is interrupted or killed, and the next
     call goes on from there.
 
-    Stability: experimental: the publisher has moved before.
+    The publisher has moved before.
+
+    Stability: experimental.
 
     Examples
     --------
@@ -340,7 +342,9 @@ def fetch_steam(
     What has come of a file is kept when a download is interrupted or killed, and the next
     call goes on from there.
 
-    Stability: experimental: the publisher may move.
+    The publisher may move.
+
+    Stability: experimental.
 
     Examples
     --------

@@ -65,6 +65,10 @@ def make_cycle(
     make_checkerboard : The right answer is a set of items, whatever their order.
     make_shop : A likeness of a real log, whose best achievable score is known.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.datasets import make_cycle
@@ -146,6 +150,10 @@ def make_checkerboard(
     --------
     make_cycle : The right answer is a single item.
     make_shop : A likeness of a real log, whose best achievable score is known.
+
+    Notes
+    -----
+    Stability: provisional.
 
     Examples
     --------

@@ -85,6 +85,9 @@ class ShopOracle:
         self._law = law
         self._catalog = Catalog(catalog.item_ids)
 
+    def __repr__(self) -> str:
+        return f"ShopOracle({self._catalog.n_items} items)"
+
     @property
     def item_ids_(self) -> IdArray:
         """Ids of the items, shape (n_items,)."""

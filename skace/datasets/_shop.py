@@ -226,6 +226,8 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
     which compares each event with its past. The vectors cost
     O(n_items * n_features ** 2).
 
+    Stability: provisional.
+
     Examples
     --------
     >>> import numpy as np

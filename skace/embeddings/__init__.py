@@ -16,6 +16,7 @@ from skace.embeddings._anisotropy_gram import (
 from skace.embeddings._anisotropy_pairs import Hubness, alignment, hubness, uniformity
 from skace.embeddings._anisotropy_partition import partition_isotropy
 from skace.embeddings._column_selector import ColumnSelector
+from skace.embeddings._contrastive import ContrastiveTextEncoder
 from skace.embeddings._mixin import ItemTransformerMixin
 from skace.embeddings._on_items import OnItems
 from skace.embeddings._scaling import GlobalScaler
@@ -25,6 +26,7 @@ from skace.embeddings._whitening import WhiteningTransformer
 __all__ = [
     "ACETransformer",
     "ColumnSelector",
+    "ContrastiveTextEncoder",
     "GlobalScaler",
     "Hubness",
     "ItemTransformerMixin",

@@ -63,6 +63,8 @@ def mean_cosine(embeddings):
     The cosines of all pairs add up to :math:`\lVert s \rVert^2 - n`, where s is the sum of
     the unit rows: one pass, ``O(n_items * n_dims)``, and no matrix of pairs.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] Ethayarajh (2019), How contextual are contextualized word
@@ -110,6 +112,8 @@ def participation_ratio(embeddings, *, center=False):
     :math:`(\sum_j l_j)^2 / \sum_j l_j^2` with the eigenvalues :math:`l_j` of the second
     moment matrix (of the covariance if centred): O(n d^2) time, d^2 memory.
 
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.embeddings import participation_ratio
@@ -145,6 +149,8 @@ def iso_score(embeddings):
     -----
     The published chain of formulas is the same as :math:`(r - 1) / (d - 1)`, where r is the
     centred `participation_ratio`: O(n d^2) time, d^2 memory.
+
+    Stability: provisional.
 
     References
     ----------
@@ -186,6 +192,8 @@ def effective_rank(embeddings, *, center=False):
     -----
     :math:`\exp(-\sum_j p_j \ln p_j)` with :math:`p_j = s_j / \sum_i s_i`: singular values,
     not their squares, unlike `spectral_entropy`. O(n d^2) time, d^2 memory.
+
+    Stability: provisional.
 
     References
     ----------
@@ -229,6 +237,8 @@ def spectral_entropy(embeddings, *, center=False):
     :math:`-\sum_j p_j \ln p_j / \ln d` with :math:`p_j = s_j^2 / \sum_i s_i^2`. O(n d^2)
     time, d^2 memory.
 
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.embeddings import spectral_entropy
@@ -269,6 +279,8 @@ def condition_number(embeddings, n_components=None, *, center=False):
     Notes
     -----
     O(n d^2) time, d^2 memory.
+
+    Stability: provisional.
 
     Examples
     --------
@@ -315,6 +327,8 @@ def explained_share(embeddings, n_components=1, *, center=False):
     -----
     O(n d^2) time, d^2 memory.
 
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.embeddings import explained_share
@@ -351,6 +365,8 @@ def spectral_decay(embeddings, *, center=False):
     Notes
     -----
     Over the middle 80 % of the numbers i from 1 to the rank. O(n d^2) time, d^2 memory.
+
+    Stability: provisional.
 
     Examples
     --------
@@ -400,6 +416,8 @@ def anisotropy_report(embeddings):
     Notes
     -----
     O(n d^2 + d^3) time, about three d x d matrices of memory.
+
+    Stability: provisional.
 
     Examples
     --------

@@ -64,6 +64,8 @@ def uniformity(embeddings, *, t=2.0):
     :math:`\ln \mathrm{mean}_{i<j} \exp(-t \lVert u_i - u_j \rVert^2)` with unit rows.
     Exact: O(n^2 d) time, in blocks of 1024 x 1024 pairs.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] Wang and Isola (2020), Understanding contrastive representation learning through
@@ -122,6 +124,8 @@ def alignment(embeddings, positives):
     -----
     O(n_pairs d) time, in blocks.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] Wang and Isola (2020), Understanding contrastive representation learning through
@@ -174,6 +178,8 @@ def hubness(embeddings, k=10):
     items that have i among their k nearest others. Items at the same similarity as the
     k-th share the places that are left, so that the result does not depend on the order of
     the rows. Exact: O(n^2 d) time, O(n b) memory for blocks of b rows.
+
+    Stability: provisional.
 
     References
     ----------

@@ -43,6 +43,8 @@ def partition_isotropy(embeddings, *, order=None, center=False):
     both signs of the unit eigenvectors of :math:`X^T X`. O(n d^2) time, d^2 memory; sums of
     exponentials are kept as logarithms.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] Arora et al. (2016), A latent variable model approach to PMI-based word embeddings,

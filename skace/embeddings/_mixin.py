@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skace._doc_links import DocLinkMixin
 from skace.data import Interactions, ValidationSet
 
 __all__ = ["ItemTransformerMixin"]
@@ -27,7 +28,7 @@ def _core_has(name):
     return check
 
 
-class ItemTransformerMixin:
+class ItemTransformerMixin(DocLinkMixin):
     """Let a scikit-learn transformer act on the item features of `Interactions`.
 
     Stands first among the bases of a class, before the class that does the work on

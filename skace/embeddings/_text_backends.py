@@ -84,8 +84,8 @@ class LocalEncoder:
     batch_size : int
         Texts that are computed together.
     stored : mapping or None, default=None
-        Packed weights to use in place of those that the model stands for, and under
-        "revision" what these are.
+        Weights to use in place of those that the model stands for, packed under "files" or
+        loaded under "model", and under "revision" what these are.
     """
 
     batches_at_once = 16  # texts of similar length are put into one batch
@@ -107,7 +107,7 @@ class LocalEncoder:
         self._device = device
         self._batch_size = batch_size
         self._stored = stored
-        self._loaded: Any = None
+        self._loaded: Any = (stored or {}).get("model")
         if precision == "auto":
             from skace._torch._sentence import effective_precision
 
@@ -134,14 +134,14 @@ class LocalEncoder:
             return local_fingerprint(Path(self._name).expanduser())
         commit = hub_commit(self._name, self._revision)
         if commit is None:
-            model = self._model()  # downloads
+            model = self.model()  # downloads
             commit = hub_commit(self._name, self._revision)
             return commit or f"weights {model.fingerprint()}"
         self._revision = commit  # what is computed is what it is called, whatever is newer
         return commit
 
-    def _model(self) -> Any:
-        """The loaded model."""
+    def model(self) -> Any:
+        """The loaded model, a ``SentenceModel``."""
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
@@ -160,12 +160,12 @@ class LocalEncoder:
 
     def encode(self, texts: list[str]) -> npt.NDArray[np.float32]:
         """Vectors as the model gives them."""
-        vectors: npt.NDArray[np.float32] = self._model().encode(
+        vectors: npt.NDArray[np.float32] = self.model().encode(
             texts, prompt=self._prompt, batch_size=self._batch_size
         )
         return vectors
 
     def packed(self) -> dict[str, npt.NDArray[np.uint8]]:
         """Files of the model as arrays of bytes."""
-        files: dict[str, npt.NDArray[np.uint8]] = self._model().packed()
+        files: dict[str, npt.NDArray[np.uint8]] = self.model().packed()
         return files

@@ -1,24 +1,23 @@
-"""The array core of TextEncoder."""
+"""EncoderOfTexts: what all encoders of texts share."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import hashlib
 import logging
-from contextlib import contextmanager, nullcontext
-from functools import partial
+import os
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skace._memo import Memo
-from skace._sklearn_compat import CallbackSupportMixin, fit_context, with_callbacks
-from skace.embeddings._http_encoder import HttpEncoder
-from skace.embeddings._text_backends import DEFAULT_MODEL, CallableEncoder, LocalEncoder
+from skace._sklearn_compat import CallbackSupportMixin
+from skace.embeddings._text_backends import DEFAULT_MODEL
 from skace.embeddings._text_cache import DiskStore, MemoryStore, find, gather
+from skace.embeddings._text_report import NO_REPORT
 from skace.embeddings._text_table import TextTable
 from skace.embeddings._text_template import TextTemplate
 
-__all__ = ["TextEncoderOfTexts"]
+__all__ = ["EncoderOfTexts"]
 
 _logger = logging.getLogger("skace")
 
@@ -27,30 +26,26 @@ _MEMORY: Memo[MemoryStore] = Memo(max_entries=8, max_bytes=2**31)
 _MEMMAP_BYTES = 2**28  # a larger matrix stays on disk, if there is a cache
 
 
-class TextEncoderOfTexts(
+class EncoderOfTexts(
     ClassNamePrefixFeaturesOutMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator
 ):
-    """Encoder of a list or frame of texts: what `TextEncoder` does behind the mixin."""
+    """Lookup of texts that were encoded, and encoding of those that were not.
+
+    A subclass has `fit`, which ends in `_learn_vectors`, and says in `_build_backend` what
+    encodes. It has the parameters ``model``, ``fields``, ``template``, ``prompt``,
+    ``normalize``, ``truncate_dim``, ``missing``, ``batch_size``, ``precision``, ``cache``
+    and ``store_weights``.
+    """
 
     _transient = ("_backend",)
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Encode what the cache does not have."""
-        self._check_parameters()
-        table = self._table(X, self.fields)
-        if table.n_rows == 0:
-            raise ValueError("X holds no texts; there is nothing to encode.")
-        if self.missing == "error":
-            table.refuse_empty(self._item_ids())
-        backend = self._build_backend()
-        store = self._open_store(backend.identity, backend)
-        n_encoded = self._encode_missing(
-            table, store, lambda: backend, partial(self._callback_report, {"X": X, "y": y})
-        )
-        self._set_fitted(table, store, backend, n_encoded)
-        return self
+    def _build_backend(self, stored=None):
+        """The encoder that the parameters ask for, with these weights if there are some."""
+        raise NotImplementedError
+
+    def _owner(self, identity, get_backend):  # noqa: ARG002 - for those who need it
+        """Object that tells vectors of one identity apart, to be kept alive; None for none."""
+        return
 
     def transform(self, X):
         """Look the vectors up; encode those of new texts."""
@@ -58,13 +53,20 @@ class TextEncoderOfTexts(
         table = self._table(X, self.fields_)
         if self.missing == "error":
             table.refuse_empty(self._item_ids())
-        # A function is cheap to wrap, and tells the memory whose vectors are meant.
-        backend = self._fitted_backend() if self.encoder is not None else None
-        store = self._open_store(self._identity, backend)
-        self._encode_missing(table, store, self._fitted_backend, _no_report)
+        store = self._open_store(self._identity, self._fitted_backend)
+        self._encode_missing(table, store, self._fitted_backend, NO_REPORT)
         return self._collect(table, store)
 
     # What is to be encoded.
+
+    def _texts_to_fit(self, X):
+        """The texts of a fit, checked."""
+        table = self._table(X, self.fields)
+        if table.n_rows == 0:
+            raise ValueError("X holds no texts; there is nothing to encode.")
+        if self.missing == "error":
+            table.refuse_empty(self._item_ids())
+        return table
 
     def _table(self, X, fields):
         """The texts."""
@@ -75,51 +77,7 @@ class TextEncoderOfTexts(
         catalog = getattr(self, "_source_catalog", None)
         return None if catalog is None else catalog.item_ids
 
-    def _check_parameters(self):
-        """Raise for parameters that do not go together."""
-        if self.encoder is not None and self.base_url is not None:
-            raise ValueError("encoder and base_url are two ways to encode; pass one of them.")
-        if self.base_url is not None and self.model is None:
-            raise ValueError("base_url needs model, the name of a model on that server.")
-        is_nameless = self.encoder is not None and self.revision is None
-        if is_nameless and self.cache is not None:
-            raise ValueError(
-                "cache needs revision when encoder is given: what a function does cannot be seen "
-                "from outside, so say which version of it the stored vectors are from, for example "
-                "revision='1'."
-            )
-        if self.store_weights and (self.encoder is not None or self.base_url is not None):
-            raise ValueError(
-                "store_weights=True needs a model on this machine; with encoder or base_url there "
-                "are no weights to store."
-            )
-
     # What encodes.
-
-    def _build_backend(self, stored=None):
-        """The encoder that the parameters ask for."""
-        shared = {"revision": self.revision, "prompt": self.prompt}
-        if self.encoder is not None:
-            return CallableEncoder(self.encoder, model=self._model_name(), **shared)
-        if self.base_url is not None:
-            return HttpEncoder(
-                self.base_url,
-                str(self.model),
-                revision=self.revision or "",
-                prompt=self.prompt,
-                api_key_env=self.api_key_env,
-                n_retries=self.n_retries,
-                timeout=self.timeout,
-                batch_size=self.batch_size,
-            )
-        return LocalEncoder(
-            self._model_name() or DEFAULT_MODEL,
-            **shared,
-            precision=self.precision,
-            device=self.device,
-            batch_size=self.batch_size,
-            stored=stored,
-        )
 
     def _model_name(self):
         return None if self.model is None else str(self.model)
@@ -146,31 +104,30 @@ class TextEncoderOfTexts(
 
     # Where vectors are kept.
 
-    def _open_store(self, identity, backend):
+    def _open_store(self, identity, get_backend):
         """Vectors that are known: on disk, or in the memory of this process."""
         if self.cache is not None:
             return DiskStore(self.cache, identity)
         key = tuple(sorted(identity.items()))
-        owner = None
-        if isinstance(backend, CallableEncoder) and not identity["revision"]:
-            # The store keeps the function alive, so that its number is not given to another.
-            owner = backend.function
+        owner = self._owner(identity, get_backend)
+        if owner is not None:
+            # The store keeps it alive, so that its number is not given to another.
             key = (*key, id(owner))
         return _MEMORY.get(key, lambda: MemoryStore(owner))
 
     def _encode_missing(self, table, store, get_backend, report):
         """Encode and store what is not there; return how many texts that were."""
         if self._unknown(table, store).size == 0:
-            with report(0):
+            with report.fit(0):
                 return 0
         with store.writing():
             rows = self._unknown(table, store)  # another process may have been here
             backend = get_backend()
             step = self.batch_size * backend.batches_at_once
-            with report(-(-rows.size // step)) as next_chunk:
+            with report.fit(-(-rows.size // step)):
                 for start in range(0, rows.size, step):
                     part = rows[start : start + step]
-                    with next_chunk():
+                    with report.part("texts"):
                         store.append(table.keys[part], _encode(backend, table.texts_at(part)))
                     done = start + part.size
                     _logger.info("%s: %d of %d texts", type(self).__name__, done, rows.size)
@@ -185,6 +142,16 @@ class TextEncoderOfTexts(
 
     # What comes out.
 
+    def _learn_vectors(self, table, backend, report):
+        """Encode what is not known yet, and set the learned attributes."""
+
+        def get_backend():
+            return backend
+
+        store = self._open_store(backend.identity, get_backend)
+        n_encoded = self._encode_missing(table, store, get_backend, report)
+        self._set_fitted(table, store, backend, n_encoded)
+
     def _set_fitted(self, table, store, backend, n_encoded):
         """Set the learned attributes."""
         segments = store.segments()
@@ -193,10 +160,7 @@ class TextEncoderOfTexts(
         if used.size == 0:
             raise ValueError("no item has a text; there is nothing to encode.")
         n_dims = segments[used[0]].vectors.shape[1]
-        if self.truncate_dim is not None and self.truncate_dim > n_dims:
-            raise ValueError(
-                f"truncate_dim={self.truncate_dim} exceeds the {n_dims} numbers of a vector."
-            )
+        self._check_width(n_dims)
         self._backend = backend
         self._identity = dict(backend.identity)
         self._n_features_out = self.truncate_dim or n_dims
@@ -211,6 +175,13 @@ class TextEncoderOfTexts(
         vars(self).pop("mean_", None)
         if self.missing == "mean":
             self.mean_ = self._mean(table, segments, places)
+
+    def _check_width(self, n_dims):
+        """Raise if vectors are to be cut to more than they have."""
+        if self.truncate_dim is not None and self.truncate_dim > n_dims:
+            raise ValueError(
+                f"truncate_dim={self.truncate_dim} exceeds the {n_dims} numbers of a vector."
+            )
 
     def _provenance(self, dates):
         """Where the vectors come from, as texts."""
@@ -276,27 +247,16 @@ class TextEncoderOfTexts(
         mean = (total / places.is_found.sum()).astype(np.float32)
         return self._finish(mean[None])[0]
 
-    # Callbacks, persistence, tags.
-
-    @contextmanager
-    def _callback_report(self, told, n_chunks):
-        """Tell the callbacks of the fit and of each chunk of texts."""
-        context = self._init_callback_context(max_subtasks=n_chunks)
-        context.call_on_fit_task_begin(estimator=self, **told)
-
-        @contextmanager
-        def next_chunk():
-            part = context.subcontext(task_name="texts")
-            part.call_on_fit_task_begin(estimator=self, **told)
-            yield
-            part.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
-
-        yield next_chunk
-        context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
+    # Persistence, tags.
 
     def __getstate__(self):
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in self._transient}
+        return {
+            # Paths as text: a Path of one system cannot be opened on another.
+            name: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for name, value in state.items()
+            if name not in self._transient
+        }
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -311,12 +271,6 @@ class _Discard:
 
     def __setitem__(self, rows, values):
         """Drop the values."""
-
-
-@contextmanager
-def _no_report(n_chunks):  # noqa: ARG001 - called like _callback_report
-    """Tell nobody."""
-    yield nullcontext
 
 
 def _encode(backend, texts):

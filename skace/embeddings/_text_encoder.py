@@ -5,17 +5,14 @@ import os
 from numbers import Integral, Real
 from typing import ClassVar
 
-import narwhals as nw
-import numpy as np
-
 from skace._sklearn_compat import Interval, StrOptions
-from skace.embeddings._mixin import ItemTransformerMixin
-from skace.embeddings._text_core import TextEncoderOfTexts
+from skace.embeddings._text_encoder_core import TextEncoderOfTexts
+from skace.embeddings._text_mixin import TextItemMixin
 
 __all__ = ["TextEncoder"]
 
 
-class TextEncoder(ItemTransformerMixin, TextEncoderOfTexts):
+class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     """Vectors of item texts, from a sentence encoder, a server or a function.
 
     Given `~skace.Interactions` whose catalog holds texts (one per item, or a frame of text
@@ -128,6 +125,7 @@ class TextEncoder(ItemTransformerMixin, TextEncoderOfTexts):
 
     See Also
     --------
+    ContrastiveTextEncoder : Adapts the model to the catalog before it encodes.
     ACETransformer : What to do with the vectors next.
     OnItems : Other ways from text to vectors, for example TF-IDF.
 
@@ -162,7 +160,6 @@ class TextEncoder(ItemTransformerMixin, TextEncoderOfTexts):
     0
     """
 
-    _acts_on_text = True
     _parameter_constraints: ClassVar = {
         "model": [str, os.PathLike, None],
         "fields": [str, "array-like", None],
@@ -224,23 +221,3 @@ class TextEncoder(ItemTransformerMixin, TextEncoderOfTexts):
         self.api_key_env = api_key_env
         self.n_retries = n_retries
         self.timeout = timeout
-
-    def _features_of(self, catalog):
-        """Texts of the catalog."""
-        features = super()._features_of(catalog)
-        is_text = isinstance(features, np.ndarray) and features.ndim == 1
-        if not is_text and not nw.dependencies.is_into_dataframe(features):
-            raise ValueError(
-                f"X.catalog.features are numbers of shape {features.shape}, but "
-                f"{type(self).__name__} reads texts; build the catalog with Catalog(item_ids, "
-                "texts) or Catalog.from_frame(items, features=['title', ...])."
-            )
-        return features
-
-    def _on_features(self, X, method):
-        """Interactions over the vectors, which tell where they come from."""
-        with self._fitting_from(X.catalog):
-            vectors = method(self._features_of(X.catalog))
-        vectors = np.asanyarray(vectors)  # set_output may have made a frame of them
-        provenance = X.catalog.provenance | self.provenance_
-        return X._derive(catalog=X.catalog.with_features(vectors, provenance=provenance))

@@ -67,11 +67,29 @@ class TextTable:
     def texts_at(self, rows: npt.NDArray[np.int64]) -> list[str]:
         """Texts of ascending rows, which may lie far apart."""
         found: list[str] = []
+        for near, columns in self._columns_at(rows):
+            texts = self._template.render(columns)
+            found.extend(texts[place] for place in near)
+        return found
+
+    def attributes_at(self, rows: npt.NDArray[np.int64]) -> list[dict[str, str]]:
+        """Values of ascending rows that the template reads and that are not empty, by column."""
+        read = self._template.columns_read(self.fields)
+        return [
+            {name: columns[name][place] for name in read if columns[name][place]}
+            for near, columns in self._columns_at(rows)
+            for place in near
+        ]
+
+    def _columns_at(
+        self, rows: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[list[int], dict[str, list[str]]]]:
+        """Yield pieces of the columns, and the places in them of ascending rows."""
+        if rows.size == 0:
+            return
         for near in np.split(rows, np.flatnonzero(np.diff(rows // _CHUNK)) + 1):
             first = int(near[0])
-            texts = self._template.render(self._columns.rows(first, int(near[-1]) + 1))
-            found.extend(texts[row - first] for row in near.tolist())
-        return found
+            yield (near - first).tolist(), self._columns.rows(first, int(near[-1]) + 1)
 
     def refuse_empty(self, item_ids: Any) -> None:
         """Raise a ValueError that names the items without text."""

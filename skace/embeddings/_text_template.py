@@ -1,6 +1,7 @@
 """TextTemplate: one text per item from its columns."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Mapping
 from string import Formatter
 
 __all__ = ["TextTemplate"]
@@ -63,6 +64,10 @@ class TextTemplate:
                 "meaning of its own in template; rename the column."
             )
 
+    def columns_read(self, columns: list[str]) -> list[str]:
+        """Return those of the columns on which the text depends."""
+        return columns if self.reads_all else self.names
+
     def render(self, columns: dict[str, list[str]]) -> list[str]:
         """Return one text per row; the empty text where all columns are empty.
 
@@ -72,23 +77,23 @@ class TextTemplate:
             Values of the columns, all lists of one length.
         """
         names = list(columns)
-        read = names if self.reads_all else self.names
-        places = [names.index(name) for name in read]
+        places = [names.index(name) for name in self.columns_read(names)]
         return [
-            self._fill(names, row) if any(row[place] for place in places) else ""
+            self.fill(dict(zip(names, row, strict=True))) if any(row[p] for p in places) else ""
             for row in zip(*columns.values(), strict=True)
         ]
 
-    def _fill(self, names: list[str], row: tuple[str, ...]) -> str:
-        """Text of one row."""
+    def fill(self, values: Mapping[str, str]) -> str:
+        """Return the text of one row; what it lacks counts as empty."""
         filled = []
         for literal, name, _, _ in self._parts:
             filled.append(literal)
             if name == "values":
-                filled.append(". ".join(value for value in row if value))
+                filled.append(". ".join(value for value in values.values() if value))
             elif name == "fields":
-                pairs = zip(names, row, strict=True)
-                filled.append(" ".join(f"{key}: {value};" for key, value in pairs if value))
+                filled.append(
+                    " ".join(f"{key}: {value};" for key, value in values.items() if value)
+                )
             elif name:
-                filled.append(row[names.index(name)])
+                filled.append(values.get(name, ""))
         return "".join(filled).strip()

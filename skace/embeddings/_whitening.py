@@ -54,7 +54,7 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
 
     whitening_ : list of ndarray
         Matrix W of each group, of shape (columns of the group, its output columns): the
-        output is ``(X - mean_) W``. For "bn" a single array of shape (n_features_in_,), the
+        output is ``(X - mean_) W``. For "bn" a single array of shape ``(n_features_in_,)``, the
         diagonal.
 
     shrinkage_ : ndarray of shape (n_groups,)

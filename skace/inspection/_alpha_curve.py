@@ -295,16 +295,17 @@ class AlphaCurveDisplay:
         return places
 
     def _label_points(self, ax, places):
-        """Write alpha beside each point, above and below by turns."""
+        """Write alpha beside each point, clear of its bar; high and low by turns."""
         for turn, number in enumerate(np.argsort(places)):
+            is_high = turn % 2 == 0
             ax.annotate(
                 _text_of(self.alphas[number]),
                 (places[number], self.scores[number]),
-                xytext=(0, 11 if turn % 2 == 0 else -18),
+                xytext=(7, 5 if is_high else -5),
                 textcoords="offset points",
-                ha="center",
+                va="bottom" if is_high else "top",
                 fontsize="small",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8},
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.7},
             )
 
 

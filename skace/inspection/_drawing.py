@@ -8,6 +8,8 @@ __all__ = ["axes_for", "categorical_colors", "import_pyplot", "legend_above", "o
 # Okabe and Ito: told apart with any kind of colour vision, and in this order in grey as well.
 _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+_MOST_IN_LINE = 4  # entries of a legend above the axes
+
 
 def import_pyplot(caller: Any) -> Any:
     """Module ``matplotlib.pyplot``; ``caller`` is the display that wants to draw."""
@@ -45,6 +47,9 @@ def ordered_colors(caller: Any, n: int) -> list[Any]:
 
 def legend_above(ax: Any, handles: list[Any]) -> None:
     """Put the legend over the axes, where it covers nothing."""
+    n_lines = -(-len(handles) // _MOST_IN_LINE)
+    n_columns = -(-len(handles) // n_lines)  # five are three and two, not four and one
     ax.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False
-    )
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=n_columns,
+        frameon=False,
+    )  # fmt: skip

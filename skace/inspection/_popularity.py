@@ -234,7 +234,10 @@ class PopularityDisplay:
 
     def _label_of(self, group):
         """Name of a group, with its number of rows."""
-        return group if self.n_rows is None else f"{group}\n{self.n_rows[group]:,} rows"
+        if self.n_rows is None:
+            return group
+        count = self.n_rows[group]
+        return f"{group}\n{count:,} row{'' if count == 1 else 's'}"
 
 
 def _check_edges(edges):

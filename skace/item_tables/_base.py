@@ -5,12 +5,13 @@ from abc import ABC, abstractmethod
 
 from sklearn.base import BaseEstimator
 
+from skace._doc_links import DocLinkMixin
 from skace._sklearn_compat import StrOptions
 
 __all__ = ["ItemTable", "width_asked_for"]
 
 
-class ItemTable(BaseEstimator, ABC):
+class ItemTable(DocLinkMixin, BaseEstimator, ABC):
     """How item features become the table that a network reads from and answers with.
 
     A table is a parameter object: cheap to make, without torch, cloned by scikit-learn,
@@ -128,6 +129,26 @@ class ItemTable(BaseEstimator, ABC):
             `skace._torch._tables.ItemModule` for the methods with defaults. It is built
             again, from features of zeros, to answer from a stored state: the shapes of
             its parameters and buffers follow from the sizes alone.
+        """
+
+    def build_auxiliary(self, reader, log, users):
+        """Build what training is to pursue beside the next item.
+
+        Parameters
+        ----------
+        reader : skace._torch._auxiliary.Reader
+            Gives states of the network, whose ``items`` are the module of this table.
+
+        log : skace._torch._batches.DeviceLog
+            Training windows.
+
+        users : ndarray of shape (n_windows,)
+            User of each window, as a number.
+
+        Returns
+        -------
+        auxiliary : skace._torch._auxiliary.Auxiliary or None
+            Adds to the mean loss of each step; None for nothing.
         """
 
 

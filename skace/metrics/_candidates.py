@@ -111,6 +111,8 @@ def sampled_candidates_scorer(
     The figures by group that go with them, of users with short pasts and of rare items, come
     from `sampled_ranks` with `user_groups` and `popularity_groups`.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] K. Kim et al., "MELT: mutual enhancement of long-tailed user and item for

@@ -51,6 +51,10 @@ class PairedComparison:
 
     by_seed : tuple of float
         Difference for each pair of seeds; empty if the models have unequal numbers of them.
+
+    Notes
+    -----
+    Stability: provisional.
     """
 
     difference: float
@@ -135,6 +139,8 @@ def paired_bootstrap(
     Resampling n rows with repeats only asks how often each *distinct* difference is drawn,
     and scores at k take few values, so the time is ``O(n_resamples * n_distinct)``, at
     worst ``O(n_resamples * n_rows)``; memory is that of a block of resamples.
+
+    Stability: provisional.
 
     References
     ----------
@@ -225,6 +231,8 @@ def randomization_test(
     rows, not about other training runs. The swaps that are drawn include the observed
     one [1]_, so that p is never 0. Time is ``O(n_resamples * n_rows)``; memory is that of a
     block of resamples.
+
+    Stability: provisional.
 
     References
     ----------

@@ -76,6 +76,8 @@ def popularity_groups(
     the border are taken in item order. A cold item is never head, so the head is smaller
     where fewer items than its share have a count.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] Q. Liu et al., "LLMEmb: large language model can be a good embedding generator
@@ -145,6 +147,8 @@ def user_groups(
     included. For exactly its groups give ``threshold``: of ``n_train`` events per user and
     two held out, that is ``floor(quantile(n_train)) + 2`` on the test rows, whose pasts
     hold the validation event as well.
+
+    Stability: provisional.
 
     References
     ----------

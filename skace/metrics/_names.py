@@ -97,6 +97,10 @@ def score_ranks(
     TypeError
         If ``metrics`` is not a list of names.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.metrics import score_ranks

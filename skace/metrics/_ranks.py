@@ -61,6 +61,8 @@ def recall_at_k(
     puts each of them at rank (n - 1) / 2 and gains nothing from the order of the table.
     A tie that reaches across place k counts by its middle, as a whole.
 
+    Stability: stable.
+
     Examples
     --------
     >>> from skace.metrics import recall_at_k
@@ -110,6 +112,8 @@ def ndcg_at_k(
     -----
     With a single relevant item the ideal gain is 1, so the score of a row of rank r is
     :math:`1 / \log_2(r + 2)` where r < k, else 0. See `recall_at_k` on ties.
+
+    Stability: stable.
 
     References
     ----------
@@ -169,6 +173,8 @@ def mrr_at_k(
     The score of a row of rank r is :math:`1 / (r + 1)` where r < k, else 0. See
     `recall_at_k` on ties.
 
+    Stability: stable.
+
     Examples
     --------
     >>> from skace.metrics import mrr_at_k
@@ -214,6 +220,10 @@ def mean_rank(ranks: Any, *, n_items: int | None = None, sample_weight: Any = No
     ValueError
         If a rank is negative or NaN, if a finite rank is not below ``n_items``, if there is
         no row, or if the weights do not fit the rows.
+
+    Notes
+    -----
+    Stability: stable.
 
     Examples
     --------

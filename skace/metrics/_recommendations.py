@@ -36,6 +36,10 @@ def catalog_coverage(recommended_ids: Any, item_ids: Any) -> float:
     ValueError
         If the lists are empty or not two-dimensional, or an id is not one of ``item_ids``.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.metrics import catalog_coverage
@@ -73,6 +77,8 @@ def exposure_gini(recommended_ids: Any, item_ids: Any) -> float:
     -----
     With the exposures sorted, :math:`x_1 \le \dots \le x_n`, it is
     :math:`\sum_i (2 i - n - 1) x_i / (n \sum_i x_i)`.
+
+    Stability: provisional.
 
     Examples
     --------
@@ -119,6 +125,8 @@ def popularity_bias(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
     The percentile of an item is (items of smaller count + half of the others of equal
     count) / (n_items - 1): 0 for the rarest, 1 for the best seller, .5 on average.
 
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.metrics import popularity_bias
@@ -162,6 +170,10 @@ def popularity_lift(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
     ValueError
         If the lists are empty or not two-dimensional, an id is not one of ``item_ids``,
         there is not one count per item, or all counts are 0.
+
+    Notes
+    -----
+    Stability: provisional.
 
     Examples
     --------

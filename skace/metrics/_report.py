@@ -83,6 +83,8 @@ def ranking_report(
     -----
     ``pandas.DataFrame(report).T`` is the table.
 
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace import Interactions, PopularityEstimator

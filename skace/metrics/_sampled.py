@@ -107,6 +107,8 @@ def sampled_ranks(
     Scoring and drawing both take time in proportion to ``n_rows * n_items``, memory that
     of a block of rows. The result does not depend on the size of the block.
 
+    Stability: provisional.
+
     References
     ----------
     .. [1] W. Krichene and S. Rendle, "On sampled metrics for item recommendation", KDD

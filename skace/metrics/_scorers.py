@@ -181,6 +181,10 @@ def ndcg_scorer(k: int = 10, *, exclude_seen: bool | None = None) -> RankScorer:
     --------
     ranking_scorer : Several metrics from one pass; tells what a scorer accepts.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace.metrics import ndcg_scorer
@@ -216,6 +220,10 @@ def recall_scorer(k: int = 10, *, exclude_seen: bool | None = None) -> RankScore
     See Also
     --------
     ranking_scorer : Several metrics from one pass; tells what a scorer accepts.
+
+    Notes
+    -----
+    Stability: provisional.
 
     Examples
     --------
@@ -254,6 +262,10 @@ def mrr_scorer(k: int | None = None, *, exclude_seen: bool | None = None) -> Ran
     See Also
     --------
     ranking_scorer : Several metrics from one pass; tells what a scorer accepts.
+
+    Notes
+    -----
+    Stability: provisional.
 
     Examples
     --------
@@ -316,6 +328,8 @@ def ranking_scorer(
 
     For ``ScoringMonitor`` give a list of names, even if it is of one: the callback expects
     a dict.
+
+    Stability: provisional.
 
     Examples
     --------

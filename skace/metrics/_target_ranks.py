@@ -85,6 +85,8 @@ def target_ranks(
     -----
     Memory is that of a block of rows by all items, never ``(n_rows, n_items)``.
 
+    Stability: provisional.
+
     Examples
     --------
     >>> import numpy as np

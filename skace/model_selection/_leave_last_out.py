@@ -176,6 +176,10 @@ def leave_last_out(X: Interactions) -> tuple[Interactions, Interactions]:
     --------
     LeaveLastOut : The same as a splitter; says what "last" means.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace import Interactions

@@ -8,8 +8,10 @@ from skace.recommenders._fmlp import FMLPEstimator
 from skace.recommenders._gru4rec import GRU4RecEstimator
 from skace.recommenders._l3ae import L3AEEstimator
 from skace.recommenders._linear import LinearRecommender
+from skace.recommenders._melt import MELTEstimator
 from skace.recommenders._neural import NeuralRecommender
 from skace.recommenders._popularity import PopularityEstimator
+from skace.recommenders._recommendations import Recommendations
 from skace.recommenders._rlae import RLAEEstimator
 from skace.recommenders._sasrec import SASRecEstimator
 from skace.recommenders._slist import SLISTEstimator
@@ -23,9 +25,11 @@ __all__ = [
     "GRU4RecEstimator",
     "L3AEEstimator",
     "LinearRecommender",
+    "MELTEstimator",
     "NeuralRecommender",
     "PopularityEstimator",
     "RLAEEstimator",
+    "Recommendations",
     "SASRecEstimator",
     "SLISTEstimator",
     "SequentialRecommender",

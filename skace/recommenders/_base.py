@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skace._doc_links import DocLinkMixin
 from skace._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -23,6 +24,7 @@ from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_
 from skace.metrics import ndcg_at_k
 from skace.recommenders._histories import histories_of
 from skace.recommenders._leakage import warn_of_future_leakage
+from skace.recommenders._recommendations import Recommendations
 from skace.recommenders._tasks import FitTask
 
 __all__ = ["SequentialRecommender"]
@@ -30,7 +32,7 @@ __all__ = ["SequentialRecommender"]
 _BLOCK_BYTES = 64 * 2**20  # of scores held at once
 
 
-class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
+class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """Base class of all recommenders.
 
     A subclass implements `_fit_rows`, `_encode` and sets ``item_vectors_``, or overrides
@@ -307,13 +309,13 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        item_ids : ndarray of shape (n_rows, min(k, n_candidates))
-            Best first. Where fewer items are eligible, seen ones follow.
-
-        scores : ndarray of the same shape, float32
-            Their scores; ``-inf`` for seen items that fill up a row.
+        recommendations : Recommendations
+            A pair, ``item_ids, scores = model.recommend(X)``, with `to_frame`. Both are arrays
+            of shape (n_rows, min(k, n_candidates)), best first. Where fewer items are
+            eligible, seen ones follow with a score of ``-inf``.
         """
         check_is_fitted(self)
+        users = getattr(X, "users", None)  # a list of histories has none
         X = rows_to_predict(X)
         k = self.k if k is None else k
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
@@ -331,7 +333,7 @@ class SequentialRecommender(CallbackSupportMixin, BaseEstimator, ABC):
             places = top_k(scores, width)
             item_ids[rows] = ids[places]
             best[rows] = np.take_along_axis(scores, places, axis=1)
-        return item_ids, best
+        return Recommendations(item_ids, best, users)
 
     def decision_function(self, X):
         """Scores of all items for each row.

@@ -133,6 +133,9 @@ class GRU4RecEstimator(NeuralRecommender):
     architecture_ : dict
         Parameters that shape the network, as they were in `fit`.
 
+    item_table_ : ItemTable
+        Copy of the item table that the network was built with.
+
     is_cold_ : ndarray of shape (n_items,), bool
         Items of which no row was learned; rows held out for early stopping do not count.
         Their vectors are those of the start: the features, or random ones without features.

@@ -17,6 +17,7 @@ from skace.item_tables import TrainableTable
 from skace.metrics import ndcg_at_k
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features
+from skace.recommenders._fitted_table import check_same_table, kept_table
 from skace.recommenders._holdout import check_something_remains, hold_out_last
 from skace.recommenders._losses import check_loss
 from skace.recommenders._progress import log_epoch, visible_log
@@ -288,6 +289,7 @@ class NeuralRecommender(SequentialRecommender):
                     f"{name}={wanted!r}, but the fitted network, which is to be trained on, has "
                     f"{name}={value!r}; set it back, or fit anew with warm_start=False."
                 )
+        check_same_table(self._table(), self.item_table_)
 
     def _table(self):
         """The item table parameter, or its default."""
@@ -347,6 +349,7 @@ class NeuralRecommender(SequentialRecommender):
 
         is_fresh = not hasattr(self, "item_vectors_")
         if is_fresh:
+            self.item_table_ = kept_table(self._table())
             self.n_item_features_ = self._n_features_read(X.catalog)
             width = self._table().width(self.n_item_features_, self.embedding_dim)
             self.architecture_ = {name: getattr(self, name) for name in self._architecture}
@@ -366,7 +369,7 @@ class NeuralRecommender(SequentialRecommender):
         """Encoder and item table, untrained, on the CPU."""
         from skace._torch._network import Network
 
-        table = self._table()
+        table = self.item_table_
         items = table.build(
             features,
             n_items=self.item_ids_.size,
@@ -394,12 +397,12 @@ class NeuralRecommender(SequentialRecommender):
 
     def _spared(self):
         """Items that training leaves alone: the cold ones, unless they are negatives."""
-        if self._table().cold_items == "excluded":
+        if self.item_table_.cold_items == "excluded":
             return self.is_cold_
         return np.zeros_like(self.is_cold_)
 
     def _unscored(self):
-        return None if self._table().scores_cold else self.is_cold_
+        return None if self.item_table_.scores_cold else self.is_cold_
 
     def _features_by_column(self, catalog, columns):
         """Features in the order of the model's columns; rows of absent items are zero."""
@@ -429,6 +432,7 @@ class NeuralRecommender(SequentialRecommender):
 
     def _build_trainer(self, X, columns, is_row, weights, device, rng):
         """Trainer over the windows of the training rows."""
+        from skace._torch._auxiliary import Reader
         from skace._torch._batches import DeviceLog
         from skace._torch._losses import build_loss
         from skace._torch._runtime import resolve_precision
@@ -439,9 +443,12 @@ class NeuralRecommender(SequentialRecommender):
         windows = self._cut_windows(event_weights > 0, X._log.offsets)
         items = columns[X._log.items]
         competitors = Competitors(~self._spared(), device)
+        log = DeviceLog(items, event_weights, windows, device, self._network.layout)
+        dtype = resolve_precision(self.precision, device)
+        reader = Reader(self._network, log.items, dtype)
         return Trainer(
             network=self._network,
-            log=DeviceLog(items, event_weights, windows, device, self._network.layout),
+            log=log,
             loss=build_loss(
                 self.loss,
                 n_negatives=self.n_negatives,
@@ -452,9 +459,15 @@ class NeuralRecommender(SequentialRecommender):
             competitors=competitors,
             optimizer=build_optimizer(self._network, self.learning_rate, self.weight_decay),
             batch_size=self.batch_size,
-            dtype=resolve_precision(self.precision, device),
+            dtype=dtype,
             rng=rng,
+            auxiliary=self._build_auxiliary(reader, log, X, event_weights, rng),
         )
+
+    def _build_auxiliary(self, reader, log, X, event_weights, rng):
+        """What training pursues beside the next item, or None."""
+        users = X._log.users_at(log.bounds[0].cpu().numpy())
+        return self.item_table_.build_auxiliary(reader, log, users)
 
     def _learned_counts(self, X, items, is_row):
         """Training rows of each item in this and earlier fits, less those held out now."""

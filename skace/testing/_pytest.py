@@ -36,6 +36,10 @@ def parametrize_with_checks(estimators, *, n_features=8, expected_failed_checks=
     --------
     check_sequential_recommender : Run all checks in one call, without pytest.
 
+    Notes
+    -----
+    Stability: provisional.
+
     Examples
     --------
     >>> from skace import PopularityEstimator

@@ -111,6 +111,10 @@ class CheckResult:
 
     reason : str
         Why the check was expected to fail, or empty.
+
+    Notes
+    -----
+    Stability: provisional.
     """
 
     name: str
@@ -130,6 +134,10 @@ class CheckReport:
 
     results : tuple of CheckResult
         In the order in which the checks ran.
+
+    Notes
+    -----
+    Stability: provisional.
     """
 
     estimator_name: str
@@ -153,10 +161,17 @@ class CheckReport:
     def __len__(self):
         return len(self.results)
 
-    def __str__(self):
+    def __repr__(self):
+        return f"CheckReport({self._summary()})"
+
+    def _summary(self):
+        """One line: how many checks went which way."""
         counts = Counter(result.status for result in self.results)
-        summary = ", ".join(f"{count} {status}" for status, count in counts.items())
-        lines = [f"{self.estimator_name}: {len(self)} checks, {summary}"]
+        ways = ", ".join(f"{count} {status}" for status, count in counts.items())
+        return f"{self.estimator_name}: {len(self)} checks, {ways}"
+
+    def __str__(self):
+        lines = [self._summary()]
         for result in self.results:
             if result.status != "passed":
                 text = result.reason if result.status == "expected failure" else result.error
@@ -176,6 +191,10 @@ def recommender_checks(*, n_features=8):
     -------
     checks : tuple of RecommenderCheck
         Each has a name, a purpose, and is called with an estimator.
+
+    Notes
+    -----
+    Stability: provisional.
 
     Examples
     --------
@@ -224,6 +243,10 @@ def check_sequential_recommender(
     See Also
     --------
     parametrize_with_checks : The same as one pytest test per check.
+
+    Notes
+    -----
+    Stability: provisional.
 
     Examples
     --------

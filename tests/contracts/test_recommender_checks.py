@@ -411,3 +411,10 @@ def test_pytest_cases_are_strict_and_carry_the_reason():
 def test_a_result_says_passed_failed_or_skipped():
     report = CheckReport("X", (CheckResult("check_a", "skipped", ImportError("no frames")),))
     assert str(report) == "X: 1 checks, 1 skipped\n  skipped: check_a: no frames"
+
+
+def test_repr_of_a_report_is_its_first_line():
+    results = (CheckResult("check_a", "passed"), CheckResult("check_b", "failed", ValueError("x")))
+    report = CheckReport("X", results)
+    assert repr(report) == "CheckReport(X: 2 checks, 1 passed, 1 failed)"
+    assert str(report).splitlines()[0] in repr(report)

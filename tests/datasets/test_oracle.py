@@ -316,3 +316,7 @@ def test_lists_of_empty_histories_get_the_first_item_distribution(shop):
 def test_bad_input_is_named(shop, call, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call(shop)
+
+
+def test_repr_tells_the_size_of_the_shop():
+    assert repr(ShopOracle(make_law(0.1), Catalog(IDS))) == "ShopOracle(6 items)"

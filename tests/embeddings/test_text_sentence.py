@@ -38,53 +38,10 @@ def offline():
         yield
 
 
-def _letter_tokenizer():
-    """Tokenizer that spells words out."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{a}" for a in letters)]
-    vocabulary = {word: number for number, word in enumerate(words)}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
-
-
-def _make_model(folder, seed):
-    """A BERT of one layer that reads letters, with mean pooling."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from transformers import BertConfig, BertModel
-
-    bert = folder / "bert"
-    bert.mkdir(parents=True)
-    tokenizer = _letter_tokenizer()
-    tokenizer.save_pretrained(bert)
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=N_DIMS,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        BertModel(config).save_pretrained(bert)
-    model = SentenceTransformer(str(bert), device="cpu")
-    model.save(str(folder / "model"), create_model_card=False)
-    return folder / "model"
-
-
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return _make_model(tmp_path_factory.mktemp("tiny"), seed=0)
+def model(make_sentence_model):
+    """A BERT of one layer that reads letters, with mean pooling."""
+    return make_sentence_model(N_DIMS)
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +91,22 @@ def test_settings_mean_what_they_mean_there(model, ours, theirs):
     assert_allclose(found, _vectors(model, TEXTS, **theirs), atol=1e-6)
 
 
+@pytest.mark.parametrize("prompt", [None, "", "find a pen "])
+@pytest.mark.parametrize("default", [None, "cap"])
+def test_what_is_trained_is_what_encodes(model, prompt, default):
+    from sentence_transformers import SentenceTransformer
+
+    prompts = {} if default is None else {"prompts": {default: "a cap "}}
+    tower = SentenceModel(
+        SentenceTransformer(str(model), device="cpu", default_prompt_name=default, **prompts)
+    )
+    vectors = tower.encode(TEXTS, prompt=prompt, batch_size=4)
+    found = tower.forward(TEXTS, prompt=prompt)
+    assert found.requires_grad
+    assert_allclose(found.detach().numpy(), vectors, atol=1e-6)
+    assert tower.n_dims() == N_DIMS
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_comes_close_and_is_cached_apart(model, tmp_path, precision):
     whole = _encoder(model, cache=tmp_path).fit_transform(TEXTS)
@@ -150,13 +123,13 @@ def test_auto_is_float32_on_a_cpu_and_shares_its_vectors(model, tmp_path):
     assert _encoder(model, cache=tmp_path, precision="auto").fit(TEXTS).n_encoded_ == 0
 
 
-def test_a_moved_model_is_the_same_and_a_changed_one_is_not(model, tmp_path):
+def test_a_moved_model_is_the_same_and_a_changed_one_is_not(model, make_sentence_model, tmp_path):
     first = _encoder(model, cache=tmp_path / "cache").fit(TEXTS)
     moved = shutil.copytree(model, tmp_path / "moved")
     again = _encoder(moved, cache=tmp_path / "cache").fit(TEXTS)
     assert again.n_encoded_ == 0
     assert again.revision_ == first.revision_ == local_fingerprint(model)
-    other = _make_model(tmp_path / "other", seed=1)
+    other = make_sentence_model(N_DIMS, seed=1)
     assert _encoder(other, cache=tmp_path / "cache").fit(TEXTS).n_encoded_ == len(TEXTS)
 
 
@@ -259,10 +232,10 @@ def test_weights_are_not_stored_unless_asked_for_and_are_forgotten_by_a_new_fit(
     assert not hasattr(clone(encoder), "weights_")
 
 
-def test_a_model_that_changed_after_the_fit_is_not_used(model, tmp_path):
+def test_a_model_that_changed_after_the_fit_is_not_used(model, make_sentence_model, tmp_path):
     moved = shutil.copytree(model, tmp_path / "moved")
     content = pickle.dumps(_encoder(moved).fit(TEXTS))
-    other = _make_model(tmp_path / "other", seed=1)
+    other = make_sentence_model(N_DIMS, seed=1)
     shutil.copy(other / "model.safetensors", moved)
     os.utime(moved / "model.safetensors", ns=(1, 1))
     with pytest.raises(ValueError, match=r"not the fitted one any more \(revision changed\)"):

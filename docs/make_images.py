@@ -1,0 +1,135 @@
+"""Draw the kept pictures of docs/images: `python docs/make_images.py`, in seconds, without data."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import io
+import runpy
+from pathlib import Path
+
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from skace import (
+    ACETransformer,
+    LeaveLastOut,
+    PopularityEstimator,
+    SASRecEstimator,
+    leave_last_out,
+    ndcg_scorer,
+)
+from skace.datasets import make_shop
+from skace.inspection import (
+    AlphaCurveDisplay,
+    AnisotropyDisplay,
+    EmbeddingMapDisplay,
+    EpochCurveDisplay,
+    PopularityDisplay,
+    SpectrumDisplay,
+)
+
+__all__ = ["PICTURES", "Scene", "draw_all", "save"]
+
+IMAGES = Path(__file__).parent / "images"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+ALPHAS = [0, 0.01, 0.1, 1, 10]
+WIDTH = 96
+
+
+class Scene:
+    """A made-up shop, and what was fitted on it."""
+
+    def __init__(self):
+        shop = make_shop(
+            n_users=1000, n_items=800, n_events=6000, n_features=128, mean_cosine=0.6,
+            spectral_decay=1.0, feature_noise=0.3, random_state=0,
+        )  # fmt: skip
+        self.train, self.test = leave_last_out(shop.interactions)
+        network = {
+            "n_layers": 1, "dropout": 0.3, "learning_rate": 0.003, "batch_size": 128,
+            "random_state": 0,
+        }  # fmt: skip
+        self.random_start = SASRecEstimator(embedding_dim=WIDTH, **network)
+        self.random_start.fit(self.train.with_features(None))
+        pipe = Pipeline(
+            [("ace", ACETransformer(WIDTH, alpha=0.1)), ("rec", SASRecEstimator(**network))]
+        )
+        self.fitted = pipe.fit(self.train)
+        short = {"max_epochs": 8, "early_stopping": False, "learning_rate": 0.002}
+        pipe = Pipeline(
+            [("ace", ACETransformer(WIDTH)), ("rec", SASRecEstimator(**(network | short)))]
+        )
+        self.search = GridSearchCV(
+            pipe, {"ace__alpha": ALPHAS}, cv=LeaveLastOut(2), scoring=ndcg_scorer(k=10)
+        ).fit(self.train)
+
+
+def alpha_curve_display(scene):
+    """Scores of a search."""
+    return AlphaCurveDisplay.from_estimator(scene.search).figure_
+
+
+def anisotropy_display(scene):
+    """Cosines before and after."""
+    ace = scene.fitted["ace"]
+    return AnisotropyDisplay.from_estimator(ace, scene.train, random_state=0).figure_
+
+
+def embedding_map_display(scene):
+    """Items on a plane, after training from random vectors."""
+    return EmbeddingMapDisplay.from_estimator(scene.random_start).figure_
+
+
+def epoch_curve_display(scene):
+    """Loss and score by epoch."""
+    return EpochCurveDisplay.from_estimator(scene.fitted).figure_
+
+
+def popularity_display(scene):
+    """Score by popularity of the target."""
+    models = {
+        "bestsellers": PopularityEstimator().fit(scene.train),
+        "random start": scene.random_start,
+        "item vectors": scene.fitted,
+    }
+    return PopularityDisplay.from_estimator(models, scene.test, edges=(5, 20)).figure_
+
+
+def spectrum_display(scene):
+    """Singular values at several alphas."""
+    return SpectrumDisplay.from_estimator(scene.fitted["ace"], scene.train, alphas=ALPHAS).figure_
+
+
+def method_spectra(_scene):
+    """The chart of examples/plot_method_spectra.py."""
+    return runpy.run_path(str(EXAMPLES / "plot_method_spectra.py"))["fig"]
+
+
+PICTURES = {
+    draw.__name__: draw
+    for draw in (
+        alpha_curve_display, anisotropy_display, embedding_map_display, epoch_curve_display,
+        method_spectra, popularity_display, spectrum_display,
+    )
+}  # fmt: skip
+
+
+def draw_all(folder=IMAGES):
+    """Write all pictures, as PNG of 100 dots per inch."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    scene = Scene()
+    for name, draw in PICTURES.items():
+        save(draw(scene), Path(folder) / f"{name}.png")
+
+
+def save(figure, path):
+    """Write a figure in 256 colours, which takes half of the room and shows no difference."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=100)
+    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    draw_all()

@@ -1,0 +1,38 @@
+"""TextItemMixin: encoders of texts act on catalogs that hold texts."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import narwhals as nw
+import numpy as np
+
+from skace.embeddings._mixin import ItemTransformerMixin
+
+__all__ = ["TextItemMixin"]
+
+
+class TextItemMixin(ItemTransformerMixin):
+    """Let an encoder of texts put vectors in place of the texts of `Interactions`.
+
+    Where the vectors come from, ``provenance_``, goes onto the catalog with them.
+    """
+
+    _acts_on_text = True
+
+    def _features_of(self, catalog):
+        """Texts of the catalog."""
+        features = super()._features_of(catalog)
+        is_text = isinstance(features, np.ndarray) and features.ndim == 1
+        if not is_text and not nw.dependencies.is_into_dataframe(features):
+            raise ValueError(
+                f"X.catalog.features are numbers of shape {features.shape}, but "
+                f"{type(self).__name__} reads texts; build the catalog with Catalog(item_ids, "
+                "texts) or Catalog.from_frame(items, features=['title', ...])."
+            )
+        return features
+
+    def _on_features(self, X, method):
+        """Interactions over the vectors, which tell where they come from."""
+        with self._fitting_from(X.catalog):
+            vectors = method(self._features_of(X.catalog))
+        vectors = np.asanyarray(vectors)  # set_output may have made a frame of them
+        provenance = X.catalog.provenance | self.provenance_
+        return X._derive(catalog=X.catalog.with_features(vectors, provenance=provenance))

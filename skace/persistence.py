@@ -1,0 +1,347 @@
+"""Files of fitted models that hold numbers and names, and run no code when they are opened."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import hashlib
+import inspect
+import io
+import json
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+
+import numpy as np
+import scipy.sparse as sp
+import sklearn
+from sklearn.base import BaseEstimator
+
+import skace
+from skace import embeddings, item_tables, recommenders
+from skace._validation import first_few
+
+__all__ = ["TRUSTED_TYPES", "dump", "load"]
+
+_FORMAT = 1  # of the manifest; a file with a higher number needs a newer skace
+_MANIFEST = "skace.json"
+_PROBED_BYTES = 2**16  # of a member, to see whether it shrinks
+# What damaged or foreign content makes zip, json, numpy, scipy and skops raise.
+_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def _names_of_estimators() -> Iterator[str]:
+    """Full names of the estimators and item tables that skace exports."""
+    for package in (embeddings, item_tables, recommenders):
+        for name in package.__all__:
+            thing = getattr(package, name)
+            is_class = inspect.isclass(thing) and issubclass(thing, BaseEstimator)
+            if is_class and not inspect.isabstract(thing):
+                yield f"{thing.__module__}.{thing.__qualname__}"
+
+
+#: Names of the types that `load` accepts beyond those that skops accepts by itself: the
+#: estimators and item tables of skace, its splitters and scorers (in a fitted search), and
+#: containers of scipy and scikit-learn without code of their own.
+TRUSTED_TYPES: tuple[str, ...] = (
+    *sorted(_names_of_estimators()),
+    "skace.metrics._candidates._CandidateMetric",
+    "skace.metrics._candidates._CandidateScorer",
+    "skace.metrics._names.RankMetric",
+    "skace.metrics._scorers.RankScorer",
+    "skace.model_selection._leave_last_out.LeaveLastOut",
+    "skace.model_selection._temporal.TemporalSplit",
+    "scipy.sparse._csc.csc_array",
+    "scipy.sparse._csr.csr_array",
+    "sklearn.utils._bunch.Bunch",
+)
+
+
+def dump(estimator: Any, path: str | os.PathLike[str]) -> str:
+    """Write an estimator to a file that holds no code and no pickle.
+
+    The file is a skops file (a zip archive of numpy arrays and one JSON text) with a list of
+    its content and of the versions that wrote it. Ids and counts are compressed, weights are
+    not: they hardly shrink. Callbacks stay out.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An estimator of skace, or one of scikit-learn (pipeline, search, ...) around it,
+        fitted or not.
+
+    path : str or path-like
+        Where to write; an existing file is replaced when the new one is complete.
+
+    Returns
+    -------
+    sha256 : str
+        Hash of the file. Kept elsewhere and given to `load`, it shows that nobody has
+        exchanged the file.
+
+    Raises
+    ------
+    ImportError
+        If skops is not installed.
+
+    TypeError
+        If it is no estimator, or holds something that skops cannot write.
+
+    Notes
+    -----
+    Needs about three times the size of the file in memory.
+
+    Stability: provisional.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skace import PopularityEstimator
+    >>> from skace.persistence import dump, load
+    >>> model = PopularityEstimator(k=2).fit([["pen", "ink"], ["pen", "cap"]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.skops"
+    ...     sha256 = dump(model, path)
+    ...     print(load(path, sha256=sha256))
+    PopularityEstimator(k=2)
+    """
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(
+            f"estimator must be an estimator, got {type(estimator).__name__}; logs and catalogs "
+            "are data, to be kept as frames or arrays."
+        )
+    skops_io = _import_skops()
+    with _without_callbacks(estimator):
+        content = _with_manifest(skops_io.dumps(estimator))
+    path = Path(path)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load(
+    path: str | os.PathLike[str], *, sha256: str | None = None, trusted: Iterable[str] = ()
+) -> Any:
+    """Open a file that `dump` wrote.
+
+    Everything is checked before anything is built: the hash, if one is given; that the archive
+    is complete and unchanged; that its types are those of `TRUSTED_TYPES`, those that skops
+    accepts (scikit-learn's estimators, numpy's arrays) or those of ``trusted``. No code comes
+    from the file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    sha256 : str or None, default=None
+        What `dump` returned. Whoever can exchange the file can make a new list of content as
+        well, so only a hash that came another way tells that it is the same file.
+
+    trusted : iterable of str, default=()
+        Full names of further types, such as ``"mypackage.MyRecommender"``, that the file may
+        hold. Their code is imported from this machine.
+
+    Returns
+    -------
+    estimator : estimator
+        As it was dumped. It runs on the device of its parameters, or on the CPU where that
+        device is absent.
+
+    Raises
+    ------
+    ImportError
+        If skops is not installed.
+
+    ValueError
+        If the file was changed or cut, was not written by `dump`, or holds a type that is
+        not trusted.
+
+    Warns
+    -----
+    UserWarning
+        If another version of skace wrote the file.
+
+    Notes
+    -----
+    Stability: provisional.
+
+    Examples
+    --------
+    See `dump`.
+    """
+    skops_io = _import_skops()
+    content = Path(path).read_bytes()
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256.lower():
+        raise ValueError(
+            f"{path} has another sha256 than the one given: it is not the file that was dumped. "
+            "Fetch it again from where it was made."
+        )
+    try:
+        manifest = _check_content(content)
+        estimator = _build(skops_io, content, trusted)
+    except _FAULTS as error:
+        raise ValueError(f"{path} cannot be opened: {error}") from error
+    _warn_of_other_version(path, manifest["versions"])
+    return estimator
+
+
+def _import_skops() -> ModuleType:
+    """The module skops.io."""
+    try:
+        import skops.io
+    except ModuleNotFoundError as error:
+        if error.name != "skops":
+            raise
+        raise ImportError(
+            "skace.persistence needs skops, which is not installed. Install it with "
+            "'pip install skops'."
+        ) from error
+    return skops.io
+
+
+# Writing.
+
+
+@contextmanager
+def _without_callbacks(estimator: Any) -> Iterator[None]:
+    """Take callbacks off an estimator and those inside it, and put them back."""
+    removed = [
+        (part, vars(part).pop("_skl_callbacks"))
+        for part in _estimators_in(estimator, set())
+        if "_skl_callbacks" in vars(part)
+    ]
+    try:
+        yield
+    finally:
+        for part, callbacks in removed:
+            part._skl_callbacks = callbacks
+
+
+def _estimators_in(value: Any, met: set[int]) -> list[Any]:
+    """Estimators in a value, each once."""
+    if id(value) in met:
+        return []
+    if isinstance(value, BaseEstimator):
+        met.add(id(value))
+        return [value, *_estimators_in(list(vars(value).values()), met)]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [estimator for part in value for estimator in _estimators_in(part, met)]
+
+
+def _with_manifest(content: bytes) -> bytes:
+    """The archive once more, with a list of its members, and those compressed that shrink."""
+    buffer = io.BytesIO()
+    digests = {}
+    with ZipFile(io.BytesIO(content)) as old, ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            member = old.read(name)
+            digests[name] = hashlib.sha256(member).hexdigest()
+            probe = member[:_PROBED_BYTES]
+            shrinks = len(zlib.compress(probe, level=1)) < len(probe) / 2
+            new.writestr(name, member, ZIP_DEFLATED if shrinks else ZIP_STORED)
+        manifest = {"format": _FORMAT, "versions": _versions(), "sha256": digests}
+        new.writestr(_MANIFEST, json.dumps(manifest, indent=1), ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _versions() -> dict[str, str]:
+    """Versions that shape a file."""
+    modules: tuple[Any, ...] = (skace, sklearn, np)
+    return {module.__name__: module.__version__ for module in modules}
+
+
+# Reading.
+
+
+def _check_content(content: bytes) -> dict[str, Any]:
+    """Manifest of an archive whose members are those that were written."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+        if {member.compress_type for member in archive.infolist()} - {ZIP_STORED, ZIP_DEFLATED}:
+            raise ValueError("it was packed in a way that dump does not use.")
+        if _MANIFEST not in names:
+            raise ValueError(
+                "it was not written by skace.persistence.dump; open other skops files with "
+                "skops.io.load(path, trusted=skace.persistence.TRUSTED_TYPES)."
+            )
+        manifest: dict[str, Any] = json.loads(archive.read(_MANIFEST))
+        if manifest["format"] > _FORMAT:
+            raise ValueError(
+                f"it was written by skace {manifest['versions']['skace']} in a newer format; "
+                "update skace."
+            )
+        _check_names(names, [*manifest["sha256"], _MANIFEST])
+        for name, digest in manifest["sha256"].items():
+            _check_member(name, archive.read(name), digest)
+    return manifest
+
+
+def _check_names(found: list[str], expected: list[str]) -> None:
+    """Raise unless the archive holds each expected member once, and nothing else."""
+    missing, added = sorted({*expected} - {*found}), sorted({*found} - {*expected})
+    if missing or added or len(found) > len(expected):
+        raise ValueError(
+            f"it was changed after it was written: missing {first_few(missing) or 'nothing'}, "
+            f"added {first_few(added) or 'nothing'}. Fetch it again from where it was made."
+        )
+
+
+def _check_member(name: str, member: bytes, digest: str) -> None:
+    """Raise if a member is not the one that was written, or would point outside of itself."""
+    if hashlib.sha256(member).hexdigest() != digest:
+        raise ValueError(
+            f"{name} was changed after it was written. Fetch the file again from where it was made."
+        )
+    if name.endswith(".npz"):
+        # Compiled code of scipy follows these indices without looking.
+        matrix: Any = sp.load_npz(io.BytesIO(member))
+        matrix.check_format(full_check=True)
+
+
+def _build(skops_io: ModuleType, content: bytes, trusted: Iterable[str]) -> Any:
+    """The estimator, if all types are trusted."""
+    allowed = [*TRUSTED_TYPES, *([trusted] if isinstance(trusted, str) else trusted)]
+    unknown = sorted({*skops_io.get_untrusted_types(data=content)} - {*allowed})
+    if unknown:
+        raise ValueError(
+            f"it holds {len(unknown)} type(s) that are not trusted: {first_few(unknown, 5)}. If "
+            f"you know them and made the file yourself, pass trusted={unknown}."
+        )
+    estimator = skops_io.loads(content, trusted=allowed)
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(f"it holds a {type(estimator).__name__}, not an estimator.")
+    return estimator
+
+
+def _warn_of_other_version(path: Any, versions: dict[str, str]) -> None:
+    """Warn if another skace wrote the file."""
+    if versions["skace"] != skace.__version__:
+        warnings.warn(
+            f"{path} was written by skace {versions['skace']}, this is {skace.__version__}; check "
+            "its answers on rows of which you know them, or fit it anew.",
+            UserWarning,
+            stacklevel=3,
+        )

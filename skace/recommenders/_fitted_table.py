@@ -1,0 +1,59 @@
+"""Item tables of fitted networks: kept as they were built, and refused when changed."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+__all__ = ["check_same_table", "kept_table"]
+
+
+def kept_table(table):
+    """Copy of an item table that later changes of the parameter do not reach."""
+    # Tables of third parties need not be estimators: those are copied as they are.
+    return clone(table, safe=False)
+
+
+def check_same_table(table, fitted):
+    """Raise if an item table asks for another module than the fitted one.
+
+    Parameters
+    ----------
+    table : ItemTable
+        What the parameter says now.
+
+    fitted : ItemTable
+        What `kept_table` returned when the network was built.
+
+    Raises
+    ------
+    ValueError
+        If they differ in their class, or in a parameter, which is then named.
+    """
+    if type(table) is not type(fitted):
+        _refuse("item_table", table, fitted)
+    if not hasattr(table, "get_params"):
+        return
+    was = fitted.get_params()
+    for name, value in table.get_params().items():
+        if name not in was or not _is_same(value, was[name]):
+            _refuse(f"item_table__{name}", value, was.get(name))
+
+
+def _is_same(value, other):
+    """Whether two parameter values are equal; estimators are compared by their parameters."""
+    if hasattr(value, "get_params") and not isinstance(value, FrozenEstimator):
+        return type(value) is type(other)
+    return value is other or np.array_equal(value, other)
+
+
+def _shown(value):
+    """Value as one line of text."""
+    return " ".join(repr(value).split())
+
+
+def _refuse(name, value, fitted):
+    raise ValueError(
+        f"{name}={_shown(value)}, but the fitted network, which is to be trained on, has "
+        f"{name}={_shown(fitted)}; set it back, or fit anew with warm_start=False."
+    )

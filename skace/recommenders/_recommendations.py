@@ -1,0 +1,169 @@
+"""Recommendations: lists of items and their scores, which can become a frame."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+
+from skace._validation import first_few
+from skace.data import Catalog
+from skace.data._catalog import require_columns
+from skace.data._repr import frame_library
+
+__all__ = ["Recommendations"]
+
+
+class _Pair(NamedTuple):
+    """The two arrays that `recommend` answers with."""
+
+    item_ids: Any
+    scores: Any
+
+
+class Recommendations(_Pair):
+    """What `recommend` answers: a pair of arrays that can become a frame.
+
+    Parameters
+    ----------
+    item_ids : ndarray of shape (n_rows, k)
+        Recommended items, best first.
+
+    scores : ndarray of shape (n_rows, k), float32
+        Their scores.
+
+    users : ndarray of shape (n_rows,) or None, default=None
+        Whose rows these are.
+
+    Attributes
+    ----------
+    item_ids : ndarray of shape (n_rows, k)
+        Recommended items, best first.
+
+    scores : ndarray of shape (n_rows, k), float32
+        Their scores; ``-inf`` for items of the history that fill up a row.
+
+    users : ndarray of shape (n_rows,) or None
+        User ids of the rows; None if the rows were plain lists.
+
+    Notes
+    -----
+    Stability: provisional.
+
+    Examples
+    --------
+    >>> from skace import PopularityEstimator
+    >>> model = PopularityEstimator(k=2).fit([["pen", "ink"], ["pen", "ink", "pen"]])
+    >>> item_ids, scores = model.recommend([["ink"]])
+    >>> item_ids
+    array([['pen', 'ink']], dtype='<U3')
+    >>> model.recommend([["ink"]]).to_frame("pandas")
+       row  rank item_id  score
+    0    0     1     pen    3.0
+    1    0     2     ink    2.0
+    """
+
+    users: Any = None
+
+    def __new__(cls, item_ids, scores, users=None):
+        """Pair that remembers its users."""
+        self = super().__new__(cls, item_ids, scores)
+        self.users = users
+        return self
+
+    def to_frame(self, backend=None, *, items=None, item="item_id"):
+        """Long frame with one line per recommended item.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow"} or None, default=None
+            Library of the frame. None: that of ``items``, if it is a frame, else the first
+            of these that is installed.
+
+        items : frame, Catalog or None, default=None
+            What is known of the items: a frame with one row per item, or a catalog of
+            texts. Its columns are added to each line.
+
+        item : str, default="item_id"
+            Column of ``items`` that holds the ids, if it is a frame.
+
+        Returns
+        -------
+        frame : dataframe
+            Columns ``row`` (from 0, in the order of X), ``user_id`` (unless the rows were
+            plain lists), ``rank`` (from 1), ``item_id``, ``score`` and those of ``items``.
+            Where ``exclude_seen`` leaves too few items, the seen ones that fill up the list
+            have a score of ``-inf``.
+
+        Raises
+        ------
+        ImportError
+            If none of the libraries is installed.
+
+        ValueError
+            If ``items`` lacks a recommended item, holds one twice, has a column of a name
+            above, or is a catalog without texts.
+        """
+        columns = self._columns()
+        if items is not None:
+            catalog, fields = _read_items(items, item)
+            columns |= _fields_by_line(catalog, fields, columns)
+            if backend is None and catalog is not items:
+                backend = nw.get_native_namespace(items)
+        return nw.from_dict(columns, backend=backend or frame_library()).to_native()
+
+    def _columns(self):
+        """Columns of the frame, each of n_rows * k entries."""
+        n_rows, k = self.item_ids.shape
+        columns = {"row": np.repeat(np.arange(n_rows), k)}
+        if self.users is not None:
+            columns["user_id"] = np.repeat(self.users, k)
+        return columns | {
+            "rank": np.tile(np.arange(1, k + 1), n_rows),
+            "item_id": self.item_ids.ravel(),
+            "score": self.scores.ravel(),
+        }
+
+
+def _read_items(items, item):
+    """Catalog that knows the ids, and the fields of its items as lists by name."""
+    if isinstance(items, Catalog):
+        return items, _texts_of(items)
+    if not nw.dependencies.is_into_dataframe(items):
+        raise TypeError(f"items must be a frame or a Catalog of texts, got {type(items).__name__}.")
+    table = nw.from_native(items, eager_only=True)
+    require_columns(table, [item], "items")
+    fields = {name: table[name].to_list() for name in table.columns if name != item}
+    return Catalog(table[item].to_numpy()), fields
+
+
+def _texts_of(catalog):
+    """Texts of a catalog as lists by name."""
+    texts = catalog.features
+    if isinstance(texts, np.ndarray) and texts.ndim == 1:
+        return {"text": texts.tolist()}
+    if not nw.dependencies.is_into_dataframe(texts):
+        raise ValueError(
+            "items is a catalog without texts, so it has no fields to add; pass the frame of items."
+        )
+    return nw.from_native(texts, eager_only=True).to_dict(as_series=False)
+
+
+def _fields_by_line(catalog, fields, columns):
+    """Fields of the recommended item of each line."""
+    taken = [name for name in fields if name in columns]
+    if taken:
+        raise ValueError(
+            f"items has the column(s) {first_few(taken)}, which recommendations have themselves; "
+            "rename or drop them."
+        )
+    ids = columns["item_id"]
+    rows = catalog.row_of(ids)
+    if (rows < 0).any():
+        lacking = np.unique(ids[rows < 0])
+        raise ValueError(
+            f"items lacks {lacking.size} recommended item(s): {first_few(lacking)}; pass a frame "
+            "that has them."
+        )
+    rows = rows.tolist()
+    return {name: [values[row] for row in rows] for name, values in fields.items()}

@@ -1,0 +1,159 @@
+"""The pages: their code runs, and the reference lists every public name."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import importlib
+import pkgutil
+import re
+import sys
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+
+import numpy as np
+import polars
+import pytest
+
+import skace
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+NO_PAGES = {"_build", "_templates", "gallery", "generated"}  # of Sphinx and its extensions
+PAGES = sorted(
+    page for page in DOCS.rglob("*.rst") if not NO_PAGES & set(page.relative_to(DOCS).parts)
+)
+# An indented block below the directive, whose options (":class: ...") come first.
+BLOCK = re.compile(
+    r"^(?P<indent> *)\.\. code-block:: python\n(?P<options>(?:(?P=indent) +:.*\n)*)"
+    r"(?P<code>(?:(?P=indent) +.*\n|[ ]*\n)+)",
+    re.M,
+)
+OF_OTHERS = ":class: other-library"
+
+
+def _blocks(page, *, of_others=False):
+    """Text of the python blocks of a page, in its order."""
+    text = page.read_text(encoding="utf-8") + "\n"
+    found = BLOCK.finditer(text)
+    return [dedent(m["code"]) for m in found if (OF_OTHERS in m["options"]) is of_others]
+
+
+def _name(page):
+    return page.relative_to(DOCS).as_posix()
+
+
+def _log_and_items():
+    """Frames that pages take for granted: users walk along a ring of 150 items."""
+    rng = np.random.default_rng(0)
+    ids = np.array([f"B{number:03d}" for number in range(150)])
+    starts = rng.integers(ids.size, size=60)
+    log = {
+        "user_id": np.repeat(np.arange(60), 6),
+        "item_id": ids[(starts[:, None] + np.arange(6)) % ids.size].ravel(),
+        "timestamp": np.tile(np.arange(6), 60),
+    }
+    vectors = rng.standard_normal((ids.size, 160))
+    items = {"item_id": ids, "vector": list(vectors), "title": [f"Item {name}" for name in ids]}
+    return {"log": polars.DataFrame(log), "items": polars.DataFrame(items)}
+
+
+def _run(page):
+    """Run the blocks of a page one after the other; return the names that they leave."""
+    names = vars(sys.modules["page"])
+    names |= _log_and_items()
+    for number, code in enumerate(_blocks(page)):
+        exec(compile(code, f"{_name(page)}, block {number}", "exec"), names)  # noqa: S102
+    return names
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working directory, a module for a page's names, and charts without windows."""
+    monkeypatch.setitem(sys.modules, "page", ModuleType("page"))  # so that its classes pickle
+    matplotlib = pytest.importorskip("matplotlib")
+    backend = matplotlib.get_backend()
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    importlib.import_module("matplotlib.pyplot").close("all")
+    matplotlib.use(backend)
+
+
+FIRST_PATH = DOCS / "user_guide" / "first_path.rst"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if _blocks(page) and page != FIRST_PATH], ids=_name
+)
+def test_code_of_the_page_runs_in_its_order(page, folder):  # noqa: ARG001 (where it runs)
+    _run(page)
+
+
+def test_first_path_leaves_files_model_and_chart(folder):
+    names = _run(FIRST_PATH)
+    written = {path.name for path in folder.iterdir()}
+    assert written >= {"events.csv", "items.csv", "model.skops", "epochs.png"}
+    assert (folder / "epochs.png").read_bytes().startswith(b"\x89PNG")
+    assert names["ndcg"](names["model"], names["test"]) > names["ndcg"](
+        names["popularity"], names["test"]
+    )
+    answer = names["load"]("model.skops").predict([[10001, 10007]])
+    assert answer.tolist() == names["model"].predict([[10001, 10007]]).tolist()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_code_that_is_not_run_belongs_to_others(page):
+    for code in _blocks(page, of_others=True):
+        assert "skace" not in code
+        compile(code, _name(page), "exec")
+
+
+def _public_things():
+    """Every public thing by the paths under which it can be imported."""
+    modules = pkgutil.iter_modules(skace.__path__, "skace.")
+    packages = ["skace", *(module.name for module in modules if "._" not in module.name)]
+    paths = {}
+    for package in packages:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            paths.setdefault(id(getattr(module, name)), set()).add(f"{package}.{name}")
+    return paths.values()
+
+
+def _listed_names():
+    """Paths of all names in the autosummary tables of the reference."""
+    listed = []
+    for page in sorted((DOCS / "api").glob("*.rst")):
+        package = None
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if match := re.fullmatch(r"\.\. currentmodule:: (\S+)", line):
+                package = match[1]
+            elif match := re.fullmatch(r"   (\w+)", line):
+                listed += [f"{package}.{match[1]}"] if package else []
+    return listed
+
+
+def test_reference_lists_every_public_name_once():
+    listed = _listed_names()
+    assert len(set(listed)) == len(listed)
+    places = [sorted(paths & set(listed)) for paths in _public_things()]
+    missing = [min(paths) for paths in _public_things() if not paths & set(listed)]
+    assert missing == []
+    assert [names for names in places if len(names) > 1] == []
+
+
+def test_reference_lists_nothing_else():
+    known = set().union(*_public_things())
+    assert [name for name in _listed_names() if name not in known] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_files_named_on_a_page_of_the_docs_exist(page):
+    literals = re.findall(r"``([^`\n]+)``", page.read_text(encoding="utf-8"))
+    names = [text for text in literals if re.fullmatch(r"(skace|tests|docs|benchmarks)/\S+", text)]
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_page_says_nothing_of_the_machine_it_was_written_on(page):
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"/(?:work|home|tmp|root)/\S*", text) == []

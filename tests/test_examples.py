@@ -1,0 +1,180 @@
+"""Every page of the gallery runs, draws, and shows what its text says."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import re
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import skace.inspection
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+IMAGES = ROOT / "docs" / "images"
+
+
+def check_first_steps(page):
+    scores = list(page.scores.values())
+    assert 0 < scores[0] < scores[1] < scores[2] < page.best_possible
+    assert page.output.count("may like") == 5
+    assert len(page.figures[0].axes[0].patches) == 3
+
+
+def check_tuning_alpha(page):
+    scores = page.search.cv_results_["mean_test_score"]
+    assert page.search.best_params_["ace__alpha"] not in (0, 10, np.inf)
+    assert scores[:3].min() > scores[4:].max()
+    assert [len(ax.containers) for ax in page.figures[0].axes] == [2, 2]  # the curve, and "auto"
+
+
+def check_item_tables(page):
+    assert len(page.figures[0].axes[0].containers) == len(page.comparisons) == 5
+    assert page.comparisons["ACE, trained on"].low > 0
+    assert {"decided", "open"} == set(re.findall(r"\]  (\w+)", page.output))
+
+
+def check_cold_items(page):
+    cold = {name: report["cold"]["recall@20"] for name, report in page.reports.items()}
+    chance = 20 / page.X.n_items
+    assert cold["bestsellers"] == cold["ids"] == 0
+    assert cold["trained"] < chance < cold["adapter"]
+    assert page.shelf["trained"] > 0.25
+
+
+def check_long_tail(page):
+    scores = page.display.scores
+    gain = {
+        group: scores["item vectors"][group] / scores["random start"][group]
+        for group in ("5-19", "20-79", "80+")
+    }
+    assert gain["5-19"] > gain["20-79"] > 1
+    assert [len(bars) for bars in page.display.bars_] == [6, 6, 6]
+
+
+def check_anonymous_sessions(page):
+    curves = page.curves
+    assert len(page.figures[0].axes[0].lines) == len(curves) == 4
+    assert len({curve[0] for curve in curves.values()}) == 1  # before the first click
+    assert curves["SLIST"][1] - curves["SLIST"][0] > 0.1
+    assert curves["EASE, recent clicks count"][8] > curves["EASE, session as a set"][8]
+    assert page.output.count("next comes") == 2
+
+
+def check_callbacks(page):
+    assert page.output.count("SASRecEstimator - fit") == 3
+    assert [row["task_id"] for row in page.epochs] == list(range(8))
+    assert page.short.n_iter_ < page.stopped.n_iter_ < 50
+    assert page.short.loss_curve_[-1] < 4.5 <= page.short.loss_curve_[-2]
+
+
+def check_own_backbone(page):
+    assert page.report.names("failed") == []
+    assert page.scores["FadingMemory"] > 0.9 * page.scores["SASRec"]
+    assert np.median(page.learned) > np.median(page.start)
+    assert len(page.figures[0].axes[0].lines) == 2
+
+
+def check_closed_forms(page):
+    assert max(page.blend) > 1.02 * page.blend[-1] > page.blend[0]
+    assert len(page.figures[0].axes[0].lines[0].get_xdata()) == 11
+
+
+def check_method_spectra(page):
+    panels = page.figures[0].axes
+    assert [len(ax.lines) for ax in panels] == [1, 2, 2, 3, 5, 4]
+    flat = panels[2].lines[1].get_ydata()
+    assert flat.min() == pytest.approx(1)
+    assert page.output.count(" of 64") == 8
+
+
+def check_embedding_map(page):
+    before, ace, random = (page.told_of_popularity(one) for one in page.displays.values())
+    assert max(before, ace) < 0.1 < 0.3 < random
+    assert len(page.figures) == 2
+    assert len(page.figures[1].axes[0].collections) == 8
+
+
+def check_text_to_vectors(page):
+    assert "texts encoded in this fit: 0" in page.output
+    with_texts, without = re.findall(r"NDCG@10 (\S+)", page.output)
+    assert float(with_texts) > float(without)
+    assert len(page.figures[0].axes[0].patches) == 2
+
+
+QUICK = [check_anonymous_sessions, check_callbacks, check_method_spectra]
+SLOW = [
+    check_closed_forms,
+    check_cold_items,
+    check_embedding_map,
+    check_first_steps,
+    check_item_tables,
+    check_long_tail,
+    check_own_backbone,
+    check_text_to_vectors,
+    check_tuning_alpha,
+]
+
+
+@pytest.fixture
+def run_page(tmp_path, monkeypatch, capsys):
+    """Function that runs an example in an empty folder; returns its names, output and figures."""
+    mpl.use("Agg")
+    plt.close("all")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "110")
+
+    def run(name):
+        names = runpy.run_path(str(EXAMPLES / f"plot_{name}.py"), run_name="__main__")
+        figures = [plt.figure(number) for number in plt.get_fignums()]
+        output = capsys.readouterr().out
+        assert not list(tmp_path.iterdir())
+        return SimpleNamespace(**(names | {"output": output, "figures": figures}))
+
+    yield run
+    plt.close("all")
+
+
+def axis_labels(figure):
+    axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
+    return [axis.label for axis in axes if axis.label.get_text()]
+
+
+def is_inside(text, figure):
+    """Whether nothing of a text is cut off at the border of its figure."""
+    box = text.get_window_extent()
+    whole = figure.bbox
+    return whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1
+
+
+def test_every_page_has_a_check():
+    names = {f"check_{path.stem.removeprefix('plot_')}" for path in EXAMPLES.glob("plot_*.py")}
+    assert names == {check.__name__ for check in QUICK + SLOW}
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+@pytest.mark.parametrize(
+    "check",
+    [*QUICK, *(pytest.param(check, marks=pytest.mark.slow) for check in SLOW)],
+    ids=lambda check: check.__name__.removeprefix("check_"),
+)
+def test_a_page_draws_and_shows_what_it_says(check, run_page):
+    page = run_page(check.__name__.removeprefix("check_"))
+    assert page.figures
+    for figure in page.figures:
+        figure.canvas.draw()
+        assert all(ax.has_data() for ax in figure.axes)
+        assert [text for text in axis_labels(figure) if not is_inside(text, figure)] == []
+    check(page)
+
+
+def test_every_display_has_a_small_picture_in_the_docs():
+    written = runpy.run_path(str(ROOT / "docs" / "make_images.py"))["PICTURES"]
+    assert {path.stem for path in IMAGES.glob("*.png")} >= set(written)
+    shown = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in skace.inspection.__all__}
+    assert set(written) == shown | {"method_spectra"}
+    assert max((IMAGES / f"{name}.png").stat().st_size for name in written) < 80_000

@@ -1,0 +1,258 @@
+"""MELT's branches: what is learned, when, and what becomes of tail items."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from skace._torch import _melt
+from skace._torch._auxiliary import Reader
+from skace._torch._batches import DeviceLog
+from skace._torch._melt import ItemBranch, MELTBranches, MELTEncoder, UserBranch, curriculum
+from skace._torch._network import Network
+from skace._torch._tables import TrainableItems
+from skace._windows import cut_windows
+
+CPU = torch.device("cpu")
+N_ITEMS, D, LENGTH = 5, 3, 4
+#                0  1  2  3  4 | 5  6  7 | 8  9 10 11 12 13
+ITEMS = np.array([0, 1, 2, 1, 3, 4, 1, 0, 2, 1, 0, 2, 1, 4])
+OFFSETS = np.array([0, 5, 8, 14])
+
+
+class Running(nn.Module):
+    """Causal backbone without randomness: a function of the sum of what was read."""
+
+    def forward(self, x):
+        return torch.tanh(x.cumsum(dim=1))
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    vectors = torch.randn(N_ITEMS, D)
+    encoder = MELTEncoder(Running(), D, n_tail=2)
+    nn.init.normal_(encoder.user_map.bias)
+    return Network(encoder, TrainableItems(vectors, np.zeros(N_ITEMS, bool)), LENGTH).train()
+
+
+@pytest.fixture
+def log(network):
+    windows = cut_windows(np.ones(ITEMS.size, bool), OFFSETS, LENGTH)
+    return DeviceLog(ITEMS, np.ones(ITEMS.size), windows, CPU, network.layout)
+
+
+@pytest.fixture
+def reader(network, log):
+    return Reader(network, log.items, torch.float32)
+
+
+def state(network, start, length):
+    """State after some events, by itself."""
+    read = network.items.weight[torch.from_numpy(ITEMS[start : start + length])]
+    return torch.tanh(read.sum(dim=0))
+
+
+def user_branch():
+    return UserBranch(np.array([1, 10]), np.array([4, 4]), threshold=3, max_length=LENGTH + 2)
+
+
+def item_branch(threshold=2):
+    """Items 0 and 1: the histories before events 7, 10 and before 1, 3, 6, 9, 12."""
+    starts = np.array([5, 8, 0, 0, 5, 8, 8])
+    lengths = np.array([2, 2, 1, 3, 1, 1, 4])
+    return ItemBranch(
+        np.array([0, 1]), np.array([3, 5]), np.array([0, 2, 7]), starts, lengths, threshold
+    )
+
+
+@pytest.mark.parametrize(
+    ("progress", "surplus", "expected"),
+    [
+        (0.0, 0, 0.0),
+        (0.0, 10, 1.0),
+        (0.0, 5, math.sin(math.pi / 4)),
+        (0.5, 0, math.sin(math.pi / 4)),
+        (0.5, 10, math.sin(3 * math.pi / 4)),
+        (1.0, 0, 1.0),
+        (1.0, 10, 0.0),
+    ],
+)
+def test_the_curriculum_goes_from_many_events_to_few(progress, surplus, expected):
+    assert curriculum(progress, np.array([surplus]), 10)[0] == pytest.approx(expected, abs=1e-6)
+
+
+@given(progress=st.floats(0, 1), surplus=st.integers(0, 10))
+def test_weights_of_the_curriculum_are_shares(progress, surplus):
+    assert 0 <= curriculum(progress, np.array([surplus]), 10)[0] <= 1
+
+
+@pytest.mark.parametrize("progress", [None, 0.0, 0.4])
+def test_the_user_branch_is_that_of_a_loop(network, reader, progress):
+    branch, table = user_branch(), network.items()
+    chosen = np.array([1, 0])
+    cost = branch.cost(chosen, reader, table, np.random.RandomState(0), progress)
+    squares = []
+    for user in chosen:
+        start, length = branch.starts[user], branch.lengths[user]
+        few = state(network, start + length - 1, 1)  # R is 1 if the threshold is 3
+        error = network.encoder.user_map(few) - state(network, start, length)
+        weight = 1.0
+        if progress is not None:
+            weight = abs(math.sin(math.pi / 2 * progress + math.pi / 2 * (4 - 3) / (6 - 3)))
+        squares.append(weight * error**2)
+    torch.testing.assert_close(cost, torch.stack(squares).mean())
+
+
+@pytest.mark.parametrize(("threshold", "most"), [(1, 1), (3, 1), (6, 4)])
+def test_few_events_are_fewer_than_a_tail_user_may_have(network, reader, threshold, most):
+    """R goes from 1 to two below the threshold."""
+    seen = set()
+    branch = UserBranch(np.array([8]), np.array([6]), threshold, 6)
+    table = network.items()
+    for seed in range(40):
+        read = []
+        reader_of_lengths = _Recorder(reader, read)
+        branch.cost(np.array([0]), reader_of_lengths, table, np.random.RandomState(seed), None)
+        full, few = read
+        assert full == (8, 6)
+        assert few[0] + few[1] == 14  # the last ones
+        seen.add(few[1])
+    assert seen == set(range(1, most + 1))
+
+
+class _Recorder:
+    """Reader that notes what it was asked for."""
+
+    def __init__(self, reader, read):
+        self.reader, self.read = reader, read
+        self.network = reader.network
+
+    def states(self, table, starts, lengths):
+        self.read += list(zip(starts.tolist(), lengths.tolist(), strict=True))
+        return self.reader.states(table, starts, lengths)
+
+
+@pytest.mark.parametrize("progress", [None, 0.0, 0.4])
+def test_the_item_branch_is_that_of_a_loop(network, reader, progress):
+    branch, table, read = item_branch(threshold=3), network.items(), []
+    chosen = np.array([1, 0])
+    cost = branch.cost(chosen, _Recorder(reader, read), table, np.random.RandomState(3), progress)
+    known = dict.fromkeys(zip(branch.starts[:2], branch.lengths[:2], strict=True), 0)
+    known |= dict.fromkeys(zip(branch.starts[2:], branch.lengths[2:], strict=True), 1)
+    encoder, squares = network.encoder, []
+    for item in chosen:
+        states = [state(network, *piece) for piece in read if known[piece] == item]
+        assert 1 <= len(states) <= 2  # K is at most one below the threshold
+        mean = sum(r + encoder.user_map(r) for r in states) / len(states)
+        weight = 1.0
+        if progress is not None:
+            surplus = branch.counts[item] - 3
+            weight = abs(math.sin(math.pi / 2 * progress + math.pi / 100 * surplus))
+        squares.append(weight * (encoder.item_map(mean) - table[branch.rows[item]]) ** 2)
+    torch.testing.assert_close(cost, torch.stack(squares).mean())
+    assert len(set(read)) == len(read)  # without replacement
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 100])
+def test_no_more_histories_are_read_than_allowed(monkeypatch, threshold):
+    monkeypatch.setattr(_melt, "_MOST_CONTEXTS", 4)
+    branch = item_branch(threshold)
+    counts = set()
+    for seed in range(60):
+        owners, histories = branch._draw(np.array([1]), np.random.RandomState(seed))
+        assert set(histories) <= set(range(2, 7))
+        counts.add(owners.size)
+    assert counts == set(range(1, min(4, max(1, threshold - 1)) + 1))
+
+
+def branches(reader, log, *, weights=(0.5, 2.0), is_tail=(0, 0, 0, 1, 1)):
+    parts = user_branch(), item_branch()
+    rng = np.random.RandomState(0)
+    return MELTBranches(reader, log, *parts, np.array(is_tail, dtype=bool), weights, rng)
+
+
+def watch(branch, seen):
+    """Let a branch cost 1 and note the heads and the progress that it is given."""
+
+    def cost(chosen, _reader, _table, _rng, progress):
+        seen.append((chosen.tolist(), progress))
+        return torch.tensor(1.0)
+
+    branch.cost = cost
+
+
+def test_every_head_has_its_turn_once_an_epoch(network, log, reader):
+    auxiliary, table = branches(reader, log), network.items()
+    seen = [], []
+    watch(auxiliary.users, seen[0])
+    watch(auxiliary.items, seen[1])
+    for _ in range(2):
+        auxiliary.begin_epoch(3)
+        costs = [auxiliary.cost(log.batch(np.array([0])), table) for _ in range(3)]
+        assert sum(float(cost) for cost in costs if cost is not None) == 2 * 0.5 + 2 * 2.0
+        assert any(cost is None for cost in costs)  # two heads, three steps
+    for parts in seen:
+        assert sorted(head for chosen, _ in parts for head in chosen) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("n_epochs", "expected"), [(1, [None]), (4, [0.0, 0.25, 0.5, 0.75])])
+def test_the_curriculum_is_spread_over_the_epochs(network, log, reader, n_epochs, expected):
+    auxiliary, table, seen = branches(reader, log), network.items(), []
+    auxiliary.n_epochs = n_epochs
+    watch(auxiliary.users, seen)
+    for _ in range(n_epochs):
+        auxiliary.begin_epoch(1)
+        auxiliary.cost(log.batch(np.array([0])), table)
+    assert [progress for _, progress in seen] == expected
+
+
+def test_tail_items_become_the_map_of_what_leads_to_them(network, log, reader):
+    """Item 3 stands after 0 1 2 1; item 4 first in a log, and after 2 1 0 2 | 1."""
+    before = network.items.weight.detach().clone()
+    expected = before.clone()
+    with torch.no_grad():
+        expected[3] = network.encoder.item_map(state(network, 0, 4))
+        expected[4] = network.encoder.item_map(state(network, 9, 4))
+    auxiliary = branches(reader, log)
+    auxiliary.begin_epoch(1)
+    assert torch.equal(network.items.weight, before)  # the map has learned nothing yet
+    auxiliary.begin_epoch(1)
+    torch.testing.assert_close(network.items.weight.detach(), expected)
+    assert network.training
+
+
+def test_the_mean_is_over_all_that_leads_to_an_item(network, log, reader):
+    auxiliary = branches(reader, log, is_tail=(1, 0, 0, 0, 0))
+    pieces = [(5, 2), (8, 2)]  # the first event of a log is led to by nothing
+    mean = sum(state(network, *piece) for piece in pieces) / 2
+    expected = network.encoder.item_map(mean).detach()
+    auxiliary.replace_tail()
+    torch.testing.assert_close(network.items.weight[0].detach(), expected)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)])
+def test_a_weight_of_zero_leaves_a_branch_out(network, log, reader, weights):
+    auxiliary, before = branches(reader, log, weights=weights), network.items.weight.clone()
+    for _ in range(2):
+        auxiliary.begin_epoch(1)
+        cost = auxiliary.cost(log.batch(np.array([0])), network.items())
+        assert (cost is None) == (weights == (0.0, 0.0))
+    assert torch.equal(network.items.weight, before) == (weights[1] == 0)
+
+
+@pytest.mark.parametrize("n_tail", [0, 1, 2, 9])
+def test_short_histories_are_enhanced_at_inference_only(network, n_tail):
+    encoder = network.encoder
+    encoder.n_tail = n_tail
+    x = torch.randn(2, 4, D, generator=torch.Generator().manual_seed(0))
+    plain = encoder.backbone(x)
+    assert torch.equal(encoder.train()(x), plain)
+    enhanced = encoder.eval()(x)
+    torch.testing.assert_close(enhanced[:, :n_tail], (plain + encoder.user_map(plain))[:, :n_tail])
+    assert torch.equal(enhanced[:, n_tail:], plain[:, n_tail:])
