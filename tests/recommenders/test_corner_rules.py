@@ -93,6 +93,8 @@ def fitted_state(model):
         if name.endswith("_") and not name.startswith("_"):
             parts = value if isinstance(value, dict) else {"": value}
             state |= {f"{name}{part}": array for part, array in parts.items()}
+    if "item_table_" in state:  # an estimator equals itself only
+        state["item_table_"] = repr(state["item_table_"])
     return state
 
 

@@ -71,6 +71,8 @@ def bits_of(model):
         if name.endswith("_") and not name.startswith("_"):
             parts = value.items() if isinstance(value, dict) else [("", value)]
             bits |= {name + part: np.asarray(array).tobytes() for part, array in parts}
+    if "item_table_" in bits:  # the bytes of an object are its address
+        bits["item_table_"] = repr(model.item_table_).encode()
     return bits
 
 

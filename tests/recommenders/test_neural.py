@@ -335,6 +335,7 @@ def test_a_table_that_leaves_features_aside_learns_the_same_with_and_without(cyc
 def test_state_is_numpy_and_plain_values(cycle, cls):
     model = cls(**QUICK).fit(cycle)
     learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
+    assert isinstance(learned.pop("item_table_"), TrainableTable)
     assert {type(value) for value in learned.values()} == {np.ndarray, dict, int, list}
     assert {type(v) for v in model.encoder_state_.values()} == {np.ndarray}
     assert {v.dtype for v in model.encoder_state_.values()} == {np.dtype(np.float32)}
