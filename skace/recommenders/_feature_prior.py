@@ -31,23 +31,22 @@ class FeaturePrior:
         """Add strength P C to the weights, in place, where P is ``inverse``."""
         scale = (self.strength / (1 - self.leverages)).astype(weights.dtype)
         leverages = self.leverages.astype(weights.dtype)
-        projected = inverse @ self.smoothed.astype(weights.dtype)  # (n, d) P F S
-        features = self.features.astype(weights.dtype)
+        projected = inverse @ self.smoothed  # (n, d) P F S
         for rows in row_slices(weights):
-            pull = projected[rows] @ features.T
+            pull = projected[rows] @ self.features.T
             pull -= inverse[rows] * leverages
             pull *= scale
             weights[rows] += pull
 
     def columns(self, items):
         """Strength C[:, items], shape (n, n_columns), float64."""
-        pull = self.smoothed @ self.features[items].T
+        pull = (self.smoothed @ self.features[items].T).astype(np.float64)
         pull[items, np.arange(len(items))] = 0
         pull *= self.strength / (1 - self.leverages[items])
         return pull
 
 
-def feature_prior(features, ridge, strength):
+def feature_prior(features, ridge, strength, dtype):
     """Prior of item features.
 
     Parameters
@@ -58,11 +57,13 @@ def feature_prior(features, ridge, strength):
         Added to the diagonal of F F^T; above 0.
     strength : float
         Weight of the squared distance of the item weights from C.
+    dtype : {"float32", "float64"}
+        Of the matrices that are kept; all is computed in float64.
 
     Returns
     -------
     prior : FeaturePrior
-        In float64.
+        With leverages in float64.
 
     Raises
     ------
@@ -82,4 +83,6 @@ def feature_prior(features, ridge, strength):
             f"feature_regularization={ridge:g} is lost in the rounding of the item features; "
             "raise it."
         )
-    return FeaturePrior(F, smoothed, leverages, float(strength))
+    # In C order: slices of rows, and their products, are fast and take no copies.
+    kept = (np.ascontiguousarray(matrix, dtype=dtype) for matrix in (F, smoothed))
+    return FeaturePrior(*kept, leverages, float(strength))

@@ -106,8 +106,8 @@ class L3AEEstimator(LinearRecommender):
     `ACETransformer`. A grid over ``feature_regularization`` inverts once.
 
     ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
-    n_items x n_items, of which the inverse is kept as in `EASEEstimator`, plus 32 bytes per
-    entry of the features.
+    n_items x n_items, of which the inverse is kept as in `EASEEstimator`, plus four copies of
+    the features in ``dtype``, and the counts as there.
 
     Stability: provisional.
 
@@ -212,7 +212,7 @@ class L3AEEstimator(LinearRecommender):
         features = self.item_features_.astype(np.float64)
         if self.normalize_features:
             features = normalize(features, copy=False)
-        return feature_prior(features, self.feature_regularization, self.alignment)
+        return feature_prior(features, self.feature_regularization, self.alignment, self.dtype)
 
     def _unscored(self):
         return None if self.alignment else super()._unscored()

@@ -129,7 +129,7 @@ def test_prior_adds_the_similarity_without_forming_it(n, d, seed):
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, d))
     inverse = np.linalg.inv(features @ features.T + np.diag(rng.uniform(1, 2, n)))
-    prior = feature_prior(features, 0.7, 3.0)
+    prior = feature_prior(features, 0.7, 3.0, "float64")
     expected = 3.0 * similarity(features, 0.7, is_normalized=False)
     weights = np.ones((n, n))
     prior.add_to(weights, inverse)
