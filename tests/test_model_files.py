@@ -3,6 +3,7 @@
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -225,6 +226,34 @@ def test_the_size_of_a_file_is_that_of_the_parameters(path, as_text, random_stat
     states = [*model.encoder_state_.values(), *model.item_table_state_.values()]
     n_bytes = sum(array.nbytes for array in states)
     assert n_bytes < path.stat().st_size < 1.1 * n_bytes
+
+
+def test_the_size_of_a_pipeline_is_that_of_components_moments_and_network(path, random_state):
+    n_items, n_dims = 2000, 192
+    rng = np.random.default_rng(random_state)
+    features = rng.standard_normal((n_items, n_dims)).astype(np.float32)
+    catalog = Catalog(np.arange(n_items), features)
+    X = Interactions(
+        np.repeat(np.arange(200), 6), rng.integers(n_items, size=1200), catalog=catalog
+    )
+    sasrec = SASRecEstimator(max_epochs=1, max_length=6, early_stopping=False, random_state=0)
+    model = Pipeline([("ace", ACETransformer(n_components=32)), ("rec", sasrec)]).fit(X)
+    dump(model, path)
+    states = [*sasrec.encoder_state_.values(), *sasrec.item_table_state_.values()]
+    network = sum(array.nbytes for array in states)
+    components = model["ace"].components_.nbytes
+    moments = 8 * n_dims * (n_dims + 1) // 2  # the triangle that is not empty
+    assert path.stat().st_size == pytest.approx(components + moments + network, rel=0.1)
+    # In memory and in a pickle there is the empty triangle, too.
+    assert len(pickle.dumps(model["ace"])) == pytest.approx(components + 8 * n_dims**2, rel=0.1)
+
+
+def test_the_size_of_a_small_file_is_that_of_its_headers(path):
+    model = quick(SASRecEstimator).fit(LOG)
+    dump(model, path)
+    states = [*model.encoder_state_.values(), *model.item_table_state_.values()]
+    n_bytes = sum(array.nbytes for array in states)
+    assert 5_000 < path.stat().st_size - n_bytes < 15_000
 
 
 def test_paths_among_parameters_are_written_as_text(tmp_path, path):

@@ -18,11 +18,28 @@ __all__ = ["EventColumns", "Selection", "text_id"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events a loader keeps; None keeps all."""
+    """Which events a loader keeps; None keeps all.
+
+    Raises
+    ------
+    ValueError
+        If a moment is none, or the first is not before the last.
+    """
 
     min_rating: float | None = None
     start: Any = None
     end: Any = None
+
+    def __post_init__(self) -> None:
+        moments = [
+            _moment(value, name)
+            for name, value in (("start", self.start), ("end", self.end))
+            if value is not None
+        ]
+        if len(moments) == 2 and not moments[0] < moments[1]:
+            raise ValueError(
+                f"start={self.start!r} is not before end={self.end!r}; no event would be kept."
+            )
 
 
 class EventColumns:

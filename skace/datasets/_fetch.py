@@ -4,7 +4,7 @@
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -13,12 +13,20 @@ from typing import Any
 from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
-from skace._sklearn_compat import Interval, StrOptions, validate_params
+from skace._sklearn_compat import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+    validate_params,
+)
 from skace.datasets._amazon import VERSIONS, load_amazon_reviews
 from skace.datasets._download import RemoteFile, download
 from skace.datasets._download_log import logged_download
+from skace.datasets._events import Selection
+from skace.datasets._item_texts import check_columns
 from skace.datasets._movielens import load_movielens
-from skace.datasets._steam import load_steam
+from skace.datasets._published import SELECTION
+from skace.datasets._steam import FIELDS, load_steam
 
 __all__ = ["fetch_amazon_reviews", "fetch_movielens", "fetch_steam"]
 
@@ -133,6 +141,10 @@ def fetch_movielens(
     OSError
         If the file cannot be downloaded, or its checksum is wrong.
 
+    ValueError
+        If a value is none that the loader takes; like a TypeError for a parameter that it does
+        not have, this comes before the download.
+
     See Also
     --------
     load_movielens : From a file that is there.
@@ -239,7 +251,8 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
         If a file cannot be downloaded, or its checksum is wrong.
 
     ValueError
-        If ``category`` is no plain name.
+        If ``category`` is no plain name, or a value none that the loader takes; like a
+        TypeError for a parameter that it does not have, this comes before the download.
 
     See Also
     --------
@@ -266,7 +279,7 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
             f"category={category!r} is no name of letters, digits and underscores, such as "
             "'Beauty' or 'Toys_and_Games'."
         )
-    _check_load_params(load_amazon_reviews, load_params)
+    _check_load_params(load_amazon_reviews, load_params, VERSIONS[version].texts)
     five_core, everything, metadata = _AMAZON_PATHS[version]
     paths = [five_core if subset == "5-core" else everything, metadata]
     remotes = []
@@ -333,6 +346,10 @@ def fetch_steam(
     OSError
         If a file cannot be downloaded, or its checksum is wrong.
 
+    ValueError
+        If a value is none that the loader takes; like a TypeError for a parameter that it does
+        not have, this comes before the download.
+
     See Also
     --------
     load_steam : From files that are there.
@@ -351,7 +368,7 @@ def fetch_steam(
     >>> from skace.datasets import fetch_steam
     >>> bunch = fetch_steam(start="2017-01-01", verbose=1)  # doctest: +SKIP
     """
-    _check_load_params(load_steam, load_params)
+    _check_load_params(load_steam, load_params, FIELDS)
     names = ("steam_reviews.json.gz", "steam_games.json.gz")
     url = base_url or _STEAM_URL
     remotes = [RemoteFile(f"{url}/{name}", (checksums or {}).get(name)) for name in names]
@@ -360,8 +377,10 @@ def fetch_steam(
     return load_steam(reviews, games, **load_params)
 
 
-def _check_load_params(load: Callable[..., Bunch], params: dict[str, Any]) -> None:
-    """Raise a TypeError for what the loader would refuse after the download."""
+def _check_load_params(
+    load: Callable[..., Bunch], params: dict[str, Any], columns: Iterable[str] = ()
+) -> None:
+    """Raise for what the loader would refuse after the download; ``columns`` are those there."""
     accepted = {
         name
         for name, parameter in inspect.signature(load).parameters.items()
@@ -373,6 +392,10 @@ def _check_load_params(load: Callable[..., Bunch], params: dict[str, Any]) -> No
             f"{load.__name__} takes no parameter {unknown[0]!r}; it takes "
             f"{', '.join(sorted(accepted))}."
         )
+    validate_parameter_constraints(SELECTION, params, load.__name__)
+    Selection(start=params.get("start"), end=params.get("end"))
+    if "columns" in params:
+        check_columns(params["columns"], columns)
 
 
 def _local_copies(

@@ -86,8 +86,9 @@ def text_of(value: Any, *, joint: str = ", ") -> str:
 
 def check_columns(columns: Any, available: Iterable[str]) -> list[str]:
     """Names of text columns as a list, all of them available."""
-    names = [columns] if isinstance(columns, str) else list(columns)
-    unknown = [name for name in names if name not in available]
+    is_one = isinstance(columns, str) or not isinstance(columns, Iterable)
+    names = [columns] if is_one else list(columns)
+    unknown = [name for name in names if not isinstance(name, str) or name not in available]
     if unknown or not names or len(set(names)) < len(names):
         raise ValueError(
             f"columns must be distinct names out of {', '.join(map(repr, available))}; got "

@@ -12,7 +12,7 @@ from skace.datasets._item_texts import ItemTexts, check_columns, text_of
 from skace.datasets._lines import LineReader, read_records
 from skace.datasets._published import SELECTION, Source, check_file, make_bunch
 
-__all__ = ["load_steam"]
+__all__ = ["FIELDS", "load_steam"]
 
 _SOURCE = Source(
     title="Steam reviews",
@@ -27,7 +27,7 @@ _SOURCE = Source(
     has_ratings=False,
 )
 
-_FIELDS = {
+FIELDS = {
     "title": "app_name",
     "genres": "genres",
     "tags": "tags",
@@ -122,7 +122,7 @@ def load_steam(
     >>> bunch.interactions.items
     array(['70'], dtype='<U2')
     """
-    columns = check_columns(columns, _FIELDS)
+    columns = check_columns(columns, FIELDS)
     selection = Selection(start=start, end=end)
     lines = LineReader(check_file(reviews, "reviews"))
     path = None if games is None else check_file(games, "games")
@@ -145,5 +145,5 @@ def _read_games(lines: LineReader, texts: ItemTexts) -> None:
     for record in read_records(lines):
         # Some entries of the published file have no id: no review can refer to them.
         if "id" in record:
-            values = [text_of(record.get(_FIELDS[name])) for name in texts.columns]
+            values = [text_of(record.get(FIELDS[name])) for name in texts.columns]
             texts.add(str(record["id"]), values)

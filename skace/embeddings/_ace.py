@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
+from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import RandomState
+from skace.data import Interactions
 from skace.embeddings._ace_core import ACEOfArrays, has_sums
 from skace.embeddings._mixin import ItemTransformerMixin
 
@@ -185,19 +188,19 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
 
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
-        n_components=128,
+        n_components: int | None = 128,
         *,
-        alpha=1.0,
-        alpha_mode="relative",
-        spectrum="ridge",
-        exponent=0.5,
-        target_isotropy=None,
-        center=False,
-        normalize=True,
-        scale=0.1,
-        solver="auto",
-        random_state=None,
-    ):
+        alpha: float | Literal["auto"] = 1.0,
+        alpha_mode: Literal["relative", "absolute"] = "relative",
+        spectrum: Literal["ridge", "power"] = "ridge",
+        exponent: float = 0.5,
+        target_isotropy: float | None = None,
+        center: bool = False,
+        normalize: bool = True,
+        scale: float | None = 0.1,
+        solver: Literal["auto", "full", "gram", "randomized"] = "auto",
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.alpha = alpha
         self.alpha_mode = alpha_mode
@@ -211,7 +214,12 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         self.random_state = random_state
 
     # scikit-learn reads the metadata that a method takes from its signature, hence these two.
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(  # type: ignore[override]  # the mixin's fit takes any metadata
+        self,
+        X: ArrayLike | Interactions,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn the transformation from item vectors.
 
         Writes all attributes of the class.
@@ -243,7 +251,12 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         return super().fit(X, y, sample_weight=sample_weight)
 
     @available_if(has_sums)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike | Interactions,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn from more item vectors, exactly as one fit on all of them would.
 
         Writes all attributes of the class. Every call decomposes again, at O(d^3).

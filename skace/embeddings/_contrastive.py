@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import Precision, RandomState
 from skace.embeddings._contrastive_core import ContrastiveEncoderOfTexts
 from skace.embeddings._text_mixin import TextItemMixin
 
@@ -222,31 +224,31 @@ class ContrastiveTextEncoder(TextItemMixin, ContrastiveEncoderOfTexts):
 
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
-        model=None,
+        model: str | os.PathLike[str] | None = None,
         *,
-        fields=None,
-        template="{values}",
-        prompt=None,
-        loss="hard",
-        temperature=None,
-        learn_temperature=False,
-        drop_rate=0.4,
-        lora_rank=None,
-        lora_alpha=32.0,
-        normalize=True,
-        truncate_dim=None,
-        missing="error",
-        batch_size=64,
-        learning_rate=None,
-        max_epochs=10,
-        device="auto",
-        precision="float32",
-        revision=None,
-        cache=None,
-        store_weights=True,
-        random_state=None,
-        verbose=False,
-    ):
+        fields: str | Sequence[str] | None = None,
+        template: str = "{values}",
+        prompt: str | None = None,
+        loss: Literal["hard", "soft"] = "hard",
+        temperature: float | None = None,
+        learn_temperature: bool = False,
+        drop_rate: float = 0.4,
+        lora_rank: int | None = None,
+        lora_alpha: float = 32.0,
+        normalize: bool = True,
+        truncate_dim: int | None = None,
+        missing: Literal["error", "mean", "zero"] = "error",
+        batch_size: int = 64,
+        learning_rate: float | None = None,
+        max_epochs: int = 10,
+        device: str = "auto",
+        precision: Precision = "float32",
+        revision: str | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        store_weights: bool = True,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+    ) -> None:
         self.model = model
         self.fields = fields
         self.template = template

@@ -2,21 +2,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import http.client
+import ipaddress
 import json
 import os
 import random
 import time
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 import numpy as np
 import numpy.typing as npt
+
+from skace.embeddings._text_http_deadline import DeadlineHandler, SecureDeadlineHandler
 
 __all__ = ["HttpEncoder"]
 
@@ -48,7 +52,7 @@ class HttpEncoder:
     Parameters
     ----------
     base_url : str
-        Address of the API, such as ``https://api.openai.com/v1``.
+        Address of the API, such as ``https://api.openai.com/v1``; a query stays at its end.
     model : str
         Name of the model there.
     revision : str
@@ -61,12 +65,13 @@ class HttpEncoder:
     n_retries : int
         How often a request is tried again.
     timeout : float
-        Seconds without an answer before a request counts as failed.
+        Seconds without a whole answer before a request counts as failed.
     batch_size : int
         Texts per request.
     """
 
     batches_at_once = 1  # an answer is paid for, so that it is stored before the next request
+    pooling = None  # the API does not tell
 
     def __init__(
         self,
@@ -80,24 +85,22 @@ class HttpEncoder:
         timeout: float,
         batch_size: int,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.username:
-            raise ValueError(
-                "base_url must be an http or https address without user name and password, such as "
-                f"'https://api.openai.com/v1'; got {base_url!r}."
-            )
-        self._url = f"{base_url.rstrip('/')}/embeddings"
+        address = _address(base_url)
+        self._url = address._replace(path=f"{address.path}/embeddings").geturl()
         self._model = model
         self._prompt = prompt
         self._api_key_env = api_key_env
         self._n_retries = n_retries
         self._timeout = timeout
         self._batch_size = batch_size
-        self._opener: OpenerDirector = build_opener(_NoRedirect)
+        self._opener: OpenerDirector = build_opener(
+            _NoRedirect, DeadlineHandler, SecureDeadlineHandler
+        )
         self._random = random.Random()
-        self._key()  # before any work
+        if self._key() is not None:  # before any work
+            _warn_of_readers(address, str(api_key_env))
         self.identity = {
-            "encoder": base_url.rstrip("/"),
+            "encoder": address.geturl(),
             "model": model,
             "revision": revision,
             "prompt": json.dumps(prompt),
@@ -162,10 +165,45 @@ class HttpEncoder:
             return _Failure(
                 f"HTTP status {error.code}, {said}", error.code in _RETRIED_STATUS, pause
             )
-        except (URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException) as error:
             return _Failure(f"{type(error).__name__}: {error}", may_pass=True)
         except ValueError as error:
             return _Failure(f"an answer that is not JSON ({error})", may_pass=True)
+
+
+def _address(base_url: str) -> SplitResult:
+    """Parts of an address; the path ends without a slash."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.username:
+        raise ValueError(
+            "base_url must be an http or https address without user name and password, such as "
+            f"'https://api.openai.com/v1'; got {base_url!r}."
+        )
+    return parts._replace(path=parts.path.rstrip("/"), fragment="")
+
+
+def _warn_of_readers(address: SplitResult, api_key_env: str) -> None:
+    """Warn if the key would go over a network as it is."""
+    host = address.hostname or ""
+    if address.scheme == "https" or _is_this_machine(host):
+        return
+    warnings.warn(
+        f"base_url={address.geturl()!r} is not encrypted: whoever is on the way to {host} can "
+        f"read the key in {api_key_env!r} (api_key_env) and all texts. Use an https address, or "
+        "api_key_env=None if the server needs no key.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether what is sent to a host never leaves this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _said(error: HTTPError, key: str | None) -> str:

@@ -3,7 +3,7 @@
 
 from contextlib import contextmanager
 from numbers import Integral
-from typing import Any
+from typing import Any, Self, overload
 
 import narwhals as nw
 import numpy as np
@@ -81,7 +81,7 @@ class ItemTransformerMixin(DocLinkMixin):
         """The next class in the method resolution order, bound to this object."""
         return super()
 
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
         """Learn from an array, or from the item features of Interactions.
 
         Parameters
@@ -112,7 +112,7 @@ class ItemTransformerMixin(DocLinkMixin):
         return self
 
     @available_if(_core_has("partial_fit"))
-    def partial_fit(self, X, y=None, **fit_params):
+    def partial_fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
         """Learn from more rows, without forgetting those of earlier calls.
 
         Parameters
@@ -134,7 +134,13 @@ class ItemTransformerMixin(DocLinkMixin):
         self._fit_core("partial_fit", X, y, fit_params)
         return self
 
-    def transform(self, X):
+    @overload
+    def transform(self, X: Interactions) -> Interactions: ...  # numpydoc ignore=GL08
+
+    @overload
+    def transform(self, X: Any) -> Any: ...  # numpydoc ignore=GL08
+
+    def transform(self, X: Any) -> Any:
         """Transform vectors, or the item features of Interactions.
 
         Parameters
@@ -163,7 +169,17 @@ class ItemTransformerMixin(DocLinkMixin):
         self._refuse_events(X)
         return self._array_core().transform(X)
 
-    def fit_transform(self, X, y=None, **fit_params):
+    @overload
+    def fit_transform(  # numpydoc ignore=GL08
+        self, X: Interactions, y: Any = None, **fit_params: Any
+    ) -> Interactions: ...
+
+    @overload
+    def fit_transform(  # numpydoc ignore=GL08
+        self, X: Any, y: Any = None, **fit_params: Any
+    ) -> Any: ...
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         """Fit to X, then transform it.
 
         Parameters
@@ -187,7 +203,7 @@ class ItemTransformerMixin(DocLinkMixin):
         return self._array_core().fit_transform(X, y, **fit_params)
 
     @available_if(_core_has("inverse_transform"))
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Any) -> Any:
         """Map transformed vectors back.
 
         Parameters

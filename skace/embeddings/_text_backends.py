@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skace.embeddings._text_pooling import pooling_of_model
 from skace.embeddings._text_revision import hub_commit, local_fingerprint
 
 __all__ = ["DEFAULT_MODEL", "Backend", "CallableEncoder", "LocalEncoder"]
@@ -22,6 +23,10 @@ class Backend(Protocol):
 
     identity: dict[str, str]  # all that a vector depends on beside the text
     batches_at_once: int  # between two writes to the cache
+
+    @property
+    def pooling(self) -> str | None:
+        """How a vector is made of those of the tokens; None if that is not known."""
 
     def encode(self, texts: list[str]) -> npt.NDArray[np.float32]:
         """Vectors of shape (n_texts, d)."""
@@ -41,6 +46,7 @@ class CallableEncoder:
     """
 
     batches_at_once = 1
+    pooling = None  # nobody can see what a function does
 
     def __init__(
         self,
@@ -139,6 +145,11 @@ class LocalEncoder:
             return commit or f"weights {model.fingerprint()}"
         self._revision = commit  # what is computed is what it is called, whatever is newer
         return commit
+
+    @property
+    def pooling(self) -> str | None:
+        """Modes of pooling as the files of the model tell them, so that nothing is loaded."""
+        return pooling_of_model(self._name, self._revision)
 
     def model(self) -> Any:
         """The loaded model, a ``SentenceModel``."""

@@ -48,7 +48,10 @@ class EncoderOfTexts(
         return
 
     def transform(self, X):
-        """Look the vectors up; encode those of new texts."""
+        """Look the vectors up; encode those of new texts, of which the logger tells.
+
+        No callback is told, because scikit-learn calls them in ``fit`` only.
+        """
         check_is_fitted(self)
         table = self._table(X, self.fields_)
         if self.missing == "error":
@@ -188,6 +191,7 @@ class EncoderOfTexts(
         facts = {
             "model": self._model_name() or self._identity["model"] or DEFAULT_MODEL,
             "revision": self.revision_,
+            "pooling": self._backend.pooling,
             "encoder": self._identity["encoder"],
             "template": self.template,
             "fields": ", ".join(self.fields_),

@@ -61,12 +61,13 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         Texts that are encoded together, or sent in one request.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0". Only for a model on
+        this machine: with ``encoder`` or ``base_url`` it has to stay at its default.
 
     precision : {"float32", "bfloat16", "float16", "auto"}, default="float32"
         Type of the model's weights; "auto" is bfloat16 on CUDA, else float32. The vectors
         are float32 in any case. Half precision is faster on a GPU and changes vectors a
-        little, depending on the machine.
+        little, depending on the machine. Only for a model on this machine, as ``device``.
 
     revision : str or None, default=None
         Commit, tag or branch on the Hub; None is what this machine has, else the latest.
@@ -89,18 +90,23 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
 
     base_url : str or None, default=None
         Address of a server that speaks the embeddings part of the OpenAI API, such as
-        "https://api.openai.com/v1", in place of a model. All texts are sent there.
+        "https://api.openai.com/v1", in place of a model. All texts are sent there. A query
+        such as "?api-version=2024" stays behind the path. The address goes into
+        ``provenance_``; a key does not belong in it.
 
     api_key_env : str or None, default=None
         Name of the environment variable that holds the key for ``base_url``. The key itself
-        is never stored.
+        is never stored. An address with http:// that is not on this machine is warned of,
+        because anyone on the way could read the key. This parameter and the next two need
+        ``base_url`` and have to stay at their defaults without it.
 
     n_retries : int, default=5
         How often a request to ``base_url`` is tried again, after longer and longer pauses,
         or those that the server asks for.
 
     timeout : float, default=60.0
-        Seconds without an answer after which a request counts as failed.
+        Seconds after which a request without a whole answer counts as failed: to connect,
+        to compute and to send the vectors of a batch, however slowly they come.
 
     Attributes
     ----------
@@ -111,8 +117,8 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         Commit of the weights, or a hash of the files of a local model.
 
     provenance_ : dict of str to str
-        Model, revision, template, type, date and so on. It is added to the provenance of
-        catalogs.
+        Model, revision, pooling (for models of sentence-transformers that tell), template,
+        type, date and so on. It is added to the provenance of catalogs.
 
     n_encoded_ : int
         How many distinct texts the last fit had to encode; all others were known.
@@ -131,8 +137,11 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
 
     Notes
     -----
-    Progress shows in scikit-learn's ``ProgressBar`` (``encoder.set_callbacks(ProgressBar())``,
-    or of a search around it) and in lines of the logger "skace" at level INFO.
+    Progress of a fit shows in scikit-learn's ``ProgressBar``
+    (``encoder.set_callbacks(ProgressBar())``, or of a search around it), which draws with
+    rich (``pip install skace[progress]``). scikit-learn calls callbacks in ``fit`` only. Lines
+    of the logger "skace" at level INFO tell of both: of a fit, and of new texts that
+    ``transform`` encodes.
 
     Texts are built in pieces and vectors written as they come. A matrix of more than 256 MiB
     is returned as a memmap in the folder of the cache, if there is one, so that millions of

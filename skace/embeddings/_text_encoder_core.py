@@ -1,6 +1,8 @@
 """The array core of TextEncoder."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import inspect
+
 from skace._sklearn_compat import fit_context, with_callbacks
 from skace.embeddings._http_encoder import HttpEncoder
 from skace.embeddings._text_backends import DEFAULT_MODEL, CallableEncoder, LocalEncoder
@@ -8,6 +10,9 @@ from skace.embeddings._text_core import EncoderOfTexts
 from skace.embeddings._text_report import FitReport
 
 __all__ = ["TextEncoderOfTexts"]
+
+_OF_MODELS = ("device", "precision")  # what only a model on this machine heeds
+_OF_SERVERS = ("api_key_env", "n_retries", "timeout")  # what only a server needs
 
 
 class TextEncoderOfTexts(EncoderOfTexts):
@@ -28,6 +33,7 @@ class TextEncoderOfTexts(EncoderOfTexts):
             raise ValueError("encoder and base_url are two ways to encode; pass one of them.")
         if self.base_url is not None and self.model is None:
             raise ValueError("base_url needs model, the name of a model on that server.")
+        self._refuse_ignored()
         is_nameless = self.encoder is not None and self.revision is None
         if is_nameless and self.cache is not None:
             raise ValueError(
@@ -40,6 +46,25 @@ class TextEncoderOfTexts(EncoderOfTexts):
                 "store_weights=True needs a model on this machine; with encoder or base_url there "
                 "are no weights to store."
             )
+
+    def _refuse_ignored(self):
+        """Raise for parameters that were set, but that what encodes would not heed."""
+        by_model = self.encoder is None and self.base_url is None
+        if not by_model:
+            way = "base_url" if self.encoder is None else "encoder"
+            self._refuse_set(_OF_MODELS, f"with {way}: it is for a model on this machine")
+        if self.base_url is None:
+            self._refuse_set(_OF_SERVERS, "without base_url: it is for a server")
+
+    def _refuse_set(self, names, reason):
+        """Raise for the first of these parameters that is not at its default."""
+        parameters = inspect.signature(type(self)).parameters
+        for name in names:
+            value, default = getattr(self, name), parameters[name].default
+            if value != default:
+                raise ValueError(
+                    f"{name}={value!r} has no effect {reason}; leave it at {name}={default!r}."
+                )
 
     def _build_backend(self, stored=None):
         """The encoder that the parameters ask for."""

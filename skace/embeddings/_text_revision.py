@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["hub_commit", "local_fingerprint"]
+__all__ = ["hub_commit", "hub_folder", "local_fingerprint"]
 
 # Files of a model folder on which no vector depends.
 _IGNORED = {".gitattributes", ".gitignore", "README.md", "LICENSE"}
@@ -41,6 +41,13 @@ def _file_digest(path: Path) -> bytes:
 
 def hub_commit(model: str, revision: str | None) -> str | None:
     """Commit of a model of the Hugging Face Hub that is on this machine, else None."""
+    folder = hub_folder(model, revision)
+    # <cache>/models--<name>/snapshots/<commit>
+    return None if folder is None else folder.name
+
+
+def hub_folder(model: str, revision: str | None) -> Path | None:
+    """Folder of a model of the Hugging Face Hub that is on this machine, else None."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -54,6 +61,5 @@ def hub_commit(model: str, revision: str | None) -> str | None:
             except ValueError:  # no name of the Hub; whoever loads it will say so
                 return None
             if isinstance(found, str):
-                # <cache>/models--<name>/snapshots/<commit>/<file>
-                return Path(found).parent.name
+                return Path(found).parent
     return None

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from skace._sklearn_compat import Interval, StrOptions
 from skace.embeddings._mixin import ItemTransformerMixin
@@ -137,7 +137,14 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
         "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
     }
 
-    def __init__(self, n_components=None, *, method="zca", n_groups=1, shrinkage=0.0):
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        method: Literal["zca", "pca", "cholesky", "bn"] = "zca",
+        n_groups: int = 1,
+        shrinkage: float | Literal["auto"] = 0.0,
+    ) -> None:
         self.n_components = n_components
         self.method = method
         self.n_groups = n_groups

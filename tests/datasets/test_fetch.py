@@ -183,6 +183,44 @@ def test_parameters_of_the_loader_are_checked_before_the_download(server, tmp_pa
     assert server.requests == []
 
 
+BAD_VALUES = [
+    (
+        "movielens",
+        {"min_rating": "x"},
+        r"^The 'min_rating' parameter of fetch_movielens must be an",
+    ),
+    ("movielens", {"include_cold": 3}, r"^The 'include_cold' parameter of fetch_movielens must be"),
+    ("movielens", {"start": "not a date"}, r"^start='not a date' is no date; pass an ISO string"),
+    ("movielens", {"end": "NaT"}, r"^end='NaT' is no date"),
+    (
+        "movielens",
+        {"start": "2020", "end": "2019-12-31"},
+        r"^start='2020' is not before end='2019-12-31'; no event would be kept\.$",
+    ),
+    ("amazon", {"min_rating": "x"}, r"^The 'min_rating' parameter of fetch_amazon_reviews must"),
+    ("amazon", {"start": 5}, r"^start=5 is no date"),
+    ("amazon", {"columns": ["features"]}, r"^columns must be distinct names out of 'title'"),
+    ("amazon", {"columns": 3}, r"^columns must be distinct names out of .*; got 3\.$"),
+    ("steam", {"include_cold": None}, r"^The 'include_cold' parameter of fetch_steam must be"),
+    ("steam", {"end": "later"}, r"^end='later' is no date"),
+    ("steam", {"columns": []}, r"^columns must be distinct names out of 'title', .*; got \[\]\.$"),
+]
+FETCHERS = {
+    "movielens": lambda **settings: fetch_movielens("1m", **settings),
+    "amazon": lambda **settings: fetch_amazon_reviews("Beauty", **settings),
+    "steam": fetch_steam,
+}
+
+
+@pytest.mark.parametrize(("name", "given", "finding"), BAD_VALUES)
+def test_values_for_the_loader_are_checked_before_the_download(
+    server, tmp_path, name, given, finding
+):
+    with pytest.raises(ValueError, match=finding):
+        FETCHERS[name](base_url=server.url, data_home=tmp_path, n_retries=0, **given)
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(
     "url",
     [

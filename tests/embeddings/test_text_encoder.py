@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -490,6 +491,30 @@ def test_more_numbers_than_a_vector_has_are_refused():
         ({"timeout": 0}, r"^The 'timeout' parameter of TextEncoder"),
         ({"model": 7}, r"^The 'model' parameter of TextEncoder"),
         ({"encoder": "name"}, r"^The 'encoder' parameter of TextEncoder must be a callable"),
+        (
+            {"device": "nonsense"},
+            r"^device='nonsense' has no effect with encoder: it is for a model on this machine; "
+            r"leave it at device='auto'\.$",
+        ),
+        ({"precision": "float16"}, r"^precision='float16' has no effect with encoder: it is for a"),
+        (
+            {"encoder": None, "base_url": "http://h", "model": "m", "device": "cpu"},
+            r"^device='cpu' has no effect with base_url: it is for a model on this machine; leave",
+        ),
+        (
+            {"encoder": None, "base_url": "http://h", "model": "m", "precision": "auto"},
+            r"^precision='auto' has no effect with base_url: .* leave it at precision='float32'\.$",
+        ),
+        (
+            {"timeout": 1},
+            r"^timeout=1 has no effect without base_url: it is for a server; leave it at "
+            r"timeout=60\.0\.$",
+        ),
+        ({"api_key_env": "NOPE"}, r"^api_key_env='NOPE' has no effect .* at api_key_env=None\.$"),
+        (
+            {"encoder": None, "n_retries": 0},
+            r"^n_retries=0 has no effect without base_url: .*=5\.$",
+        ),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_before_any_work(parameters, finding):
@@ -606,6 +631,30 @@ def test_callbacks_see_every_chunk():
     seen.clear()
     encoder.fit(TEXTS)
     assert seen == ["setup", "begin fit of 0", "end fit", "teardown"]
+
+
+def test_callbacks_are_not_called_by_transform_but_the_logger_is(caplog):
+    class Refusing:
+        is_armed = False
+
+        def _refuse(self, *args, **kwargs):  # noqa: ARG002 - the protocol of scikit-learn
+            assert not self.is_armed
+
+        setup = teardown = on_fit_task_begin = on_fit_task_end = _refuse
+
+    encoder = _encoder(batch_size=2).set_callbacks(Refusing()).fit(TEXTS)
+    Refusing.is_armed = True
+    with caplog.at_level(logging.INFO, logger="skace"):
+        encoder.transform(["new", "newer", "newest"])
+    assert caplog.messages == ["TextEncoder: 2 of 3 texts", "TextEncoder: 3 of 3 texts"]
+    assert "scikit-learn calls callbacks in ``fit`` only" in " ".join(TextEncoder.__doc__.split())
+
+
+def test_what_draws_the_progress_bar_can_be_installed_by_the_name_in_the_docstring():
+    assert "pip install skace[progress]" in TextEncoder.__doc__
+    project = Path(skace.__file__).parents[1] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert extras["progress"] == ["rich>=13.0"]
 
 
 def test_the_progress_bar_of_scikit_learn_shows(capsys):

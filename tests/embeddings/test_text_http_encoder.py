@@ -4,6 +4,8 @@
 import json
 import re
 import threading
+import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,6 +55,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.get("stall"):
             state.released.wait(5)
             return
+        if "drip" in fault:
+            self._drip(fault)
+            return
         answer = fault.get("answer", _answer(body["input"]))
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(fault.get("status", 200))
@@ -61,6 +66,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content[: fault.get("cut")])
+
+    def _drip(self, fault):
+        """Answer at once up to some point, and from there one byte every 20 ms."""
+        head = b"HTTP/1.0 %d Slow\r\nContent-Length: 900\r\nX: " % fault.get("status", 200)
+        whole = b"x" * 900 if fault["drip"] == "headers" else b"x\r\n\r\n" + b" " * 900
+        try:
+            self.wfile.write(head + whole[:5])
+            for place in range(5, len(whole)):
+                if self.server.state.released.wait(0.02):
+                    return
+                self.wfile.write(whole[place : place + 1])
+        except OSError:  # the client has gone
+            pass
 
     def do_GET(self):
         self.server.state.paths.append(self.path)
@@ -119,11 +137,23 @@ def test_batches_come_back_in_the_order_of_the_texts(server):
     assert set(server.paths) == {"/v1/embeddings"}
 
 
-@pytest.mark.parametrize("end", ["", "/"])
-def test_the_address_may_end_with_a_slash(server, end):
+@pytest.mark.parametrize(
+    ("end", "path", "told"),
+    [
+        ("", "/v1/embeddings", ""),
+        ("/", "/v1/embeddings", ""),
+        ("?api-version=2024", "/v1/embeddings?api-version=2024", "?api-version=2024"),
+        ("/?a=1&b=2/", "/v1/embeddings?a=1&b=2/", "?a=1&b=2/"),
+        ("/x?a=1#part", "/v1/x/embeddings?a=1", "/x?a=1"),
+    ],
+)
+def test_the_address_may_end_with_a_slash_or_a_query(server, end, path, told):
+    start = server.url
     server.url += end
-    _client(server).encode(["a"])
-    assert server.paths == ["/v1/embeddings"]
+    client = _client(server)
+    client.encode(["a"])
+    assert server.paths == [path]
+    assert client.identity["encoder"] == f"{start}{told}"
 
 
 def test_the_prompt_stands_before_each_text(server):
@@ -219,6 +249,53 @@ def test_a_server_that_stalls_is_given_up_and_asked_again(server, pauses):
     server.faults = [{"stall": True}]
     assert _client(server, timeout=0.2).encode(["a"]).shape == (1, 3)
     assert len(pauses) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ({"drip": "body"}, r"TimeoutError: no whole answer within timeout=0\.3 s"),
+        ({"drip": "headers"}, r"TimeoutError: no whole answer within timeout=0\.3 s"),
+        ({"drip": "body", "status": 503}, r"HTTP status 503, Slow"),
+    ],
+)
+def test_a_server_that_drips_is_given_up_when_the_time_is_over(server, fault, told):
+    server.faults = [fault]
+    client = _client(server, timeout=0.3, n_retries=0)
+    start = time.monotonic()
+    with pytest.raises(OSError, match=rf"in 1 tries: {told}\. Those"):
+        client.encode(["a"])
+    assert time.monotonic() - start < 2  # the whole answer takes 18 s
+
+
+@pytest.mark.parametrize(
+    ("url", "warns"),
+    [
+        ("http://api.example/v1", True),
+        ("http://10.0.0.7:8000/v1", True),
+        ("http://localhost.example/v1", True),
+        ("https://api.example/v1", False),
+        ("http://localhost:8000/v1", False),
+        ("http://127.0.0.5/v1", False),
+        ("http://[::1]:80/v1", False),
+        ("http://models.localhost/v1", False),
+    ],
+)
+@pytest.mark.parametrize("key", [KEY, None])
+def test_a_key_that_others_could_read_on_the_way_is_warned_of(monkeypatch, url, warns, key):
+    monkeypatch.setenv("MY_KEY", KEY)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _client(Server(url=url), api_key_env=key and "MY_KEY")
+    assert len(caught) == (warns and key is not None)
+    for warning in caught:
+        assert warning.category is UserWarning
+        assert re.fullmatch(
+            rf"base_url='{re.escape(url)}' is not encrypted: whoever is on the way to \S+ can read "
+            r"the key in 'MY_KEY' \(api_key_env\) and all texts\. Use an https address, or "
+            r"api_key_env=None if the server needs no key\.",
+            str(warning.message),
+        )
 
 
 def test_retries_come_to_an_end_and_the_last_words_are_told(server, pauses):

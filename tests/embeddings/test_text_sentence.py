@@ -123,6 +123,13 @@ def test_auto_is_float32_on_a_cpu_and_shares_its_vectors(model, tmp_path):
     assert _encoder(model, cache=tmp_path, precision="auto").fit(TEXTS).n_encoded_ == 0
 
 
+def test_the_pooling_of_the_model_is_written_down(model, tmp_path, monkeypatch):
+    assert _encoder(model, cache=tmp_path).fit(TEXTS).provenance_["pooling"] == "mean"
+    # Also by those who find all texts in the cache, and so never load the model.
+    monkeypatch.setattr(_sentence, "load_sentence_model", None)
+    assert _encoder(model, cache=tmp_path).fit(TEXTS).provenance_["pooling"] == "mean"
+
+
 def test_a_moved_model_is_the_same_and_a_changed_one_is_not(model, make_sentence_model, tmp_path):
     first = _encoder(model, cache=tmp_path / "cache").fit(TEXTS)
     moved = shutil.copytree(model, tmp_path / "moved")
@@ -287,6 +294,7 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit(model, tmp_path, monkeypatch
     encoder = TextEncoder("org/tiny", device="cpu", normalize=False).fit(TEXTS)
     assert encoder.revision_ == commit
     assert encoder.provenance_["model"] == "org/tiny"
+    assert encoder.provenance_["pooling"] == "mean"
     assert_allclose(encoder.transform(["new"]), _vectors(model, ["new"]), atol=1e-6)
 
 
