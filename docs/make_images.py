@@ -73,9 +73,17 @@ def anisotropy_display(scene):
     return AnisotropyDisplay.from_estimator(ace, scene.train, random_state=0).figure_
 
 
+def anisotropy_scores(scene):
+    """Scores before and after."""
+    ace = scene.fitted["ace"]
+    display = AnisotropyDisplay.from_estimator(ace, scene.train, random_state=0, kind="scores")
+    return display.figure_
+
+
 def embedding_map_display(scene):
-    """Items on a plane, after training from random vectors."""
-    return EmbeddingMapDisplay.from_estimator(scene.random_start).figure_
+    """Items on a plane, neighbours kept, after training from ACE's vectors."""
+    display = EmbeddingMapDisplay.from_estimator(scene.fitted, method="tsne", random_state=0)
+    return display.figure_
 
 
 def epoch_curve_display(scene):
@@ -106,8 +114,8 @@ def method_spectra(_scene):
 PICTURES = {
     draw.__name__: draw
     for draw in (
-        alpha_curve_display, anisotropy_display, embedding_map_display, epoch_curve_display,
-        method_spectra, popularity_display, spectrum_display,
+        alpha_curve_display, anisotropy_display, anisotropy_scores, embedding_map_display,
+        epoch_curve_display, method_spectra, popularity_display, spectrum_display,
     )
 }  # fmt: skip
 

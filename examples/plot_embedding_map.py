@@ -43,7 +43,7 @@ ace_start = make_pipeline(ACETransformer(48), SASRecEstimator(**training)).fit(X
 # %%
 # Where popularity rules
 # ----------------------
-# The two directions of largest variance. In ACE's vectors popular (bright) and cold (grey) items
+# The two directions of largest variance. In ACE's vectors popular (bright) and cold (rings) items
 # are mixed, and training from there leaves the map as it is, but for a few bestsellers. From a
 # random start it is popularity that spreads the items out, and the cold ones stay in a clump,
 # where they began: nothing can be told of them.

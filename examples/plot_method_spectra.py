@@ -73,9 +73,9 @@ for (method, name), Z in table.items():
 # %%
 # In pictures
 # -----------
-# Singular values, largest first, each line relative to its largest. The grey line in every panel
-# is that of the vectors as they came. Flat is isotropic: PCA removes the common direction and
-# keeps the slope of the rest; full whitening flattens everything, and with it the noise at the
+# Singular values, largest first, each line relative to its largest. The grey line, the same in all
+# panels, is that of the vectors as they came. Flat is isotropic: PCA removes the common direction
+# and keeps the slope of the rest; full whitening flattens everything, and with it the noise at the
 # far end; group whitening leaves what one group of columns has in common with another; ACE turns
 # from flat to the original, and bends the strong directions down first; a power law tilts all
 # directions alike.
@@ -86,15 +86,18 @@ from skace.inspection import SpectrumDisplay
 
 raw = np.linalg.svd(F, compute_uv=False)
 fig, axes = plt.subplots(2, 3, figsize=(10, 6), sharex=True, sharey=True, layout="constrained")
-SpectrumDisplay({"as they came": raw}, is_ordered=True).plot(axes[0, 0])
+first = SpectrumDisplay({"raw": raw}, is_ordered=True).plot(axes[0, 0])
+axes[0, 0].get_legend().remove()
 axes[0, 0].set_title("raw")
 for ax, (method, variants) in zip(axes.flat[1:], vectors.items(), strict=True):
     spectra = {name: np.linalg.svd(Z, compute_uv=False) for name, Z in variants.items()}
     kept = {name: values[values > 1e-6 * values[0]] for name, values in spectra.items()}
-    display = SpectrumDisplay({"as they came": raw} | kept, is_ordered=True).plot(ax)
-    display.lines_[0].set_label("_told in the first panel")
+    display = SpectrumDisplay({"raw": raw} | kept, is_ordered=True).plot(ax)
+    display.lines_[0].set_label("_told below")
     ax.legend(loc="lower left", frameon=False)
     ax.set_title(method)
 for ax in axes.flat:
     ax.label_outer()
+grey = "the vectors as they came, in all panels"
+fig.legend(first.lines_, [grey], loc="outside lower center", frameon=False)
 plt.show()

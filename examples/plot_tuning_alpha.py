@@ -78,7 +78,7 @@ for candidate, value in zip(
 # %%
 # What it found
 # -------------
-# On the left the score against alpha, with 0 and infinity beyond a gap in the logarithmic axis.
+# On the left the score against alpha, with 0 and infinity beyond breaks in the logarithmic axis.
 # On the right the same points against what alpha does to the vectors: the share of the directions
 # that are in use. Bars are one standard deviation over the folds.
 

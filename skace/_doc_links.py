@@ -1,14 +1,20 @@
 """Where the pages of the API are, and how an estimator finds its own."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["DOCS_URL", "DocLinkMixin"]
+__all__ = ["DOCS_URL", "DocLinkMixin", "docs_url"]
 
-DOCS_URL = "https://skace.readthedocs.io/en/stable"
+DOCS_URL = "https://skace.readthedocs.io/en/stable"  # where the pages are to be published
+
+
+def docs_url() -> str:
+    """Address of the pages; the environment variable SKACE_DOCS_URL names another copy."""
+    return (os.environ.get("SKACE_DOCS_URL") or DOCS_URL).rstrip("/")
 
 
 class DocLinkMixin:
@@ -19,7 +25,12 @@ class DocLinkMixin:
     """
 
     _doc_link_module = "skace"
-    _doc_link_template = DOCS_URL + "/api/generated/{estimator_module}.{estimator_name}.html"
+
+    @property
+    def _doc_link_template(self) -> str:
+        # The address is looked up for each link, so that the variable may be set after the import.
+        address = docs_url().replace("{", "{{").replace("}", "}}")
+        return address + "/api/generated/{estimator_module}.{estimator_name}.html"
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         """Fitted attributes for the HTML repr, with the weights of networks summed up."""

@@ -31,7 +31,7 @@ _PACKAGES = [
 ]
 
 
-def show_versions():
+def show_versions() -> None:
     """Print versions and hardware, for bug reports.
 
     System, versions of the packages that skace uses or can use, build, threads and CUDA

@@ -1,14 +1,47 @@
-"""Names for the array types that cross the layers."""
+"""Names for types that recur: arrays that cross the layers, options, what users pass."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "FloatArray", "IdArray", "IntArray"]
+__all__ = [
+    "BoolArray",
+    "ColdItems",
+    "DecayBy",
+    "FloatArray",
+    "HandleUnknown",
+    "Histories",
+    "IdArray",
+    "IntArray",
+    "LinearDtype",
+    "LinearSolver",
+    "LongSequences",
+    "LossName",
+    "Members",
+    "Negatives",
+    "Precision",
+    "RandomState",
+]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IdArray: TypeAlias = npt.NDArray[Any]  # integers or strings, as the caller's ids are
 IntArray: TypeAlias = npt.NDArray[np.int64]
+
+# One sequence of item ids for each visitor, oldest first.
+Histories: TypeAlias = Sequence[Sequence[Any] | IdArray] | npt.NDArray[np.object_]
+Members: TypeAlias = list[tuple[str, Any]]  # names, and recommenders, Pipelines or "drop"
+RandomState: TypeAlias = int | np.random.RandomState | None
+
+ColdItems: TypeAlias = Literal["excluded", "negatives"]
+DecayBy: TypeAlias = Literal["events", "time"]
+HandleUnknown: TypeAlias = Literal["error", "ignore"]
+LinearDtype: TypeAlias = Literal["float32", "float64"]
+LinearSolver: TypeAlias = Literal["exact", "local"]
+LongSequences: TypeAlias = Literal["overlap", "truncate"]
+LossName: TypeAlias = Literal["softmax", "sampled_softmax", "bce", "gbce", "bpr"]
+Negatives: TypeAlias = Literal["uniform", "popularity", "in_batch"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]

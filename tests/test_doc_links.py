@@ -42,6 +42,28 @@ def test_every_estimator_leads_to_its_page(name):
     assert link == f"{DOCS_URL}/api/generated/{name}.html"
 
 
+@pytest.fixture(autouse=True)
+def _default_address(monkeypatch):
+    monkeypatch.delenv("SKACE_DOCS_URL", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://docs.example.org/skace", "https://docs.example.org/skace"),
+        ("file:///usr/share/skace/", "file:///usr/share/skace"),
+        ("https://docs.example.org/{latest}", "https://docs.example.org/{latest}"),
+        ("", DOCS_URL),
+    ],
+)
+def test_the_environment_says_where_the_pages_are(given, address, monkeypatch):
+    scaler = GlobalScaler()
+    monkeypatch.setenv("SKACE_DOCS_URL", given)
+    link = f"{address}/api/generated/skace.embeddings.GlobalScaler.html"
+    assert scaler._get_doc_link() == link
+    assert f'href="{link}"' in scaler._repr_html_()
+
+
 def test_a_class_of_elsewhere_has_no_page():
     assert OwnRecommender()._get_doc_link() == ""
 

@@ -90,6 +90,9 @@ def check_method_spectra(page):
     flat = panels[2].lines[1].get_ydata()
     assert flat.min() == pytest.approx(1)
     assert page.output.count(" of 64") == 8
+    (legend,) = page.figures[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == [page.grey]
+    assert legend.get_lines()[0].get_color() == panels[3].lines[0].get_color()
 
 
 def check_embedding_map(page):
@@ -176,5 +179,15 @@ def test_every_display_has_a_small_picture_in_the_docs():
     written = runpy.run_path(str(ROOT / "docs" / "make_images.py"))["PICTURES"]
     assert {path.stem for path in IMAGES.glob("*.png")} >= set(written)
     shown = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in skace.inspection.__all__}
-    assert set(written) == shown | {"method_spectra"}
+    assert set(written) == shown | {"anisotropy_scores", "method_spectra"}
     assert max((IMAGES / f"{name}.png").stat().st_size for name in written) < 80_000
+
+
+@pytest.mark.parametrize("image", sorted(IMAGES.iterdir()), ids=lambda path: path.name)
+def test_every_picture_of_the_docs_is_a_figure_on_a_page(image):
+    shown = {
+        (page.parent / path).resolve()
+        for page in IMAGES.parent.rglob("*.rst")
+        for path in re.findall(r"^\.\. figure:: (\S+)$", page.read_text(encoding="utf-8"), re.M)
+    }
+    assert image.resolve() in shown

@@ -4,6 +4,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skace._linalg import numerical_rank, read_rows, row_blocks, singular_values
 from skace.embeddings._anisotropy_partition import partition_expansion
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-def mean_cosine(embeddings):
+def mean_cosine(embeddings: ArrayLike) -> float:
     r"""Mean cosine of all pairs of rows: how narrow the cone is in which they lie.
 
     0 for rows that cancel each other out, 1 for rows that all point the same way; vectors
@@ -85,7 +86,7 @@ def mean_cosine(embeddings):
     return mean_cosine_of_sum(total, embeddings.shape[0])
 
 
-def participation_ratio(embeddings, *, center=False):
+def participation_ratio(embeddings: ArrayLike, *, center: bool = False) -> float:
     r"""Effective number of directions among which the variance is spread.
 
     Parameters
@@ -123,7 +124,7 @@ def participation_ratio(embeddings, *, center=False):
     return participation_of(spectrum_of(embeddings, center)[0])
 
 
-def iso_score(embeddings):
+def iso_score(embeddings: ArrayLike) -> float:
     r"""IsoScore: how evenly the covariance fills the space.
 
     Always centred, as its authors define it: a common direction of all rows, typical of
@@ -167,7 +168,7 @@ def iso_score(embeddings):
     return iso_score_of(values, d)
 
 
-def effective_rank(embeddings, *, center=False):
+def effective_rank(embeddings: ArrayLike, *, center: bool = False) -> float:
     r"""Exponential of the entropy of the singular values.
 
     Parameters
@@ -210,7 +211,7 @@ def effective_rank(embeddings, *, center=False):
     return math.exp(entropy_of(values))
 
 
-def spectral_entropy(embeddings, *, center=False):
+def spectral_entropy(embeddings: ArrayLike, *, center: bool = False) -> float:
     r"""Normalised entropy of the shares of variance.
 
     Parameters
@@ -249,7 +250,9 @@ def spectral_entropy(embeddings, *, center=False):
     return spectral_entropy_of(values, d)
 
 
-def condition_number(embeddings, n_components=None, *, center=False):
+def condition_number(
+    embeddings: ArrayLike, n_components: int | None = None, *, center: bool = False
+) -> float:
     """Largest over smallest singular value.
 
     Parameters
@@ -298,7 +301,7 @@ def condition_number(embeddings, n_components=None, *, center=False):
     return float(values[0] / values[n_components - 1])
 
 
-def explained_share(embeddings, n_components=1, *, center=False):
+def explained_share(embeddings: ArrayLike, n_components: int = 1, *, center: bool = False) -> float:
     """Share of the first directions in the sum of squares.
 
     Parameters
@@ -341,7 +344,7 @@ def explained_share(embeddings, n_components=1, *, center=False):
     return share_of(values, n_components)
 
 
-def spectral_decay(embeddings, *, center=False):
+def spectral_decay(embeddings: ArrayLike, *, center: bool = False) -> float:
     """Exponent with which the singular values fall.
 
     Parameters
@@ -383,7 +386,7 @@ def spectral_decay(embeddings, *, center=False):
     return decay_of(values)
 
 
-def anisotropy_report(embeddings):
+def anisotropy_report(embeddings: ArrayLike) -> dict[str, float]:
     """All measures that follow from the Gram matrix, in one pass.
 
     Parameters

@@ -5,6 +5,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skace._linalg import read_rows
 from skace.data import Interactions
@@ -36,7 +37,7 @@ class Hubness(NamedTuple):
     anti_hub_share: float
 
 
-def uniformity(embeddings, *, t=2.0):
+def uniformity(embeddings: ArrayLike, *, t: float = 2.0) -> float:
     r"""Logarithm of the mean Gaussian potential between distinct rows.
 
     Parameters
@@ -95,7 +96,7 @@ def uniformity(embeddings, *, t=2.0):
     return min(0.0, math.log(total / (n * (n - 1) / 2))) if total > 0 else -math.inf
 
 
-def alignment(embeddings, positives):
+def alignment(embeddings: ArrayLike, positives: ArrayLike | Interactions) -> float:
     r"""Mean squared distance between the directions of rows that belong together.
 
     Parameters
@@ -147,7 +148,7 @@ def alignment(embeddings, positives):
     return total / len(pairs)
 
 
-def hubness(embeddings, k=10):
+def hubness(embeddings: ArrayLike, k: int = 10) -> Hubness:
     r"""How unequally often items are among the nearest neighbours of others.
 
     A direction that all items share makes hubs: the items along it are near to everything,

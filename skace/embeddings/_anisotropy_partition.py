@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from skace._linalg import read_rows, right_singular_pairs, row_blocks, singular_values
@@ -12,7 +14,9 @@ from skace.embeddings._spectrum import check_embeddings, moments_of
 __all__ = ["partition_expansion", "partition_isotropy"]
 
 
-def partition_isotropy(embeddings, *, order=None, center=False):
+def partition_isotropy(
+    embeddings: ArrayLike, *, order: Literal[1, 2] | None = None, center: bool = False
+) -> float:
     r"""Ratio of the smallest to the largest partition function.
 
     Parameters

@@ -4,15 +4,17 @@
 import math
 import warnings
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skace._sklearn_compat import CallbackSupportMixin, Interval, StrOptions, fit_context
+from skace._typing import RandomState
 from skace.data import Interactions
 from skace.embeddings._columns import column_moments
 from skace.embeddings._dense_core import DTYPES
@@ -164,14 +166,21 @@ class ColumnSelector(ItemTransformerMixin, _SelectorOfArrays):
     }
 
     def __init__(
-        self, n_components=128, *, method="variance", popular_share=0.2, random_state=None
-    ):
+        self,
+        n_components: int = 128,
+        *,
+        method: Literal["variance", "strided", "random"] = "variance",
+        popular_share: float = 0.2,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.method = method
         self.popular_share = popular_share
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(  # type: ignore[override]  # the mixin's fit takes any metadata
+        self, X: ArrayLike | Interactions, y: Any = None
+    ) -> Self:
         """Choose the columns.
 
         Writes the attributes of the class.

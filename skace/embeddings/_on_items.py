@@ -1,10 +1,12 @@
 """OnItems: any scikit-learn transformer on the item features of Interactions."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import narwhals as nw
+import numpy as np
 import sklearn
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -84,7 +86,7 @@ class _TransformerOfItems(CallbackSupportMixin, TransformerMixin, BaseEstimator)
         return self.transformer_.inverse_transform(X)
 
     @available_if(_inner_has("get_feature_names_out"))
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
         """Names of the output columns, from the fitted clone.
 
         Parameters
@@ -101,16 +103,16 @@ class _TransformerOfItems(CallbackSupportMixin, TransformerMixin, BaseEstimator)
         return self.transformer_.get_feature_names_out(input_features)
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of columns seen in fit, if the transformer counts them."""
         return self._fitted_attribute("n_features_in_")
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> NDArray[np.object_]:
         """Names of the columns seen in fit, if there were any."""
         return self._fitted_attribute("feature_names_in_")
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Where fit parameters go: to ``fit`` of the transformer.
 
         Returns
@@ -239,7 +241,7 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
     _acts_on_text = True
     _parameter_constraints: ClassVar = {"transformer": "no_validation"}  # see _check_transformer
 
-    def __init__(self, transformer=None):
+    def __init__(self, transformer: Any = None) -> None:
         self.transformer = transformer
 
     def _features_of(self, catalog):

@@ -108,5 +108,5 @@ class GlobalScaler(ItemTransformerMixin, _ScalerOfArrays):
 
     _parameter_constraints: ClassVar = {"std": [Interval(Real, 0, None, closed="neither")]}
 
-    def __init__(self, std=0.1):
+    def __init__(self, std: float = 0.1) -> None:
         self.std = std

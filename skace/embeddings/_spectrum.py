@@ -4,9 +4,11 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skace._linalg import accumulate_moments, numerical_rank, singular_values
+from skace._typing import FloatArray
 
 __all__ = [
     "above_rank",
@@ -27,7 +29,9 @@ __all__ = [
 _DTYPES = (np.float64, np.float32, np.float16)
 
 
-def check_embeddings(embeddings, *, min_rows=1, min_columns=1):
+def check_embeddings(
+    embeddings: ArrayLike, *, min_rows: int = 1, min_columns: int = 1
+) -> FloatArray:
     """Dense floats in two dimensions; they are seen to be finite when they are read."""
     return check_array(
         embeddings,

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from skace._sklearn_compat import Interval, StrOptions
 from skace.embeddings._text_encoder_core import TextEncoderOfTexts
@@ -192,26 +193,26 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
 
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
-        model=None,
+        model: str | os.PathLike[str] | None = None,
         *,
-        fields=None,
-        template="{values}",
-        prompt=None,
-        normalize=True,
-        truncate_dim=None,
-        missing="error",
-        batch_size=64,
-        device="auto",
-        precision="float32",
-        revision=None,
-        cache=None,
-        store_weights=False,
-        encoder=None,
-        base_url=None,
-        api_key_env=None,
-        n_retries=5,
-        timeout=60.0,
-    ):
+        fields: str | Sequence[str] | None = None,
+        template: str = "{values}",
+        prompt: str | None = None,
+        normalize: bool = True,
+        truncate_dim: int | None = None,
+        missing: Literal["error", "mean", "zero"] = "error",
+        batch_size: int = 64,
+        device: str = "auto",
+        precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32",
+        revision: str | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        store_weights: bool = False,
+        encoder: Callable[[list[str]], Any] | None = None,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        n_retries: int = 5,
+        timeout: float = 60.0,
+    ) -> None:
         self.model = model
         self.fields = fields
         self.template = template

@@ -2,15 +2,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot
+from skace.data import Interactions
+from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot, metric_label
+from skace.inspection._label_places import label_points
+from skace.metrics._scorers import RankScorer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["AlphaCurveDisplay"]
 
+_UNNAMED = "validation score"
 _MOST_TICKS = 9  # above, and where values crowd, ticks are powers of ten
 
 
@@ -63,6 +74,9 @@ class AlphaCurveDisplay:
     best score out of many is too good to be expected again: judge the chosen alpha on
     rows that the search has not seen.
 
+    What a search leaves is a table of scores, so there is `from_cv_results`, and no
+    ``from_predictions``.
+
     Stability: experimental.
 
     Examples
@@ -80,14 +94,14 @@ class AlphaCurveDisplay:
 
     def __init__(
         self,
-        alphas,
-        scores,
+        alphas: Sequence[Any],
+        scores: ArrayLike,
         *,
-        deviations=None,
-        isotropies=None,
-        param_name="alpha",
-        score_name="validation score",
-    ):
+        deviations: ArrayLike | None = None,
+        isotropies: ArrayLike | None = None,
+        param_name: str = "alpha",
+        score_name: str = _UNNAMED,
+    ) -> None:
         self.alphas = alphas
         self.scores = scores
         self.deviations = deviations
@@ -97,8 +111,16 @@ class AlphaCurveDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X=None, *, param=None, metric=None, against="alpha", ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike | Interactions | None = None,
+        *,
+        param: str | None = None,
+        metric: str | None = None,
+        against: Literal["alpha", "isotropy"] = "alpha",
+        ax: "Axes | None" = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the results of a fitted search.
 
         Parameters
@@ -146,6 +168,8 @@ class AlphaCurveDisplay:
                 "GridSearchCV(pipe, {'ace__alpha': [...]}).fit(X)."
             )
         display, best_rows = cls._of_results(estimator.cv_results_, param, metric)
+        if metric is None:
+            display.score_name = _score_name(getattr(estimator, "scoring", None))
         if X is not None:
             candidates = [estimator.cv_results_["params"][row] for row in best_rows]
             name = _searched_name(candidates[0], param)
@@ -155,7 +179,15 @@ class AlphaCurveDisplay:
         return display.plot(ax, against=against, **kwargs)
 
     @classmethod
-    def from_cv_results(cls, cv_results, *, param=None, metric=None, ax=None, **kwargs):
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        *,
+        param: str | None = None,
+        metric: str | None = None,
+        ax: "Axes | None" = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the table of a search.
 
         Parameters
@@ -206,11 +238,17 @@ class AlphaCurveDisplay:
             means[rows].tolist(),
             deviations=deviations.tolist(),
             param_name=name.rpartition("__")[2],
-            score_name="validation score" if metric is None else f"validation {metric}",
+            score_name=_score_name(metric),
         )
         return display, rows
 
-    def plot(self, ax=None, *, against="alpha", **kwargs):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        against: Literal["alpha", "isotropy"] = "alpha",
+        **kwargs: Any,
+    ) -> Self:
         """Draw the curve; the best value is ringed.
 
         Parameters
@@ -220,7 +258,7 @@ class AlphaCurveDisplay:
 
         against : {"alpha", "isotropy"}, default="alpha"
             Quantity of the horizontal axis. 0 and infinity stand at the ends of the axis of
-            alpha, beyond a gap. With "isotropy" each point is labelled with its alpha.
+            alpha, beyond a break in it. With "isotropy" each point is labelled with its alpha.
 
         **kwargs : dict
             Passed to ``Axes.errorbar``.
@@ -292,21 +330,35 @@ class AlphaCurveDisplay:
             decades = range(math.ceil(min(inner)), math.floor(max(inner)) + 1)
             ticks |= {float(power): f"{10.0**power:g}" for power in decades}
         ax.set_xticks(list(ticks), list(ticks.values()))
+        self._mark_breaks(ax, places)
         return places
 
+    def _mark_breaks(self, ax, places):
+        """Cut the axis where it leaves the logarithms: two strokes over a gap in its line."""
+        is_inner = dict(zip(places.tolist(), map(_is_inner, self.alphas), strict=True))
+        middles = [
+            (left + right) / 2
+            for left, right in pairwise(sorted(is_inner))
+            if not (is_inner[left] and is_inner[right])
+        ]
+        for middle in middles:
+            # The ends of the axis are those of the data: a text moves no limits.
+            ax.text(
+                middle, 0, "//", transform=ax.get_xaxis_transform(), ha="center", va="center",
+                fontsize="small", clip_on=False, zorder=3,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
+            )  # fmt: skip
+
     def _label_points(self, ax, places):
-        """Write alpha beside each point, clear of its bar; high and low by turns."""
-        for turn, number in enumerate(np.argsort(places)):
-            is_high = turn % 2 == 0
-            ax.annotate(
-                _text_of(self.alphas[number]),
-                (places[number], self.scores[number]),
-                xytext=(7, 5 if is_high else -5),
-                textcoords="offset points",
-                va="bottom" if is_high else "top",
-                fontsize="small",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.7},
-            )
+        """Write alpha beside each point, clear of the line and of the bars."""
+        points = np.stack([places, np.asarray(self.scores, dtype=np.float64)], axis=1)
+        on_line = points[[not isinstance(alpha, str) for alpha in self.alphas]]
+        curve = on_line[np.argsort(on_line[:, 0], kind="stable")]
+        lines = list(pairwise(curve))
+        if self.deviations is not None:
+            reach = np.stack([np.zeros(len(points)), self.deviations], axis=1)
+            lines += zip(points - reach, points + reach, strict=True)
+        label_points(ax, points, [_text_of(alpha) for alpha in self.alphas], lines)
 
 
 def _searched_name(params, param):
@@ -324,6 +376,13 @@ def _searched_name(params, param):
             f"{'are' if named else 'is'} named alpha; choose one with param=."
         )
     return named[0]
+
+
+def _score_name(scoring):
+    """Name on the axis of a metric or of a scorer that tells its metric."""
+    if isinstance(scoring, RankScorer) and scoring._is_single:
+        scoring = scoring._metrics[0].name
+    return f"validation {metric_label(scoring)}" if isinstance(scoring, str) else _UNNAMED
 
 
 def _column(results, what, metric):

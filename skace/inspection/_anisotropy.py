@@ -1,12 +1,21 @@
 """AnisotropyDisplay: how much item vectors point the same way."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from skace._typing import FloatArray, RandomState
+from skace.data import Interactions
 from skace.embeddings import anisotropy_report
 from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot, legend_above
 from skace.inspection._vectors import check_named, item_vectors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["AnisotropyDisplay"]
 
@@ -58,6 +67,9 @@ class AnisotropyDisplay:
     "isotropy" its ``participation_ratio`` over the number of columns; except for IsoScore
     nothing is centred.
 
+    There is no ``from_predictions``: no target stands beside item vectors, and nothing is
+    predicted.
+
     Stability: experimental.
 
     Examples
@@ -71,14 +83,24 @@ class AnisotropyDisplay:
     {'before': 0.5, 'after': 0.3}
     """
 
-    def __init__(self, cosines, scores):
+    def __init__(
+        self, cosines: Mapping[str, FloatArray], scores: Mapping[str, Mapping[str, float]]
+    ) -> None:
         self.cosines = cosines
         self.scores = scores
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, n_pairs=50_000, random_state=None, kind="cosines", ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike | Interactions,
+        *,
+        n_pairs: int = 50_000,
+        random_state: RandomState = None,
+        kind: Literal["cosines", "scores"] = "cosines",
+        ax: "Axes | None" = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the vectors before and after a fitted item transformer.
 
         Parameters
@@ -135,8 +157,15 @@ class AnisotropyDisplay:
 
     @classmethod
     def from_embeddings(
-        cls, embeddings, *, n_pairs=50_000, random_state=None, kind="cosines", ax=None, **kwargs
-    ):
+        cls,
+        embeddings: Mapping[str, ArrayLike | Interactions],
+        *,
+        n_pairs: int = 50_000,
+        random_state: RandomState = None,
+        kind: Literal["cosines", "scores"] = "cosines",
+        ax: "Axes | None" = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw several matrices.
 
         Parameters
@@ -184,7 +213,13 @@ class AnisotropyDisplay:
         }
         return cls(cosines, scores).plot(ax, kind=kind, **kwargs)
 
-    def plot(self, ax=None, *, kind="cosines", **kwargs):
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        kind: Literal["cosines", "scores"] = "cosines",
+        **kwargs: Any,
+    ) -> Self:
         """Draw a histogram of cosines, or bars of scores.
 
         Parameters

@@ -3,7 +3,10 @@
 
 from typing import Any
 
-__all__ = ["axes_for", "categorical_colors", "import_pyplot", "legend_above", "ordered_colors"]
+__all__ = [
+    "axes_for", "categorical_colors", "import_pyplot", "legend_above", "metric_label",
+    "ordered_colors",
+]  # fmt: skip
 
 # Okabe and Ito: told apart with any kind of colour vision, and in this order in grey as well.
 _OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -53,3 +56,10 @@ def legend_above(ax: Any, handles: list[Any]) -> None:
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=n_columns,
         frameon=False,
     )  # fmt: skip
+
+
+def metric_label(metric: str) -> str:
+    """Name of a metric as people write it: "NDCG@10" for "ndcg@10"."""
+    kind, at, rest = metric.partition("@")
+    known = {"ndcg": "NDCG", "mrr": "MRR", "recall": "Recall"}
+    return known.get(kind, kind) + at + rest

@@ -1,12 +1,19 @@
 """EmbeddingMapDisplay: items on a plane."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from skace._typing import FloatArray, IntArray, RandomState
 from skace.data import Interactions
 from skace.inspection._drawing import axes_for, import_pyplot, legend_above
 from skace.inspection._vectors import fitted_model, item_counts, item_vectors, sample_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["EmbeddingMapDisplay"]
 
@@ -17,7 +24,7 @@ class EmbeddingMapDisplay:
     """Map of item vectors, coloured by popularity.
 
     Where popular items lie in a place of their own, the vectors have learned popularity;
-    where cold items (grey) lie apart from all others, training has moved the others away
+    where cold items (grey rings) lie apart from all others, training has moved the others away
     from them. It is recommended to use `from_estimator` or `from_embeddings`.
 
     Parameters
@@ -40,7 +47,7 @@ class EmbeddingMapDisplay:
         Figure of the axes.
 
     points_ : matplotlib PathCollection
-        The items; without the cold ones if there are counts.
+        The items; without the cold ones, which are rings, if there are counts.
 
     colorbar_ : matplotlib Colorbar or None
         The scale of popularity.
@@ -50,6 +57,9 @@ class EmbeddingMapDisplay:
     A map in two dimensions cannot keep all distances. PCA shows the two directions of
     largest variance; t-SNE keeps neighbours, and its distances between clusters and their
     sizes mean nothing.
+
+    There is no ``from_predictions``: no target stands beside item vectors, and nothing is
+    predicted.
 
     Stability: experimental.
 
@@ -63,7 +73,13 @@ class EmbeddingMapDisplay:
     (50, 2)
     """
 
-    def __init__(self, positions, counts=None, *, method="pca"):
+    def __init__(
+        self,
+        positions: FloatArray,
+        counts: IntArray | None = None,
+        *,
+        method: Literal["pca", "tsne"] = "pca",
+    ) -> None:
         self.positions = positions
         self.counts = counts
         self.method = method
@@ -71,15 +87,15 @@ class EmbeddingMapDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: Any,
+        X: Interactions | None = None,
         *,
-        method="pca",
-        max_items=2000,
-        random_state=None,
-        ax=None,
-        **scatter_kw,
-    ):
+        method: Literal["pca", "tsne"] = "pca",
+        max_items: int | None = 2000,
+        random_state: RandomState = None,
+        ax: "Axes | None" = None,
+        **scatter_kw: Any,
+    ) -> Self:
         """Map the item vectors of a fitted recommender or item transformer.
 
         Parameters
@@ -136,15 +152,15 @@ class EmbeddingMapDisplay:
     @classmethod
     def from_embeddings(
         cls,
-        embeddings,
+        embeddings: ArrayLike | Interactions,
         *,
-        counts=None,
-        method="pca",
-        max_items=2000,
-        random_state=None,
-        ax=None,
-        **scatter_kw,
-    ):
+        counts: ArrayLike | None = None,
+        method: Literal["pca", "tsne"] = "pca",
+        max_items: int | None = 2000,
+        random_state: RandomState = None,
+        ax: "Axes | None" = None,
+        **scatter_kw: Any,
+    ) -> Self:
         """Map the rows of a matrix.
 
         Parameters
@@ -203,7 +219,7 @@ class EmbeddingMapDisplay:
         counts = None if counts is None else np.asarray(counts)[rows]
         return cls(positions, counts, method=method).plot(ax, **scatter_kw)
 
-    def plot(self, ax=None, **scatter_kw):
+    def plot(self, ax: "Axes | None" = None, **scatter_kw: Any) -> Self:
         """Draw a point per item.
 
         Parameters
@@ -220,10 +236,11 @@ class EmbeddingMapDisplay:
             The display itself.
         """
         ax = axes_for(self, ax, figsize=(6.4, 5.0))
-        style = {"s": 12, "linewidths": 0} | scatter_kw
+        style: dict[str, Any] = {"s": 12, "linewidths": 0} | scatter_kw
         self.colorbar_ = None
         if self.counts is None:
-            self.points_ = ax.scatter(*self.positions.T, **({"color": "#0072B2"} | style))
+            style = {"color": "#0072B2"} | style
+            self.points_ = ax.scatter(*self.positions.T, **style)
         else:
             self._draw_by_popularity(ax, style)
         label = _METHODS[self.method]
@@ -235,14 +252,19 @@ class EmbeddingMapDisplay:
         return self
 
     def _draw_by_popularity(self, ax, style):
-        """Cold items in grey below, others by count, the most popular ones on top."""
+        """Cold items as grey rings, others by count, the most popular ones on top."""
         from matplotlib.colors import LogNorm
 
         counts = np.asarray(self.counts)
         is_cold = counts == 0
         if is_cold.any():
-            cold = {"color": "0.75", "label": f"no training event ({int(is_cold.sum()):,})"}
-            legend_above(ax, [ax.scatter(*self.positions[is_cold].T, **(cold | style))])
+            # Rings lie over the points, which would hide them, and hide nothing themselves.
+            cold = {
+                "facecolors": "none", "edgecolors": "0.45", "zorder": 2,
+                "label": f"no training event ({int(is_cold.sum()):,})",
+            }  # fmt: skip
+            rings = style | {"linewidths": style["linewidths"] or 0.9}
+            legend_above(ax, [ax.scatter(*self.positions[is_cold].T, **(cold | rings))])
         order = np.argsort(counts, kind="stable")
         order = order[counts[order] > 0]
         warm = {"cmap": "viridis", "norm": LogNorm(1, max(2, counts.max()))}

@@ -1,10 +1,17 @@
 """EpochCurveDisplay: loss and validation score of each epoch."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
+from skace._typing import FloatArray
 from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot
 from skace.inspection._vectors import fitted_model
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["EpochCurveDisplay"]
 
@@ -48,6 +55,10 @@ class EpochCurveDisplay:
 
     Notes
     -----
+    Many call this a learning curve. scikit-learn's display of that name shows scores against
+    the number of training rows, from several fits; this one shows a single fit. Predictions
+    do not tell how it went, so there is no ``from_predictions``.
+
     Stability: experimental.
 
     Examples
@@ -58,14 +69,21 @@ class EpochCurveDisplay:
     'epoch'
     """
 
-    def __init__(self, losses, validation_scores=None, *, best_epoch=None, score_name="NDCG@10"):
+    def __init__(
+        self,
+        losses: Sequence[float] | FloatArray,
+        validation_scores: Sequence[float] | FloatArray | None = None,
+        *,
+        best_epoch: int | None = None,
+        score_name: str = "NDCG@10",
+    ) -> None:
         self.losses = losses
         self.validation_scores = validation_scores
         self.best_epoch = best_epoch
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **line_kw):
+    def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None, **line_kw: Any) -> Self:
         """Draw the last fit of a neural recommender.
 
         Parameters
@@ -106,7 +124,7 @@ class EpochCurveDisplay:
         )
         return display.plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: "Axes | None" = None, **line_kw: Any) -> Self:
         """Draw the loss on the left-hand axis, and the score on the right-hand one.
 
         Parameters
@@ -123,16 +141,19 @@ class EpochCurveDisplay:
             The display itself.
         """
         ax = axes_for(self, ax)
-        self.score_ax_ = None if self.validation_scores is None else ax.twinx()
+        self.score_ax_ = None
         curves = [(ax, self.losses, "training loss (nats)", "o", "-")]
-        if self.score_ax_ is not None:
+        if self.validation_scores is not None:
+            self.score_ax_ = ax.twinx()
             name = f"validation {self.score_name}"
             curves.append((self.score_ax_, self.validation_scores, name, "s", "--"))
-        self.lines_ = []
+        self.lines_: list[Any] = []
         for (axis, values, name, marker, line), color in zip(
             curves, categorical_colors(len(curves)), strict=True
         ):
-            style = {"color": color, "marker": marker, "markersize": 4, "linestyle": line}
+            style: dict[str, Any] = {
+                "color": color, "marker": marker, "markersize": 4, "linestyle": line,
+            }  # fmt: skip
             self.lines_ += axis.plot(np.arange(1, len(values) + 1), values, **(style | line_kw))
             axis.set_ylabel(name, color=self.lines_[-1].get_color())
             axis.tick_params(axis="y", labelcolor=self.lines_[-1].get_color())

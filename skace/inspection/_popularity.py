@@ -1,15 +1,28 @@
 """PopularityDisplay: whom a recommender serves well."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot, legend_above
+from skace.data import Catalog, Interactions
+from skace.inspection._drawing import (
+    axes_for,
+    categorical_colors,
+    import_pyplot,
+    legend_above,
+    metric_label,
+)
 from skace.inspection._vectors import check_named, fitted_model
 from skace.metrics import popularity_groups, score_ranks
+from skace.metrics._names import parse_metric
 from skace.metrics._target_ranks import columns_in, final_estimator, rank_rows, rows_to_rank
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["PopularityDisplay"]
 
@@ -18,7 +31,8 @@ class PopularityDisplay:
     """Score by popularity of the target: head and tail, or finer.
 
     A mean over all rows is mostly one over popular items. It is recommended to use
-    `from_estimator`, or `from_reports` for reports that exist already.
+    `from_estimator`, or `from_predictions` for recommended lists, or `from_reports` for
+    reports that exist already.
 
     Parameters
     ----------
@@ -64,7 +78,13 @@ class PopularityDisplay:
     {'all': 3, 'head': 1, 'tail': 2, 'cold': 2}
     """
 
-    def __init__(self, scores, *, n_rows=None, score_name="score"):
+    def __init__(
+        self,
+        scores: Mapping[str, Mapping[str, float]],
+        *,
+        n_rows: Mapping[str, int] | None = None,
+        score_name: str = "score",
+    ) -> None:
         self.scores = scores
         self.n_rows = n_rows
         self.score_name = score_name
@@ -72,16 +92,16 @@ class PopularityDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: Interactions,
         *,
-        metric="ndcg@10",
-        head=0.2,
-        edges=None,
-        exclude_seen=None,
-        ax=None,
-        **bar_kw,
-    ):
+        metric: str = "ndcg@10",
+        head: float = 0.2,
+        edges: Sequence[int] | None = None,
+        exclude_seen: bool | None = None,
+        ax: "Axes | None" = None,
+        **bar_kw: Any,
+    ) -> Self:
         """Rank the rows by a fitted model, or by several, and draw a score per group.
 
         Parameters
@@ -131,22 +151,117 @@ class PopularityDisplay:
         X = rows_to_rank(X)
         if not isinstance(estimator, Mapping):
             estimator = {type(fitted_model(estimator)).__name__: estimator}
-        scores, groups = {}, None
+        ranks, groups = {}, None
         for name, one in check_named(estimator, "estimator").items():
             model, rows = final_estimator(one, X)
             groups = _groups_of_rows(model, rows, head, edges) if groups is None else groups
-            ranks = rank_rows(model, rows, exclude_seen)
-            scores[name] = {
-                group: score_ranks(ranks[is_in], [metric])[metric] if is_in.any() else np.nan
-                for group, is_in in groups.items()
-            }
-        n_rows = {group: int(is_in.sum()) for group, is_in in groups.items()}
-        return cls(scores, n_rows=n_rows, score_name=_shown(metric)).plot(ax, **bar_kw)
+            ranks[name] = rank_rows(model, rows, exclude_seen)
+        return cls._of_ranks(ranks, groups, metric).plot(ax, **bar_kw)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        item_ids: ArrayLike,
+        item_counts: ArrayLike,
+        metric: str = "ndcg@10",
+        head: float = 0.2,
+        edges: Sequence[int] | None = None,
+        ax: "Axes | None" = None,
+        **bar_kw: Any,
+    ) -> Self:
+        """Draw a score per group from recommended lists, whoever made them.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_rows,)
+            Ids of the targets, for example ``X_test.items``.
+
+        y_pred : array-like of shape (n_rows, k) or dict of str to such an array
+            Recommended item ids, best first, as ``predict`` returns them. Those of several
+            models are drawn side by side, under the keys of the dict.
+
+        item_ids : array-like of shape (n_items,)
+            All items that could be recommended (``item_ids_``), each once.
+
+        item_counts : array-like of shape (n_items,)
+            Training targets per item (``item_counts_``), in the order of ``item_ids``.
+
+        metric : str, default="ndcg@10"
+            Name, as in `~skace.metrics.score_ranks`, of a metric that looks at no more than
+            the k places of the lists.
+
+        head : float, default=0.2
+            As in `from_estimator`.
+
+        edges : sequence of int or None, default=None
+            As in `from_estimator`.
+
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None: a new figure.
+
+        **bar_kw : dict
+            Passed to ``Axes.bar``.
+
+        Returns
+        -------
+        display : PopularityDisplay
+            The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit each other, the metric is unknown or looks beyond the
+            lists, the edges do not ascend, or ids are strings here and integers there.
+
+        Notes
+        -----
+        Lists know less than a model: equal scores have been put in some order, and an item that
+        only filled up a list counts as recommended. Where items tie, the figures of
+        `from_estimator` are the fairer ones.
+
+        Examples
+        --------
+        >>> from skace.inspection import PopularityDisplay
+        >>> display = PopularityDisplay.from_predictions(
+        ...     ["pen", "nib"],
+        ...     [["pen", "ink"], ["pen", "cap"]],
+        ...     item_ids=["cap", "ink", "nib", "pen"],
+        ...     item_counts=[1, 2, 1, 9],
+        ...     metric="recall@2",
+        ...     head=0.25,
+        ... )
+        >>> display.scores
+        {'predictions': {'all': 0.5, 'head': 1.0, 'tail': 0.0}}
+        """
+        import_pyplot(cls)
+        _check_edges(edges)
+        lists = y_pred if isinstance(y_pred, Mapping) else {"predictions": y_pred}
+        y_true, counts, catalog = np.asarray(y_true), np.asarray(item_counts), Catalog(item_ids)
+        if counts.shape != (catalog.n_items,):
+            raise ValueError(
+                f"item_counts must have one value per item of item_ids, shape "
+                f"({catalog.n_items},), got shape {counts.shape}."
+            )
+        ranks = {
+            name: _ranks_in_lists(y_true, one, metric, catalog)
+            for name, one in check_named(lists, "y_pred").items()
+        }
+        groups = _groups_of_targets(catalog.row_of(y_true), counts, head, edges)
+        return cls._of_ranks(ranks, groups, metric).plot(ax, **bar_kw)
 
     @classmethod
     def from_reports(
-        cls, reports, *, metric="ndcg@10", groups=("overall", "head", "tail"), ax=None, **bar_kw
-    ):
+        cls,
+        reports: Mapping[str, Mapping[str, Mapping[str, float]]],
+        *,
+        metric: str = "ndcg@10",
+        groups: Sequence[str] = ("overall", "head", "tail"),
+        ax: "Axes | None" = None,
+        **bar_kw: Any,
+    ) -> Self:
         """Draw what `~skace.metrics.ranking_report` returned.
 
         Parameters
@@ -189,10 +304,23 @@ class PopularityDisplay:
             for name, report in reports.items()
         }
         first = next(iter(reports.values()))
-        n_rows = {group: first[group]["n_rows"] for group in groups}
-        return cls(scores, n_rows=n_rows, score_name=_shown(metric)).plot(ax, **bar_kw)
+        n_rows = {group: int(first[group]["n_rows"]) for group in groups}
+        return cls(scores, n_rows=n_rows, score_name=metric_label(metric)).plot(ax, **bar_kw)
 
-    def plot(self, ax=None, **bar_kw):
+    @classmethod
+    def _of_ranks(cls, ranks, groups, metric):
+        """Display of the score of each group, by name of the ranks."""
+        scores = {
+            name: {
+                group: score_ranks(of_model[is_in], [metric])[metric] if is_in.any() else np.nan
+                for group, is_in in groups.items()
+            }
+            for name, of_model in ranks.items()
+        }
+        n_rows = {group: int(is_in.sum()) for group, is_in in groups.items()}
+        return cls(scores, n_rows=n_rows, score_name=metric_label(metric))
+
+    def plot(self, ax: "Axes | None" = None, **bar_kw: Any) -> Self:
         """Draw a bar per model and group.
 
         Parameters
@@ -219,7 +347,7 @@ class PopularityDisplay:
         ):
             places = np.arange(len(groups)) + (number - (len(self.scores) - 1) / 2) * width
             values = np.array([scores[group] for group in groups], dtype=np.float64)
-            style = {"width": 0.92 * width, "color": color, "label": name}
+            style: dict[str, Any] = {"width": 0.92 * width, "color": color, "label": name}
             bars = ax.bar(places, np.nan_to_num(values), **(style | bar_kw))
             # Without the zero before the point, neighbours have room beside each other.
             labels = ["" if np.isnan(v) else f"{v:.3f}".removeprefix("0") for v in values]
@@ -252,17 +380,25 @@ def _check_edges(edges):
 
 
 def _groups_of_rows(model, X, head, edges):
-    """Mask of the rows of each group that has rows, and of all rows."""
+    """Mask of the rows of each group, where a model tells the popularity of the targets."""
     if not hasattr(model, "item_counts_"):
         raise TypeError(
             f"{type(model).__name__} has no item_counts_ (training targets per item of item_ids_), "
             "which the groups are told by."
         )
     targets = columns_in(model.item_ids_, X)[X._item_codes]
-    counts = np.where(targets >= 0, model.item_counts_[targets], -1)
-    groups = {"all": np.ones(len(X), dtype=bool)}
+    return _groups_of_targets(targets, model.item_counts_, head, edges)
+
+
+def _groups_of_targets(targets, item_counts, head, edges):
+    """Mask of the rows of each group that has rows, and of all rows.
+
+    ``targets`` are positions in ``item_counts``, -1 for unknown items, shape (n_rows,).
+    """
+    counts = np.where(targets >= 0, item_counts[targets], -1)
+    groups = {"all": np.ones(targets.size, dtype=bool)}
     if edges is None:
-        is_head = popularity_groups(model.item_counts_, head)["head"][targets] & (targets >= 0)
+        is_head = popularity_groups(item_counts, head)["head"][targets] & (targets >= 0)
         groups |= {"head": is_head, "tail": ~is_head}
     else:
         borders = [1, *edges, np.inf]
@@ -272,13 +408,28 @@ def _groups_of_rows(model, X, head, edges):
     return groups | {name: is_in for name, is_in in rare.items() if is_in.any()}
 
 
+def _ranks_in_lists(y_true, lists, metric, catalog):
+    """Place of each target in its list, ``inf`` where it is not there, shape (n_rows,)."""
+    lists = np.asarray(lists)
+    if y_true.ndim != 1 or lists.ndim != 2 or len(lists) != len(y_true) or lists.size == 0:
+        raise ValueError(
+            "y_true must have shape (n_rows,) and y_pred (n_rows, k), with at least one row, got "
+            f"{y_true.shape} and {lists.shape}."
+        )
+    k = parse_metric(metric).k
+    if k is None or k > lists.shape[1]:
+        raise ValueError(
+            f"metric={metric!r} looks beyond the {lists.shape[1]} places of the lists of y_pred; "
+            "recommend more, or take a metric at fewer."
+        )
+    targets, recommended = (catalog.row_of(ids.ravel()) for ids in (y_true, lists))
+    is_hit = recommended.reshape(lists.shape) == targets[:, None]
+    is_hit &= targets[:, None] >= 0
+    return np.where(is_hit.any(axis=1), is_hit.argmax(axis=1), np.inf)
+
+
 def _range_name(low, high):
     """Name of the counts from ``low`` to below ``high``."""
     if high == np.inf:
         return f"{low}+"
     return str(low) if high == low + 1 else f"{low}-{high - 1}"
-
-
-def _shown(metric):
-    """Name of a metric as people write it."""
-    return metric.upper() if metric[:4] in ("ndcg", "mrr@", "mrr") else metric.capitalize()

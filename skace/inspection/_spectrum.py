@@ -1,14 +1,23 @@
 """SpectrumDisplay: how unequal the directions of item vectors are."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skace._typing import FloatArray
+from skace.data import Interactions
 from skace.embeddings import ACETransformer
 from skace.embeddings._ridge import column_factors, power_factors
 from skace.embeddings._spectrum import spectrum_of
 from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot, ordered_colors
 from skace.inspection._vectors import check_named, item_vectors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SpectrumDisplay"]
 
@@ -48,6 +57,9 @@ class SpectrumDisplay:
 
     Notes
     -----
+    There is no ``from_predictions``: no target stands beside item vectors, and nothing is
+    predicted.
+
     Stability: experimental.
 
     Examples
@@ -61,14 +73,21 @@ class SpectrumDisplay:
     ['before', 'alpha = 0', 'alpha = 1']
     """
 
-    def __init__(self, spectra, *, is_ordered=False):
+    def __init__(self, spectra: Mapping[str, FloatArray], *, is_ordered: bool = False) -> None:
         self.spectra = spectra
         self.is_ordered = is_ordered
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, alphas=(0, 0.1, 1, 10), exponents=(), ax=None, **line_kw
-    ):
+        cls,
+        estimator: ACETransformer,
+        X: ArrayLike | Interactions,
+        *,
+        alphas: Sequence[float] = (0, 0.1, 1, 10),
+        exponents: Sequence[float] = (),
+        ax: "Axes | None" = None,
+        **line_kw: Any,
+    ) -> Self:
         """Draw the vectors as they come, and what ACE makes of them.
 
         Parameters
@@ -127,7 +146,14 @@ class SpectrumDisplay:
         return cls(spectra, is_ordered=True).plot(ax, **line_kw)
 
     @classmethod
-    def from_embeddings(cls, embeddings, *, center=False, ax=None, **line_kw):
+    def from_embeddings(
+        cls,
+        embeddings: Mapping[str, ArrayLike | Interactions],
+        *,
+        center: bool = False,
+        ax: "Axes | None" = None,
+        **line_kw: Any,
+    ) -> Self:
         """Draw several matrices.
 
         Parameters
@@ -163,7 +189,7 @@ class SpectrumDisplay:
         spectra = {name: spectrum_of(item_vectors(X), center)[0] for name, X in named.items()}
         return cls(spectra).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
+    def plot(self, ax: "Axes | None" = None, **line_kw: Any) -> Self:
         """Draw a line per name, each relative to its largest value, down to 1e-4 of it.
 
         Parameters
@@ -180,7 +206,7 @@ class SpectrumDisplay:
             The display itself.
         """
         ax = axes_for(self, ax)
-        self.lines_ = []
+        self.lines_: list[Any] = []
         styles = zip(self.spectra.items(), self._colors(), strict=True)
         for number, ((name, values), color) in enumerate(styles):
             # The second of two equal lines would hide the first, hence the widths.

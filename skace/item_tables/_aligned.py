@@ -2,16 +2,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skace._sklearn_compat import HasMethods, Interval
+from skace._typing import BoolArray, ColdItems, FloatArray, IdArray
 from skace._validation import first_few, kind_of_ids
 from skace.data import Catalog
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._principal import principal_axes
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["AlignedAdapter"]
 
@@ -109,15 +114,15 @@ class AlignedAdapter(FeatureTable):
     def __init__(
         self,
         *,
-        alpha=0.01,
-        temperature=2.0,
-        n_components=1536,
-        inner_dim=768,
-        reference=None,
-        init_std=0.02,
-        scale=0.1,
-        cold_items="excluded",
-    ):
+        alpha: float = 0.01,
+        temperature: float = 2.0,
+        n_components: int = 1536,
+        inner_dim: int = 768,
+        reference: FrozenEstimator | None = None,
+        init_std: float = 0.02,
+        scale: float | None = 0.1,
+        cold_items: ColdItems = "excluded",
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.alpha = alpha
         self.temperature = temperature
@@ -137,7 +142,16 @@ class AlignedAdapter(FeatureTable):
             )
         _check_reference(_recommender_in(self.reference), width)
 
-    def build(self, features, *, n_items, width, is_cold, generator, item_ids=None):
+    def build(
+        self,
+        features: FloatArray | Any,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+        item_ids: IdArray | None = None,
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`.
 
         By ``item_ids`` the items are found in the reference.

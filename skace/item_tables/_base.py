@@ -2,11 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
 
 from skace._doc_links import DocLinkMixin
 from skace._sklearn_compat import StrOptions
+from skace._typing import BoolArray, ColdItems, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import torch
+
+    from skace._torch._auxiliary import Auxiliary, Reader
+    from skace._torch._batches import DeviceLog
 
 __all__ = ["ItemTable", "width_asked_for"]
 
@@ -51,10 +59,10 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
 
     _parameter_constraints: dict = {"cold_items": [StrOptions({"excluded", "negatives"})]}
 
-    def __init__(self, *, cold_items="excluded"):
+    def __init__(self, *, cold_items: ColdItems = "excluded") -> None:
         self.cold_items = cold_items
 
-    def width(self, n_features, embedding_dim):
+    def width(self, n_features: int | None, embedding_dim: int | None) -> int:
         """Width D of the table, checked before any work.
 
         Parameters
@@ -86,7 +94,7 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
             )
         return n_features
 
-    def encoder_width(self, width):
+    def encoder_width(self, width: int) -> int:
         """Width that the encoder is built for, given the width D of the table.
 
         Parameters
@@ -102,7 +110,15 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
         return width
 
     @abstractmethod
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | None,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the torch module; torch may be imported here and not before.
 
         Parameters
@@ -131,7 +147,9 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
             its parameters and buffers follow from the sizes alone.
         """
 
-    def build_auxiliary(self, reader, log, users):
+    def build_auxiliary(
+        self, reader: "Reader", log: "DeviceLog", users: IntArray
+    ) -> "Auxiliary | None":
         """Build what training is to pursue beside the next item.
 
         Parameters

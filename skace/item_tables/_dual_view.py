@@ -2,10 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, cast
 
 from skace._sklearn_compat import Interval
+from skace._typing import BoolArray, ColdItems, FloatArray, IntArray
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._principal import principal_axes
+
+if TYPE_CHECKING:
+    import torch
+
+    from skace._torch._adapters import HeadItems
+    from skace._torch._auxiliary import Auxiliary, Reader
+    from skace._torch._batches import DeviceLog
 
 __all__ = ["DualViewTable"]
 
@@ -104,14 +113,14 @@ class DualViewTable(FeatureTable):
     def __init__(
         self,
         *,
-        ratio=0.5,
-        n_heads=2,
-        init_std=0.02,
-        scale=0.1,
-        distillation=0.0,
-        n_retrieved=10,
-        cold_items="excluded",
-    ):
+        ratio: float = 0.5,
+        n_heads: int = 2,
+        init_std: float = 0.02,
+        scale: float | None = 0.1,
+        distillation: float = 0.0,
+        n_retrieved: int = 10,
+        cold_items: ColdItems = "excluded",
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.ratio = ratio
         self.n_heads = n_heads
@@ -120,7 +129,7 @@ class DualViewTable(FeatureTable):
         self.distillation = distillation
         self.n_retrieved = n_retrieved
 
-    def encoder_width(self, width):
+    def encoder_width(self, width: int) -> int:
         """Half the width of the table; see `ItemTable.encoder_width`."""
         return width // 2
 
@@ -142,7 +151,15 @@ class DualViewTable(FeatureTable):
                 f"{n_features} columns; set embedding_dim to at most {2 * n_features}."
             )
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | Any,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._adapters import HeadItems
         from skace._torch._dual_view import DualViewItems
@@ -158,13 +175,15 @@ class DualViewTable(FeatureTable):
         collaborative = self._build_collaborative(features, half, is_cold, generator)
         return DualViewItems(collaborative, semantic, width, self.n_heads, generator)
 
-    def build_auxiliary(self, reader, log, users):
+    def build_auxiliary(
+        self, reader: "Reader", log: "DeviceLog", users: IntArray
+    ) -> "Auxiliary | None":
         """Build the self-distillation, if any; see `ItemTable.build_auxiliary`."""
         if self.distillation == 0 or users.size == 0:
             return None
         from skace._torch._self_distillation import SelfDistillation, mean_features, similar_windows
 
-        semantic = reader.network.items.semantic.source()
+        semantic = cast("HeadItems", reader.network.items.semantic).source()
         vectors = mean_features(
             log.items.cpu().numpy(),
             log.bounds[0].cpu().numpy(),

@@ -17,7 +17,7 @@ class FeatureTable(ItemTable):
         "scale": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def width(self, n_features, embedding_dim):
+    def width(self, n_features: int | None, embedding_dim: int | None) -> int:
         """Width of the table: ``embedding_dim``, else 128; see `ItemTable.width`."""
         self._validate_params()
         check_has_features(self, n_features)

@@ -1,8 +1,14 @@
 """FrozenTable: the features as they are."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from typing import TYPE_CHECKING, Any
+
+from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._base import ItemTable
 from skace.item_tables._feature_table import check_has_features
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["FrozenTable"]
 
@@ -28,15 +34,23 @@ class FrozenTable(ItemTable):
     FrozenTable()
     """
 
-    def __init__(self, *, cold_items="excluded"):
+    def __init__(self, *, cold_items: ColdItems = "excluded") -> None:
         super().__init__(cold_items=cold_items)
 
-    def width(self, n_features, embedding_dim):
+    def width(self, n_features: int | None, embedding_dim: int | None) -> int:
         """Width of the table, which is that of the features; see `ItemTable.width`."""
         check_has_features(self, n_features)
         return super().width(n_features, embedding_dim)
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | Any,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._tables import FrozenItems, as_vectors
 

@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
+from typing import TYPE_CHECKING
 
 from skace._sklearn_compat import Interval
+from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._base import ItemTable, width_asked_for
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["IDTable"]
 
@@ -47,16 +52,24 @@ class IDTable(ItemTable):
         "init_std": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, *, init_std=0.02, cold_items="excluded"):
+    def __init__(self, *, init_std: float = 0.02, cold_items: ColdItems = "excluded") -> None:
         super().__init__(cold_items=cold_items)
         self.init_std = init_std
 
-    def width(self, n_features, embedding_dim):
+    def width(self, n_features: int | None, embedding_dim: int | None) -> int:
         """Width of the table: ``embedding_dim``, else 128; see `ItemTable.width`."""
         self._validate_params()
         return width_asked_for(embedding_dim)
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | None,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._tables import TrainableItems, random_vectors
 

@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._feature_table import FeatureTable
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["MLPAdapter"]
 
@@ -81,14 +86,14 @@ class MLPAdapter(FeatureTable):
     def __init__(
         self,
         *,
-        n_layers=2,
-        ratio=0.5,
-        activation="relu",
-        views=1,
-        init_std=0.02,
-        scale=0.1,
-        cold_items="excluded",
-    ):
+        n_layers: int = 2,
+        ratio: float = 0.5,
+        activation: Literal["relu", "leaky_relu", "gelu"] | None = "relu",
+        views: int = 1,
+        init_std: float = 0.02,
+        scale: float | None = 0.1,
+        cold_items: ColdItems = "excluded",
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.n_layers = n_layers
         self.ratio = ratio
@@ -105,7 +110,15 @@ class MLPAdapter(FeatureTable):
                 "FeatureUnion, or set views=1."
             )
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | Any,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._adapters import HeadItems
         from skace._torch._heads import build_head

@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._principal import principal_axes
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["NullSpaceTable"]
 
@@ -80,8 +85,14 @@ class NullSpaceTable(FeatureTable):
     }
 
     def __init__(
-        self, *, id_dim=64, cover=False, id_init="zeros", scale=0.1, cold_items="excluded"
-    ):
+        self,
+        *,
+        id_dim: int = 64,
+        cover: bool = False,
+        id_init: Literal["zeros", "normal"] = "zeros",
+        scale: float = 0.1,
+        cold_items: ColdItems = "excluded",
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.id_dim = id_dim
         self.cover = cover
@@ -100,7 +111,15 @@ class NullSpaceTable(FeatureTable):
                 "embedding_dim."
             )
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | Any,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._adapters import OffsetItems
         from skace._torch._projected import ProjectedItems

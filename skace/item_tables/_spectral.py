@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._principal import over, principal_axes
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["SpectralAdapter"]
 
@@ -104,16 +109,16 @@ class SpectralAdapter(FeatureTable):
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
         *,
-        n_spectral=512,
-        inner_dim=512,
-        n_terms=4,
-        alpha=1.0,
-        alpha_mode="relative",
-        normalize=True,
-        init_std=0.05,
-        scale=0.1,
-        cold_items="excluded",
-    ):
+        n_spectral: int = 512,
+        inner_dim: int = 512,
+        n_terms: int = 4,
+        alpha: float = 1.0,
+        alpha_mode: Literal["relative", "absolute"] = "relative",
+        normalize: bool = True,
+        init_std: float = 0.05,
+        scale: float | None = 0.1,
+        cold_items: ColdItems = "excluded",
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.n_spectral = n_spectral
         self.inner_dim = inner_dim
@@ -136,7 +141,15 @@ class SpectralAdapter(FeatureTable):
                 "it, or lower embedding_dim."
             )
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | Any,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._projected import ProjectedItems
         from skace._torch._spectral import Diagonal, SpectralItems

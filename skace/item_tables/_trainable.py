@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
+from typing import TYPE_CHECKING
 
 from skace._sklearn_compat import Interval
+from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._base import ItemTable
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["TrainableTable"]
 
@@ -49,11 +54,19 @@ class TrainableTable(ItemTable):
         "init_std": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, *, init_std=0.02, cold_items="excluded"):
+    def __init__(self, *, init_std: float = 0.02, cold_items: ColdItems = "excluded") -> None:
         super().__init__(cold_items=cold_items)
         self.init_std = init_std
 
-    def build(self, features, *, n_items, width, is_cold, generator):
+    def build(
+        self,
+        features: FloatArray | None,
+        *,
+        n_items: int,
+        width: int,
+        is_cold: BoolArray,
+        generator: "torch.Generator",
+    ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
         from skace._torch._tables import TrainableItems, as_vectors, random_vectors
 

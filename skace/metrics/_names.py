@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,12 @@ class RankMetric:
         self, ranks: FloatArray, *, average: bool = True, sample_weight: Any = None
     ) -> float | FloatArray:
         """Mean over rows, or one score per row, each in [0, 1]."""
-        function = {"recall": recall_at_k, "ndcg": ndcg_at_k, "mrr": mrr_at_k}[self.kind]
-        return function(ranks, self.k, average=average, sample_weight=sample_weight)
+        functions: dict[str, Callable[..., float | FloatArray]] = {
+            "recall": recall_at_k,
+            "ndcg": ndcg_at_k,
+            "mrr": mrr_at_k,
+        }
+        return functions[self.kind](ranks, self.k, average=average, sample_weight=sample_weight)
 
 
 def parse_metric(name: Any) -> RankMetric:

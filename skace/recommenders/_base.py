@@ -3,9 +3,13 @@
 
 from abc import ABC, abstractmethod
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
+from narwhals.typing import IntoDataFrame
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,8 +22,9 @@ from skace._sklearn_compat import (
     with_callbacks,
 )
 from skace._topk import ranks_of_targets, top_k
+from skace._typing import HandleUnknown, Histories, IdArray
 from skace._validation import check_ids, first_few, kind_of_ids
-from skace.data import Catalog
+from skace.data import Catalog, Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_to_score
 from skace.metrics import ndcg_at_k
 from skace.recommenders._histories import histories_of
@@ -62,7 +67,9 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
         "handle_unknown": [StrOptions({"error", "ignore"})],
     }
 
-    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="error"):
+    def __init__(
+        self, k: int = 10, *, exclude_seen: bool = False, handle_unknown: HandleUnknown = "error"
+    ) -> None:
         self.k = k
         self.exclude_seen = exclude_seen
         self.handle_unknown = handle_unknown
@@ -118,7 +125,13 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, X_val=None, sample_weight=None):
+    def fit(
+        self,
+        X: Interactions | IntoDataFrame | Histories,
+        y: npt.ArrayLike | None = None,
+        X_val: Interactions | ValidationSet | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         """Learn from the rows of X.
 
         Writes ``item_ids_``, ``item_counts_``, ``popularity_``, ``item_vectors_`` and what
@@ -160,7 +173,12 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: Interactions | Histories,
+        y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         """Learn from new events in one pass, keeping what has been learned.
 
         Writes what `fit` writes; ``item_ids_`` grows at its end.
@@ -261,13 +279,13 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
     # What is rebuilt on use and therefore not pickled.
     _transient: tuple[str, ...] = ("_vocabulary",)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name not in self._transient}
 
     # Answering.
 
-    def predict(self, X):
+    def predict(self, X: Interactions | Histories) -> IdArray:
         """Best ``k`` items for each row.
 
         Parameters
@@ -290,7 +308,14 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
         """
         return self.recommend(X)[0]
 
-    def recommend(self, X, k=None, *, candidates=None, exclude_seen=None):
+    def recommend(
+        self,
+        X: Interactions | Histories,
+        k: int | None = None,
+        *,
+        candidates: npt.ArrayLike | None = None,
+        exclude_seen: bool | None = None,
+    ) -> Recommendations:
         """Best items and their scores, if wanted out of a list of candidates.
 
         Parameters
@@ -335,7 +360,7 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
             best[rows] = np.take_along_axis(scores, places, axis=1)
         return Recommendations(item_ids, best, users)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Interactions | Histories) -> npt.NDArray[np.float32]:
         """Scores of all items for each row.
 
         Parameters
@@ -361,7 +386,9 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
             result[rows] = scores
         return result
 
-    def target_ranks(self, X, *, exclude_seen=None):
+    def target_ranks(
+        self, X: Interactions | Histories, *, exclude_seen: bool | None = None
+    ) -> npt.NDArray[np.float64]:
         """Rank of each row's own item among all items.
 
         Parameters
@@ -393,7 +420,12 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
             ranks[rows] = ranks_of_targets(scores, targets[rows])
         return ranks
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self,
+        X: Interactions | Histories,
+        y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
         """Mean NDCG@10 over the rows, ranked among all items.
 
         Parameters
@@ -420,7 +452,7 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
         return float(ndcg_at_k(self._ranks(X), 10, sample_weight=sample_weight))
 
     @available_if(lambda self: self._gives_vectors)
-    def encode(self, X):
+    def encode(self, X: Interactions | Histories) -> npt.NDArray[np.float32]:
         """Vector of each row's history.
 
         Parameters
@@ -536,7 +568,7 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
             rows, seen = rows[seen >= 0], seen[seen >= 0]
         scores[rows, seen] = -np.inf
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         # Rows are events with a past, not a 2-D array: scikit-learn's generic data does not fit.
         tags.input_tags.two_d_array = False

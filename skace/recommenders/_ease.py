@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 
 from skace._sklearn_compat import Interval
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._linear import LinearRecommender
 
@@ -127,19 +128,19 @@ class EASEEstimator(LinearRecommender):
 
     def __init__(
         self,
-        k=10,
+        k: int = 10,
         *,
-        regularization=200.0,
-        dropout=0.0,
-        exclude_seen=False,
-        handle_unknown="error",
-        history_decay=None,
-        decay_by="events",
-        solver="exact",
-        n_neighbors=None,
-        dtype="float32",
-        max_memory=8.0,
-    ):
+        regularization: float = 200.0,
+        dropout: float = 0.0,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        history_decay: float | None = None,
+        decay_by: DecayBy = "events",
+        solver: LinearSolver = "exact",
+        n_neighbors: int | None = None,
+        dtype: LinearDtype = "float32",
+        max_memory: float = 8.0,
+    ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
         self.dropout = dropout

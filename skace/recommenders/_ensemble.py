@@ -4,6 +4,7 @@
 import warnings
 from abc import abstractmethod
 from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import BaseComposition
+from skace._typing import HandleUnknown, Members
 from skace.data import Catalog
 from skace.data._interactions import queries_over
 from skace.exceptions import FutureLeakageWarning
@@ -34,7 +36,14 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
 
     _gives_vectors = False
 
-    def __init__(self, estimators, *, k=10, exclude_seen=False, handle_unknown="error"):
+    def __init__(
+        self,
+        estimators: Members,
+        *,
+        k: int = 10,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+    ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.estimators = estimators
 
@@ -49,7 +58,7 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
         The array may be written to; ``-inf`` marks items that the member cannot score.
         """
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, those of the estimators and the estimators themselves by name.
 
         Parameters
@@ -64,7 +73,7 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
         """
         return self._get_params("estimators", deep=deep)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also of the estimators, or an estimator by its name.
 
         Parameters

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from skace._sklearn_compat import Interval
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._feature_prior import feature_prior
 from skace.recommenders._features import check_features
@@ -138,21 +139,21 @@ class L3AEEstimator(LinearRecommender):
 
     def __init__(
         self,
-        k=10,
+        k: int = 10,
         *,
-        regularization=20.0,
-        feature_regularization=10.0,
-        alignment=100.0,
-        normalize_features=True,
-        exclude_seen=False,
-        handle_unknown="error",
-        history_decay=None,
-        decay_by="events",
-        solver="exact",
-        n_neighbors=None,
-        dtype="float32",
-        max_memory=8.0,
-    ):
+        regularization: float = 20.0,
+        feature_regularization: float = 10.0,
+        alignment: float = 100.0,
+        normalize_features: bool = True,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        history_decay: float | None = None,
+        decay_by: DecayBy = "events",
+        solver: LinearSolver = "exact",
+        n_neighbors: int | None = None,
+        dtype: LinearDtype = "float32",
+        max_memory: float = 8.0,
+    ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
         self.feature_regularization = feature_regularization

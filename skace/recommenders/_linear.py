@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from skace._memo import Memo
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import FloatArray
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._closed_form import Inverse, invert, solve
 from skace.recommenders._history_weights import history_weights
@@ -186,7 +187,7 @@ class LinearRecommender(SequentialRecommender):
     # Answering.
 
     @property
-    def item_vectors_(self):
+    def item_vectors_(self) -> FloatArray | sp.csc_array:
         """Transposed item weights: the inner products with `encode` are the scores."""
         return self.coef_.T
 

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from sklearn.base import clone
 
 from skace._sklearn_compat import Interval
+from skace._typing import HandleUnknown
 from skace.item_tables import IDTable, TrainableTable
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._melt_heads import (
@@ -207,19 +208,19 @@ class MELTEstimator(NeuralRecommender):
 
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
-        estimator=None,
+        estimator: NeuralRecommender | None = None,
         *,
-        k=10,
-        exclude_seen=False,
-        handle_unknown="error",
-        user_weight=0.1,
-        item_weight=0.4,
-        user_quantile=0.8,
-        item_quantile=0.78,
-        user_threshold=None,
-        item_threshold=None,
-        max_epochs=50,
-    ):
+        k: int = 10,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        user_weight: float = 0.1,
+        item_weight: float = 0.4,
+        user_quantile: float = 0.8,
+        item_quantile: float = 0.78,
+        user_threshold: int | None = None,
+        item_threshold: int | None = None,
+        max_epochs: int = 50,
+    ) -> None:
         # Not that of NeuralRecommender: what it would set is found in the backbone.
         SequentialRecommender.__init__(
             self, k, exclude_seen=exclude_seen, handle_unknown=handle_unknown

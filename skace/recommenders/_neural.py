@@ -12,8 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
+from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
 from skace._windows import cut_windows
-from skace.item_tables import TrainableTable
+from skace.item_tables import ItemTable, TrainableTable
 from skace.metrics import ndcg_at_k
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features
@@ -184,31 +185,31 @@ class NeuralRecommender(SequentialRecommender):
 
     def __init__(
         self,
-        k=10,
+        k: int = 10,
         *,
-        exclude_seen=False,
-        handle_unknown="error",
-        max_length=50,
-        long_sequences="overlap",
-        embedding_dim=None,
-        loss="softmax",
-        n_negatives=256,
-        negatives="uniform",
-        gbce_t=0.75,
-        max_epochs=50,
-        batch_size=256,
-        learning_rate=0.001,
-        weight_decay=0.0,
-        early_stopping=True,
-        n_iter_no_change=3,
-        validation_fraction=1.0,
-        item_table=None,
-        device="auto",
-        precision="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-    ):
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        max_length: int = 50,
+        long_sequences: LongSequences = "overlap",
+        embedding_dim: int | None = None,
+        loss: LossName = "softmax",
+        n_negatives: int = 256,
+        negatives: Negatives = "uniform",
+        gbce_t: float = 0.75,
+        max_epochs: int = 50,
+        batch_size: int = 256,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 3,
+        validation_fraction: float = 1.0,
+        item_table: ItemTable | None = None,
+        device: str = "auto",
+        precision: Precision = "auto",
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+    ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.max_length = max_length
         self.long_sequences = long_sequences

@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from skace._typing import HandleUnknown
 from skace.recommenders._base import SequentialRecommender
 
 __all__ = ["PopularityEstimator"]
@@ -52,7 +53,9 @@ class PopularityEstimator(SequentialRecommender):
     array([['pen', 'cap']], dtype='<U3')
     """
 
-    def __init__(self, k=10, *, exclude_seen=False, handle_unknown="ignore"):
+    def __init__(
+        self, k: int = 10, *, exclude_seen: bool = False, handle_unknown: HandleUnknown = "ignore"
+    ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):

@@ -1,11 +1,14 @@
 """Recommendations: lists of items and their scores, which can become a frame."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
+from narwhals.typing import IntoDataFrame
 
+from skace._typing import IdArray
 from skace._validation import first_few
 from skace.data import Catalog
 from skace.data._catalog import require_columns
@@ -17,8 +20,8 @@ __all__ = ["Recommendations"]
 class _Pair(NamedTuple):
     """The two arrays that `recommend` answers with."""
 
-    item_ids: Any
-    scores: Any
+    item_ids: IdArray
+    scores: npt.NDArray[np.float32]
 
 
 class Recommendations(_Pair):
@@ -63,15 +66,23 @@ class Recommendations(_Pair):
     1    0     2     ink    2.0
     """
 
-    users: Any = None
+    users: IdArray | None = None
 
-    def __new__(cls, item_ids, scores, users=None):
+    def __new__(
+        cls, item_ids: IdArray, scores: npt.NDArray[np.float32], users: IdArray | None = None
+    ) -> Self:
         """Pair that remembers its users."""
         self = super().__new__(cls, item_ids, scores)
         self.users = users
         return self
 
-    def to_frame(self, backend=None, *, items=None, item="item_id"):
+    def to_frame(
+        self,
+        backend: Literal["pandas", "polars", "pyarrow"] | None = None,
+        *,
+        items: Catalog | IntoDataFrame | None = None,
+        item: str = "item_id",
+    ) -> Any:
         """Long frame with one line per recommended item.
 
         Parameters
@@ -108,7 +119,7 @@ class Recommendations(_Pair):
         if items is not None:
             catalog, fields = _read_items(items, item)
             columns |= _fields_by_line(catalog, fields, columns)
-            if backend is None and catalog is not items:
+            if backend is None and not isinstance(items, Catalog):
                 backend = nw.get_native_namespace(items)
         return nw.from_dict(columns, backend=backend or frame_library()).to_native()
 

@@ -4,6 +4,7 @@
 from numbers import Real
 
 from skace._sklearn_compat import Interval
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._ease import EASEEstimator
 
@@ -114,20 +115,20 @@ class RLAEEstimator(EASEEstimator):
 
     def __init__(
         self,
-        k=10,
+        k: int = 10,
         *,
-        regularization=200.0,
-        dropout=0.0,
-        xi=0.3,
-        exclude_seen=False,
-        handle_unknown="error",
-        history_decay=None,
-        decay_by="events",
-        solver="exact",
-        n_neighbors=None,
-        dtype="float32",
-        max_memory=8.0,
-    ):
+        regularization: float = 200.0,
+        dropout: float = 0.0,
+        xi: float = 0.3,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        history_decay: float | None = None,
+        decay_by: DecayBy = "events",
+        solver: LinearSolver = "exact",
+        n_neighbors: int | None = None,
+        dtype: LinearDtype = "float32",
+        max_memory: float = 8.0,
+    ) -> None:
         super().__init__(
             k,
             regularization=regularization,

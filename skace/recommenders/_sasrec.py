@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import Literal
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
+from skace.item_tables import ItemTable
 from skace.recommenders._neural import NeuralRecommender
 
 __all__ = ["SASRecEstimator"]
@@ -210,36 +213,36 @@ class SASRecEstimator(NeuralRecommender):
 
     def __init__(
         self,
-        k=10,
+        k: int = 10,
         *,
-        exclude_seen=False,
-        handle_unknown="error",
-        max_length=50,
-        long_sequences="overlap",
-        embedding_dim=None,
-        block="post",
-        n_layers=2,
-        n_heads=2,
-        dropout=0.5,
-        attention_dropout=0.3,
-        loss="softmax",
-        n_negatives=256,
-        negatives="uniform",
-        gbce_t=0.75,
-        max_epochs=50,
-        batch_size=256,
-        learning_rate=0.001,
-        weight_decay=0.0,
-        early_stopping=True,
-        n_iter_no_change=3,
-        validation_fraction=1.0,
-        item_table=None,
-        device="auto",
-        precision="auto",
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-    ):
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        max_length: int = 50,
+        long_sequences: LongSequences = "overlap",
+        embedding_dim: int | None = None,
+        block: Literal["post", "pre", "ligr"] = "post",
+        n_layers: int = 2,
+        n_heads: int = 2,
+        dropout: float = 0.5,
+        attention_dropout: float = 0.3,
+        loss: LossName = "softmax",
+        n_negatives: int = 256,
+        negatives: Negatives = "uniform",
+        gbce_t: float = 0.75,
+        max_epochs: int = 50,
+        batch_size: int = 256,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.0,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 3,
+        validation_fraction: float = 1.0,
+        item_table: ItemTable | None = None,
+        device: str = "auto",
+        precision: Precision = "auto",
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+    ) -> None:
         super().__init__(
             k,
             exclude_seen=exclude_seen,

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._history_weights import as_numbers
 from skace.recommenders._linear import Counts, LinearRecommender
@@ -141,23 +143,23 @@ class SLISTEstimator(LinearRecommender):
 
     def __init__(
         self,
-        k=10,
+        k: int = 10,
         *,
-        regularization=10.0,
-        alpha=0.2,
-        direction="sr",
-        train_decay=1.0,
-        session_decay=None,
-        xi=None,
-        exclude_seen=False,
-        handle_unknown="error",
-        history_decay=1.0,
-        decay_by="events",
-        solver="exact",
-        n_neighbors=None,
-        dtype="float32",
-        max_memory=8.0,
-    ):
+        regularization: float = 10.0,
+        alpha: float = 0.2,
+        direction: Literal["sr", "part", "all"] = "sr",
+        train_decay: float | None = 1.0,
+        session_decay: float | None = None,
+        xi: float | None = None,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        history_decay: float | None = 1.0,
+        decay_by: DecayBy = "events",
+        solver: LinearSolver = "exact",
+        n_neighbors: int | None = None,
+        dtype: LinearDtype = "float32",
+        max_memory: float = 8.0,
+    ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
         self.alpha = alpha

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import Interval
 from skace._topk import top_k
+from skace._typing import HandleUnknown, Members, RandomState
 from skace.metrics._names import parse_metrics
 from skace.recommenders._ensemble import EnsembleRecommender, standardize
 from skace.recommenders._holdout import check_something_remains, hold_out_last
@@ -124,16 +125,16 @@ class StackingRecommender(EnsembleRecommender):
 
     def __init__(
         self,
-        estimators,
+        estimators: Members,
         *,
-        k=10,
-        metric="ndcg@10",
-        n_candidates=100,
-        validation_fraction=1.0,
-        exclude_seen=False,
-        handle_unknown="error",
-        random_state=None,
-    ):
+        k: int = 10,
+        metric: str = "ndcg@10",
+        n_candidates: int = 100,
+        validation_fraction: float = 1.0,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        random_state: RandomState = None,
+    ) -> None:
         super().__init__(estimators, k=k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.metric = metric
         self.n_candidates = n_candidates

@@ -1,10 +1,14 @@
 """VotingRecommender: several recommenders answer together."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from skace._sklearn_compat import StrOptions
+from skace._typing import HandleUnknown, Members
 from skace.recommenders._ensemble import EnsembleRecommender, is_dropped, standardize
 
 __all__ = ["VotingRecommender"]
@@ -94,14 +98,14 @@ class VotingRecommender(EnsembleRecommender):
 
     def __init__(
         self,
-        estimators,
+        estimators: Members,
         *,
-        k=10,
-        weights=None,
-        method="score",
-        exclude_seen=False,
-        handle_unknown="error",
-    ):
+        k: int = 10,
+        weights: ArrayLike | None = None,
+        method: Literal["score", "rank"] = "score",
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+    ) -> None:
         super().__init__(estimators, k=k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.weights = weights
         self.method = method

@@ -1,12 +1,30 @@
 """The checks as pytest tests."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from sklearn.base import BaseEstimator
+
 from skace.testing._runner import expected_failures_of, recommender_checks
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = ["parametrize_with_checks"]
 
 
-def parametrize_with_checks(estimators, *, n_features=8, expected_failed_checks=None):
+ExpectedFailures: TypeAlias = Mapping[str, str]  # reason by the name of the check
+
+
+def parametrize_with_checks(
+    estimators: Iterable[BaseEstimator],
+    *,
+    n_features: int | None = 8,
+    expected_failed_checks: ExpectedFailures
+    | Callable[[BaseEstimator], ExpectedFailures]
+    | None = None,
+) -> "pytest.MarkDecorator":
     """Decorate a test so that it runs once per estimator and check.
 
     Parameters

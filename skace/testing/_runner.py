@@ -3,10 +3,12 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from unittest import SkipTest
 
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from skace.testing._answers import ANSWER_CHECKS
@@ -26,6 +28,8 @@ __all__ = [
     "expected_failures_of",
     "recommender_checks",
 ]
+
+Status: TypeAlias = Literal["passed", "failed", "expected failure", "skipped"]
 
 _CHECKS = (
     *SKLEARN_CHECKS,
@@ -74,23 +78,23 @@ class RecommenderCheck:
     n_features: int | None = 8
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name of the function."""
         return self.function.__name__
 
     @property
-    def purpose(self):
+    def purpose(self) -> str:
         """The rule in one sentence."""
         return self.function.__doc__.splitlines()[0]
 
-    def __call__(self, estimator):
+    def __call__(self, estimator: BaseEstimator) -> None:
         """Raise if the estimator breaks the rule; it is cloned, not changed."""
         with warnings.catch_warnings():
             # The data are tiny and the epochs few: models rarely converge on them.
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.function(estimator, make_check_data(self.n_features))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.name}: {self.purpose}"
 
 
@@ -118,7 +122,7 @@ class CheckResult:
     """
 
     name: str
-    status: str
+    status: Status
     error: Exception | None = None
     reason: str = ""
 
@@ -143,7 +147,7 @@ class CheckReport:
     estimator_name: str
     results: tuple[CheckResult, ...]
 
-    def names(self, status):
+    def names(self, status: Status) -> list[str]:
         """Names of the checks that went a certain way.
 
         Parameters
@@ -158,10 +162,10 @@ class CheckReport:
         """
         return [result.name for result in self.results if result.status == status]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.results)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"CheckReport({self._summary()})"
 
     def _summary(self):
@@ -170,7 +174,7 @@ class CheckReport:
         ways = ", ".join(f"{count} {status}" for status, count in counts.items())
         return f"{self.estimator_name}: {len(self)} checks, {ways}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [self._summary()]
         for result in self.results:
             if result.status != "passed":
@@ -179,7 +183,7 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def recommender_checks(*, n_features=8):
+def recommender_checks(*, n_features: int | None = 8) -> tuple[RecommenderCheck, ...]:
     """All checks of the contract.
 
     Parameters
@@ -206,8 +210,12 @@ def recommender_checks(*, n_features=8):
 
 
 def check_sequential_recommender(
-    estimator, *, n_features=8, expected_failed_checks=None, on_fail="raise"
-):
+    estimator: BaseEstimator,
+    *,
+    n_features: int | None = 8,
+    expected_failed_checks: Mapping[str, str] | None = None,
+    on_fail: Literal["raise"] | None = "raise",
+) -> CheckReport:
     """Check that an estimator keeps the contract of `SequentialRecommender`.
 
     Parameters

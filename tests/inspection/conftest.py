@@ -3,6 +3,7 @@
 
 import sys
 from importlib.abc import MetaPathFinder
+from itertools import combinations
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -73,27 +74,42 @@ def check_drawing():
 
 
 def _texts(figure):
+    """All texts, those of legends included."""
     found = figure.findobj(lambda artist: hasattr(artist, "get_text") and artist.get_visible())
     return [text for text in found if text.get_text()]
 
 
 def _refuse_overlap(figure, renderer):
-    """Raise if tick labels of an axis, or axis labels and legends, lie on each other."""
+    """Raise if two of the texts of a figure lie on each other; a legend counts as one text."""
+    boxes = [(name, artist.get_window_extent(renderer)) for name, artist in _named_artists(figure)]
+    boxes = [(name, box) for name, box in boxes if box.width > 0]
+    pairs = [
+        (one[0], other[0]) for one, other in combinations(boxes, 2) if _overlap(one[1], other[1])
+    ]
+    assert pairs == []
+
+
+def _named_artists(figure):
+    """What is written in a figure, as text and artist; ticks beyond the ends of an axis are not."""
     for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis):
-            boxes = [
-                label.get_window_extent(renderer)
-                for label in axis.get_ticklabels()
-                if label.get_text() and label.get_visible()
-            ]
-            boxes.append(axis.label.get_window_extent(renderer))
-            boxes = [box for box in boxes if box.width > 0]
-            for number, box in enumerate(boxes):
-                assert not any(_overlap(box, other) for other in boxes[:number])
+            if not axis.get_visible():  # the second axis of twins
+                continue
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            labels = [label for tick in ticks for label in (tick.label1, tick.label2)]
+            yield from _written([*labels, axis.label, axis.offsetText])
+        yield from _written([*ax.texts, ax.title])
+        if ax.get_legend() is not None:
+            yield "legend", ax.get_legend()
+
+
+def _written(texts):
+    return [(text.get_text(), text) for text in texts if text.get_text() and text.get_visible()]
 
 
 def _overlap(one, other):
-    """Whether two boxes share more than their border."""
+    """Whether two boxes share more than a pixel at their border."""
     width = min(one.x1, other.x1) - max(one.x0, other.x0)
     height = min(one.y1, other.y1) - max(one.y0, other.y0)
     return width > 1 and height > 1

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skace import LeaveLastOut, OnItems
 from skace.embeddings import ACETransformer
 from skace.inspection import AlphaCurveDisplay
+from skace.metrics import mrr_scorer, ndcg_scorer, ranking_scorer
 
 
 def _results(**columns):
@@ -106,10 +107,47 @@ def test_one_of_several_metrics_is_drawn(check_drawing):
     results = {"params": _results()["params"]} | columns
     display = AlphaCurveDisplay.from_cv_results(results, metric="ndcg@10")
     assert display.scores == [6, 4, 2]
-    assert "validation ndcg@10" in check_drawing(display)
+    assert "validation NDCG@10" in check_drawing(display)
     text = "metric=None is not among the metrics of the search: 'ndcg@10'."
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         AlphaCurveDisplay.from_cv_results(results)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "name"),
+    [
+        (ndcg_scorer(k=20), "validation NDCG@20"),
+        (mrr_scorer(), "validation MRR"),
+        (ranking_scorer("recall@5[uni9]"), "validation Recall@5[uni9]"),
+        ("explained_variance", "validation explained_variance"),
+        (lambda *_: 0.0, "validation score"),
+        (None, "validation score"),
+    ],
+)
+def test_the_metric_of_a_search_is_named(scoring, name):
+    search = GridSearchCV(ACETransformer(), {"alpha": [0.0, 1.0]}, scoring=scoring)
+    search.cv_results_ = _results(params=[{"alpha": 1.0}] * 6)
+    assert AlphaCurveDisplay.from_estimator(search).ax_.get_ylabel() == name
+
+
+@pytest.mark.parametrize(
+    ("alphas", "n_breaks"),
+    [
+        ([0.1, 1, 10], 0),
+        ([0, 0.1, 1], 1),
+        ([0, 0.1, math.inf], 2),
+        ([0, 1, math.inf, "auto"], 3),
+        ([0, math.inf], 1),
+        (["auto"], 0),
+    ],
+)
+def test_the_axis_is_cut_where_it_leaves_the_logarithms(alphas, n_breaks):
+    display = AlphaCurveDisplay(alphas, np.linspace(0.1, 0.2, len(alphas))).plot()
+    breaks = [text.get_position()[0] for text in display.ax_.texts if text.get_text() == "//"]
+    ticks = np.sort(display.ax_.get_xticks())
+    assert len(breaks) == n_breaks
+    assert all((ticks < place).any() and (ticks > place).any() for place in breaks)
+    assert not set(breaks) & set(ticks)
 
 
 def test_another_parameter_has_a_plain_axis():

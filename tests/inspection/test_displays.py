@@ -45,6 +45,9 @@ MAKERS = {
     "EmbeddingMapDisplay.from_estimator": lambda: EmbeddingMapDisplay.from_estimator(None),
     "EpochCurveDisplay.from_estimator": lambda: EpochCurveDisplay.from_estimator(None),
     "PopularityDisplay.from_estimator": lambda: PopularityDisplay.from_estimator(None, None),
+    "PopularityDisplay.from_predictions": lambda: PopularityDisplay.from_predictions(
+        [0], [[0, 1]], item_ids=[0, 1], item_counts=[1, 1]
+    ),
     "PopularityDisplay.from_reports": lambda: PopularityDisplay.from_reports({}),
     "SpectrumDisplay.from_embeddings": lambda: SpectrumDisplay.from_embeddings({"a": SMALL}),
     "SpectrumDisplay.from_estimator": lambda: SpectrumDisplay.from_estimator(
@@ -78,6 +81,23 @@ def test_plot_returns_the_display_and_notes_axes_and_figure(name, check_drawing)
     check_drawing(display)
     assert display.ax_.get_xlabel()
     assert display.ax_.get_ylabel()
+
+
+@pytest.mark.parametrize("place", ["title", "text", "legend", "tick"])
+def test_the_check_of_drawings_sees_texts_that_lie_on_each_other(place, check_drawing):
+    display = READY["EpochCurveDisplay"]().plot()
+    check_drawing(display)
+    ax = display.ax_
+    if place == "legend":
+        ax.text(0.5, 0.5, "in the middle", transform=ax.transAxes, ha="center")
+        display.lines_[0].set_label("loss")
+        ax.legend(loc="center")
+    else:
+        at = {"title": (0.5, 1.03), "text": (0.5, 0.5), "tick": (0.0, -0.03)}[place]
+        for _ in range(2 if place == "text" else 1):
+            ax.text(*at, "over another", transform=ax.transAxes, ha="center", va="center")
+    with pytest.raises(AssertionError):
+        check_drawing(display)
 
 
 @pytest.mark.parametrize("name", READY)

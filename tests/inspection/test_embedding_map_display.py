@@ -37,9 +37,13 @@ def test_maps_are_drawn_with_labels_and_a_scale(shop, counts, method, check_draw
     assert {first, "training events of the item", f"no training event ({n_cold})"} <= set(texts)
 
 
-def test_cold_items_are_grey_and_popular_ones_on_top(shop, counts):
+def test_cold_items_are_rings_over_the_others_and_popular_ones_on_top(shop, counts):
     display = EmbeddingMapDisplay.from_embeddings(shop)
     cold, warm = display.ax_.collections
+    assert cold.get_zorder() > warm.get_zorder()
+    assert len(cold.get_facecolor()) == 0
+    assert len(set(cold.get_edgecolor()[0, :3])) == 1  # a grey
+    assert cold.get_linewidth()[0] > 0
     assert len(cold.get_offsets()) == (counts == 0).sum()
     colored = np.asarray(warm.get_array())
     assert_array_equal(colored, np.sort(counts[counts > 0]))

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 
 from skace import Interactions, PopularityEstimator
@@ -108,6 +109,98 @@ def test_reports_that_lack_something_are_refused(parts, model, options, start):
     report = ranking_report(model, parts[1], k=10)
     with pytest.raises(ValueError, match=f"^{re.escape(start)}"):
         PopularityDisplay.from_reports({"a": report}, **options)
+
+
+class Shelf(BaseEstimator):
+    """Scores without ties, which differ from row to row."""
+
+    def fit(self, X, y=None):
+        self.item_ids_ = X.catalog.item_ids
+        self.item_counts_ = np.bincount(X.items, minlength=60)  # ids are rows here
+        return self
+
+    def decision_function(self, X):
+        places = np.arange(self.item_ids_.size)
+        return np.array([(places * 37 + int(item) * 11) % 61 for item in X.items], dtype=float)
+
+    def predict(self, X, k=10):
+        order = np.argsort(-self.decision_function(X), axis=1)
+        return self.item_ids_[order[:, :k]]
+
+
+@pytest.mark.parametrize("metric", ["ndcg@10", "recall@3", "mrr@10"])
+@pytest.mark.parametrize("groups", [{"head": 0.4}, {"edges": (3, 8)}], ids=["head", "edges"])
+def test_lists_give_what_the_model_gives_that_made_them(parts, metric, groups, check_drawing):
+    shelf = Shelf().fit(parts[0])
+    expected = PopularityDisplay.from_estimator(shelf, parts[1], metric=metric, **groups)
+    display = PopularityDisplay.from_predictions(
+        parts[1].items,
+        {"Shelf": shelf.predict(parts[1])},
+        item_ids=shelf.item_ids_,
+        item_counts=shelf.item_counts_,
+        metric=metric,
+        **groups,
+    )
+    assert display.scores == expected.scores
+    assert display.n_rows == expected.n_rows
+    assert 0 < display.scores["Shelf"]["all"] < 1
+    assert expected.score_name in check_drawing(display)
+
+
+def test_lists_may_name_items_that_are_not_known():
+    display = PopularityDisplay.from_predictions(
+        ["pen", "nib"],
+        [["nib", "pen"], ["nib", "cap"]],
+        item_ids=["cap", "pen"],
+        item_counts=[0, 2],
+        metric="mrr@2",
+    )
+    assert display.n_rows == {"all": 2, "head": 1, "tail": 1, "unknown": 1}
+    assert display.scores["predictions"] == {"all": 0.25, "head": 0.5, "tail": 0, "unknown": 0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        (
+            {"y_pred": [["pen"]]},
+            "y_true must have shape (n_rows,) and y_pred (n_rows, k), with at least one row, got "
+            "(2,) and (1, 1).",
+        ),
+        (
+            {"y_pred": ["pen", "cap"]},
+            "y_true must have shape (n_rows,) and y_pred (n_rows, k), with at least one row, got "
+            "(2,) and (2,).",
+        ),
+        (
+            {"metric": "ndcg@3"},
+            "metric='ndcg@3' looks beyond the 2 places of the lists of y_pred; recommend more, or "
+            "take a metric at fewer.",
+        ),
+        (
+            {"metric": "mrr"},
+            "metric='mrr' looks beyond the 2 places of the lists of y_pred; recommend more, or "
+            "take a metric at fewer.",
+        ),
+        (
+            {"item_counts": [1]},
+            "item_counts must have one value per item of item_ids, shape (2,), got shape (1,).",
+        ),
+        ({"edges": (1,)}, "edges must ascend from at least 2, got (1,)."),
+        (
+            {"y_true": [1, 2]},
+            "ids are integers (first 1), but the catalog's item_ids are strings (first 'cap'); "
+            "convert one of them.",
+        ),
+    ],
+)
+def test_lists_that_do_not_fit_are_refused(changed, text):
+    arguments = {
+        "y_true": ["pen", "cap"], "y_pred": [["pen", "cap"]] * 2, "item_ids": ["cap", "pen"],
+        "item_counts": [1, 2], "metric": "ndcg@2",
+    } | changed  # fmt: skip
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        PopularityDisplay.from_predictions(**arguments)
 
 
 @pytest.mark.parametrize(
