@@ -5,6 +5,7 @@ import csv
 import importlib.util
 import json
 import queue
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from skace.datasets import make_shop
 
+PARTS = ("train", "test")
 _BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -178,6 +180,15 @@ def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     assert "fit s" in capsys.readouterr().out
 
 
+def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
+    script = scripts("quality/closed_form_memory.py")
+    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    script.main(["--data", str(folder), "--models", "EASE,L3AE"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [row[1:3] for row in rows] == [["EASE", "60"], ["L3AE", "60"]]
+    assert all(float(value) > 2 for row in rows for value in row[3:])
+
+
 def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, capsys):
     script = scripts("scale/local_ridge.py")
     script.SETTINGS[:] = [{}, {"solver": "local", "n_neighbors": 5}]
@@ -200,6 +211,70 @@ def test_blend_is_chosen_on_validation_rows(scripts, folder, capsys):
     assert 0 <= stored["chosen"][1]["ndcg@10"]["share"] <= 1
     assert {"sasrec", "blend by ndcg@10", "defaults, .15"} <= set(stored["tables"]["masked"])
     assert "blend by ndcg@20 - sasrec, R@20" in capsys.readouterr().out
+
+
+def test_peers_take_turns(scripts, folder, capsys):
+    script = scripts("speed/peers.py")
+    script.python_of = lambda *_: sys.executable
+    words = ["--data", str(folder), "--peers", "skace,skace bfloat16", "--epochs", "2"]
+    script.main([*words, "--threads", "1", "--output", str(folder / "out")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in lines[:8:2]] == [
+        "prepare",
+        "epoch",
+        "epoch",
+        "evaluate",
+    ]
+    assert [line.split()[0] for line in lines[-3:]] == ["library", "skace", "skace"]
+    logs = [np.load(folder / "out" / f"peers_{folder.name}_logs" / f"{p}.npy") for p in PARTS]
+    X = pq.read_table(folder / "interactions.parquet")
+    assert sum(log.shape[1] for log in logs) == X.num_rows
+    assert logs[1].shape[1] == len(set(X["user_id"].to_pylist()))
+
+
+def test_the_words_to_peers_are_told_apart(scripts):
+    script = scripts("speed/peers.py")
+    answers = {"epoch": [{"seconds": 8.0}, {"seconds": 9.0, "passes": 3}, {"seconds": 5.0}]}
+    assert script.seconds_of(answers, "epoch") == 5.0
+
+
+def test_decompositions_take_turns(scripts, tmp_path, capsys):
+    script = scripts("speed/decompositions.py")
+    words = ["--items", "300", "--features", "40", "--components", "8", "--rounds", "2"]
+    script.main([*words, "--output", str(tmp_path)])
+    rows = json.loads((tmp_path / "decompositions.json").read_text())["rows"]
+    assert len(rows) == 8
+    assert all(len(row["seconds"]) == 2 for row in rows.values())
+    assert all(rows[name]["error"] < 1e-5 for name in rows if "random" not in name)
+    assert "ACETransformer, 10 alphas" in capsys.readouterr().out
+
+
+def test_an_epoch_is_taken_apart(scripts, folder, capsys):
+    scripts("speed/profile_epoch.py").main(["--data", str(folder), "--width", "8"])
+    rows = [line.rsplit(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    seconds = {name.strip(): float(value) for name, value, _ in rows[2:]}
+    assert {"encoder's products", "output softmax", "optimiser", "epoch"} <= set(seconds)
+    parts = sum(seconds.values()) - seconds["epoch"] - seconds["epoch, profiled"]
+    assert parts == pytest.approx(seconds["epoch, profiled"], abs=0.1)
+
+
+def test_the_gpu_script_runs_anywhere(scripts, tmp_path):
+    script = scripts("speed/gpu.py")
+    script.main(["--device", "cpu", "--tiny", "--epochs", "1", "--output", str(tmp_path)])
+    logs = json.loads((tmp_path / "gpu.json").read_text())["logs"]
+    assert "TFLOP/s of the softmax" in logs["tiny"]
+    assert logs["tiny, sampled"]["positions per second"] > 0
+
+
+def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
+    script = scripts("scale/curves.py")
+    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    words = ["--sizes", "1500:60,2500:80", "--plot", str(tmp_path / "curves.png")]
+    script.main([*words, "--output", str(tmp_path)])
+    sizes = json.loads((tmp_path / "curves.json").read_text())["sizes"]
+    assert [set(record["seconds"]) for record in sizes] == [set(script.STEPS)] * 2
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+    assert "prepare" in capsys.readouterr().out
 
 
 def _run_here(function, arguments):

@@ -1,8 +1,11 @@
 """Every page of the gallery runs, draws, and shows what its text says."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -173,6 +176,34 @@ def test_a_page_draws_and_shows_what_it_says(check, run_page):
         assert all(ax.has_data() for ax in figure.axes)
         assert [text for text in axis_labels(figure) if not is_inside(text, figure)] == []
     check(page)
+
+
+def run_alone(*words):
+    """What a script prints in an interpreter of its own."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def test_a_search_runs_on_dask():
+    printed = run_alone(str(EXAMPLES / "search_on_dask.py"))
+    scores = [float(score) for score in re.findall(r"NDCG@10 (\.?\d+\.\d+)", printed)]
+    assert len(scores) == 4
+    assert min(scores) > 0.05
+    assert "best: {" in printed
+
+
+def test_ranks_fit_one_model():
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    printed = run_alone(*words, str(EXAMPLES / "fit_on_ranks.py"))
+    assert printed.count("epoch 5: loss") == 1
+    assert len(re.findall(r"^NDCG@10 0\.1", printed, re.M)) == 1
 
 
 def test_every_display_has_a_small_picture_in_the_docs():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["autocast", "private_generator", "resolve_device", "resolve_precision"]
+__all__ = ["autocast", "private_generator", "reseed", "resolve_device", "resolve_precision"]
 
 # torch's dropout draws from the global generator, so trainings take turns.
 _training_lock = threading.RLock()
@@ -37,7 +37,11 @@ def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
         instead of raising.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        # torchrun tells each of its processes which of the machine's GPUs to take.
+        local_rank = os.environ.get("LOCAL_RANK")
+        return torch.device("cuda" if local_rank is None else f"cuda:{local_rank}")
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
@@ -76,9 +80,14 @@ def private_generator(seed: int, device: torch.device) -> Iterator[torch.Generat
     """Seed torch's generators for the block, then put the caller's state back."""
     cuda = [device] if device.type == "cuda" else []
     with _training_lock, torch.random.fork_rng(devices=cuda):
-        # torch.manual_seed would also seed the GPUs that are not ours, and not put them back.
-        torch.default_generator.manual_seed(seed)
-        if cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+        reseed(seed, device)
         yield torch.Generator().manual_seed(seed)
+
+
+def reseed(seed: int, device: torch.device) -> None:
+    """Seed the generators that training on a device draws from, and no others."""
+    # torch.manual_seed would also seed the GPUs that are not ours.
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)

@@ -1,16 +1,19 @@
 """The training loop: batches, steps, epochs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from skace._torch._auxiliary import Auxiliary
 from skace._torch._batches import Batch, DeviceLog
 from skace._torch._losses import Loss
 from skace._torch._network import Network
+from skace._torch._parallel import Ranks
 from skace._torch._runtime import autocast
 from skace._typing import BoolArray, IntArray
 from skace._windows import batch_order
@@ -37,6 +40,23 @@ class Competitors:
         return torch.as_tensor(values, dtype=torch.float32).to(self.rows.device)[self.rows]
 
 
+# (summed loss, summed weight, what is minimised), each of shape ()
+Costs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+class _Step(nn.Module):
+    """The costs of a batch as a forward pass, which is what ranks can share."""
+
+    def __init__(self, network: Network, costs: Callable[[Batch], Costs]) -> None:
+        super().__init__()
+        self.network = network
+        self.costs = costs
+
+    def forward(self, batch: Batch) -> Costs:
+        """Costs of a batch."""
+        return self.costs(batch)
+
+
 @dataclass(slots=True, eq=False)
 class Trainer:
     """One pass after another over the windows of a log."""
@@ -50,6 +70,11 @@ class Trainer:
     dtype: torch.dtype
     rng: np.random.RandomState
     auxiliary: Auxiliary | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+    model: nn.Module = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = self.ranks.wrap(_Step(self.network, self._costs))
 
     def run_epoch(self) -> float:
         """Learn from every window once; return the mean loss in nats."""
@@ -61,28 +86,44 @@ class Trainer:
         if self.auxiliary is not None:
             self.auxiliary.begin_epoch(len(batches))
         for numbers in batches:
-            total += self.step(self.log.batch(numbers))
+            total += self.step(self._own_batch(numbers))
         self.network.items.pin_cold()
         self.network.eval()
-        loss, weight = total.tolist()
+        loss, weight = self.ranks.total(total).tolist()
         return float(loss / weight)
 
+    def _own_batch(self, numbers: IntArray) -> Batch:
+        """What this rank learns of a batch of windows."""
+        own = self.ranks.share(numbers)
+        if own.size:
+            return self.log.batch(own)
+        # The others wait for our gradients: a window that teaches nothing gives zeros.
+        batch = self.log.batch(numbers[:1])
+        return replace(batch, weights=torch.zeros_like(batch.weights))
+
     def step(self, batch: Batch) -> torch.Tensor:
-        """Update the network with one batch; return (summed loss, summed weight).
+        """Update the network with one batch; return (summed loss, summed weight) of this rank.
 
         The item table and an auxiliary may add to the mean loss, which is not part of what is
         returned.
         """
         self.optimizer.zero_grad(set_to_none=True)
+        loss, weight, cost = self.model(batch)
+        cost.backward()
+        self.optimizer.step()
+        return torch.stack([loss.detach(), weight]).double()
+
+    def _costs(self, batch: Batch) -> Costs:
+        """Summed loss and weight of a batch, and this rank's part of what is minimised."""
         table = self.network.items()  # (n_items, D), once a step
         loss, weight = self.batch_loss(batch, table)
         extras = [self.network.items.penalty(batch.targets[batch.weights > 0])]
         if self.auxiliary is not None:
             extras.append(self.auxiliary.cost(batch, table))
-        cost = sum((extra for extra in extras if extra is not None), start=loss / weight)
-        cost.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return torch.stack([loss.detach(), weight]).double()
+        # The mean of the parts over the ranks is the mean loss of the whole batch.
+        part = loss * self.ranks.size / self.ranks.total(weight)
+        cost = sum((extra for extra in extras if extra is not None), start=part)
+        return loss, weight, cost
 
     def batch_loss(
         self, batch: Batch, table: torch.Tensor | None = None

@@ -13,12 +13,14 @@ the diagonal of P. EASE, EDLAE, RLAE, RDLAE, L3AE and SLIST differ in X, Y, ridg
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.linalg import lapack
 
 __all__ = ["Bound", "Inverse", "invert", "row_slices", "solve"]
 
 _BLOCK_BYTES = 32 * 2**20  # of rows that are worked on at once
 _MIN_BLOCK_ROWS = 64
+_SPARSE = 50  # entries per nonzero one, above which a sparse product is the faster one
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ def invert(gram, ridge, dtype):
 
     Parameters
     ----------
-    gram : sparse array of shape (n, n)
-        Symmetric.
+    gram : sparse array or ndarray of shape (n, n)
+        Symmetric. A dense one, of type ``dtype`` and in C order, is overwritten.
     ridge : ndarray of shape (n,)
         Added to the diagonal; may be negative as long as the sum is positive definite.
     dtype : {"float32", "float64"}
@@ -80,9 +82,7 @@ def invert(gram, ridge, dtype):
     ValueError
         If the sum is not positive definite.
     """
-    matrix = np.empty(gram.shape, dtype=dtype)
-    for rows in row_slices(matrix):  # a sparse copy in another precision may be as large
-        matrix[rows] = gram[rows].toarray()
+    matrix = _as_dense(gram, dtype) if sp.issparse(gram) else gram
     diagonal = np.arange(matrix.shape[0])
     matrix[diagonal, diagonal] += ridge.astype(dtype)
     # LAPACK works on columns: the lower triangle of the transposed view is our upper one.
@@ -104,6 +104,14 @@ def invert(gram, ridge, dtype):
     return Inverse(matrix)
 
 
+def _as_dense(gram, dtype):
+    """Dense copy, by blocks: a sparse copy in another precision may be as large."""
+    matrix = np.empty(gram.shape, dtype=dtype)
+    for rows in row_slices(matrix):
+        matrix[rows] = gram[rows].toarray()
+    return matrix
+
+
 def _mirror_upper(matrix):
     """Copy the upper triangle into the lower one, in place, block by block."""
     for rows in row_slices(matrix):
@@ -122,8 +130,9 @@ def solve(inverse, ridge, *, cross=None, prior=None, bound=None):
         P, the inverse of the regularised Gram matrix of the inputs.
     ridge : ndarray of shape (n,)
         What was added to the diagonal of the Gram matrix before it was inverted.
-    cross : sparse array of shape (n, n) or None, default=None
-        X^T Y. None: the targets are the inputs, so that P X^T Y = I - P diag(ridge).
+    cross : sparse array or ndarray of shape (n, n) or None, default=None
+        X^T Y. A dense one becomes the weights. None: the targets are the inputs, so that
+        P X^T Y = I - P diag(ridge).
     prior : object or None, default=None
         ``add_to(weights, inverse)`` adds strength P C in place.
     bound : Bound or None, default=None
@@ -134,20 +143,37 @@ def solve(inverse, ridge, *, cross=None, prior=None, bound=None):
     weights : ndarray of shape (n, n)
         In C order; takes as much memory as ``inverse``, which is left alone.
     """
-    weights = np.empty_like(inverse)
-    scale = ridge.astype(inverse.dtype)
-    for rows in row_slices(inverse):
-        if cross is None:
-            np.multiply(inverse[rows], -scale, out=weights[rows])
-        else:
-            weights[rows] = inverse[rows] @ cross
-    places = np.arange(len(weights))
-    if cross is None:
-        weights[places, places] += 1
+    weights = _ridge_weights(inverse, ridge) if cross is None else _product(inverse, cross)
     if prior is not None:
         prior.add_to(weights, inverse)
     if bound is not None:
         _apply(bound, weights, inverse)
+    return weights
+
+
+def _ridge_weights(inverse, ridge):
+    """I - P diag(ridge)."""
+    weights = np.empty_like(inverse)
+    scale = ridge.astype(inverse.dtype)
+    for rows in row_slices(inverse):
+        np.multiply(inverse[rows], -scale, out=weights[rows])
+    places = np.arange(len(weights))
+    weights[places, places] += 1
+    return weights
+
+
+def _product(inverse, cross):
+    """P X^T Y, in the place of a dense X^T Y."""
+    if not sp.issparse(cross):
+        for columns in row_slices(cross):  # of a square matrix
+            block = cross[:, columns].T
+            if np.count_nonzero(block) * _SPARSE < block.size:
+                block = sp.csr_array(block)
+            cross[:, columns] = (block @ inverse).T  # the inverse is symmetric
+        return cross
+    weights = np.empty_like(inverse)
+    for rows in row_slices(inverse):
+        weights[rows] = inverse[rows] @ cross
     return weights
 
 

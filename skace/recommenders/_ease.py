@@ -62,6 +62,11 @@ class EASEEstimator(LinearRecommender):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
+    store_counts : bool, default=True
+        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
+        for fits with other parameters on the same rows. False lets the exact solution use
+        them up, within the memory of the solution alone.
+
     Attributes
     ----------
     item_ids_ : ndarray of shape (n_items,)
@@ -80,7 +85,7 @@ class EASEEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`.
+        Users of each pair of items, for `partial_fit`; with ``store_counts``.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
@@ -92,11 +97,12 @@ class EASEEstimator(LinearRecommender):
     targets of value w. `partial_fit` takes all events before the new rows as rows that were
     learned from with weight 1; where they were, it is exact.
 
-    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items. On top
-    come the counts, 12 bytes for each pair of items that some user has both of (twice that
-    with rows of other weights than 1): little in a shop, up to six more float32 matrices
-    where most pairs occur. ``max_memory`` allows for both. ``coef_`` of an earlier fit stays
-    until the new one has succeeded. One matrix, the inverse, is kept in the process for
+    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items, and
+    what is linear in the log. Stored counts come on top, 12 bytes for each pair of items that
+    some user has both of (twice that with rows of other weights than 1): little in a shop, up
+    to six more float32 matrices where most pairs occur, which is when ``store_counts=False``
+    pays. ``max_memory`` allows for both. ``coef_`` of an earlier fit stays until the new one
+    has succeeded. With stored counts one matrix, the inverse, is kept in the process for
     further fits on the same rows (up to 512 MiB of them, at least the last): a grid over
     ``history_decay`` inverts once, a grid over ``regularization`` counts once. "local" takes
     ``O(n_items n_neighbors^3)``.
@@ -140,6 +146,7 @@ class EASEEstimator(LinearRecommender):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
+        store_counts: bool = True,
     ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
@@ -150,6 +157,7 @@ class EASEEstimator(LinearRecommender):
         self.n_neighbors = n_neighbors
         self.dtype = dtype
         self.max_memory = max_memory
+        self.store_counts = store_counts
 
     def _ridge(self, gram):
         ridge = np.full(gram.shape[0], float(self.regularization))

@@ -72,6 +72,11 @@ class L3AEEstimator(LinearRecommender):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
+    store_counts : bool, default=True
+        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
+        for fits with other parameters on the same rows. False lets the exact solution use
+        them up, within the memory of the solution alone.
+
     Attributes
     ----------
     item_ids_ : ndarray of shape (n_items,)
@@ -90,7 +95,7 @@ class L3AEEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`.
+        Users of each pair of items, for `partial_fit`; with ``store_counts``.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
@@ -153,6 +158,7 @@ class L3AEEstimator(LinearRecommender):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
+        store_counts: bool = True,
     ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
@@ -165,6 +171,7 @@ class L3AEEstimator(LinearRecommender):
         self.n_neighbors = n_neighbors
         self.dtype = dtype
         self.max_memory = max_memory
+        self.store_counts = store_counts
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,50 +13,22 @@ from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import FloatArray
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._closed_form import Inverse, invert, solve
+from skace.recommenders._counts import Counts, dense_counts, sparse_counts
 from skace.recommenders._history_weights import history_weights
 from skace.recommenders._local_ridge import keep_strongest, solve_locally
-from skace.recommenders._sessions import fingerprint_of, sessions_of, set_matrix
+from skace.recommenders._sessions import (
+    fingerprint_of,
+    session_parts,
+    sessions_of,
+    set_matrix,
+)
 
-__all__ = ["Counts", "LinearRecommender"]
+__all__ = ["LinearRecommender"]
 
 _LOCAL_NEIGHBORS = 200  # candidates of an item where the user does not say
 _FEW = 16  # share of the items, as a divisor, up to which candidates are few
 _N_MATRICES = 2.2  # of n_items x n_items at the peak of an exact fit
 _PAIR_BYTES = 24  # of two counts, each a float64 and the number of its column
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Counts:
-    """Sums over the training rows from which all weights follow."""
-
-    gram: sp.csr_array  # (n_items, n_items) X^T X of the inputs
-    cross: sp.csr_array | None = None  # X^T Y with the targets; None where they are the inputs
-
-    @property
-    def n_bytes(self):
-        """Memory of the matrices."""
-        held = (self.gram,) if self.cross is None else (self.gram, self.cross)
-        return sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in held)
-
-    def grown(self, n_items):
-        """The same sums for more items."""
-        cross = None if self.cross is None else _grow(self.cross, n_items)
-        return Counts(_grow(self.gram, n_items), cross)
-
-    def plus(self, other, sign=1):
-        """Sum, or difference, of two counts."""
-        gram = self.gram + sign * other.gram
-        if self.cross is None and other.cross is None:
-            return Counts(gram)
-        pair = [c.gram if c.cross is None else c.cross for c in (self, other)]
-        return Counts(gram, pair[0] + sign * pair[1])
-
-
-def _grow(matrix, n_items):
-    """Copy with more rows and columns."""
-    matrix = matrix.copy()
-    matrix.resize((n_items, n_items))
-    return matrix
 
 
 # A grid over what does not touch the counts, or the inverse, pays for them once per process.
@@ -97,6 +69,7 @@ class LinearRecommender(SequentialRecommender):
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "dtype": [StrOptions({"float32", "float64"})],
         "max_memory": [Interval(Real, 0, None, closed="neither")],
+        "store_counts": ["boolean"],
     }
 
     # What a model implements.
@@ -111,52 +84,70 @@ class LinearRecommender(SequentialRecommender):
     def _prior(self):
         """What the weights are pulled to besides the counts, or None."""
 
-    def _count(self, sessions):
-        """Counts of sessions; by default every session is a set."""
-        n_items = self.item_ids_.size
-        inputs = set_matrix(sessions, np.ones(sessions.items.size), n_items)
-        if (sessions.weights == 1).all():
-            return Counts(inputs.T @ inputs)
-        targets = set_matrix(sessions, sessions.weights, n_items)
-        return Counts(inputs.T @ inputs, inputs.T @ targets)
+    def _regression_rows(self, sessions, n_entries):
+        """Parts of inputs X, W X and targets Y or None; by default every session is a set."""
+        has_targets = (sessions.weights != 1).any()
+        for numbers in session_parts(sessions.lengths, n_entries):
+            part, n_items = sessions.part(numbers), self.item_ids_.size
+            inputs = set_matrix(part, np.ones(part.items.size), n_items)
+            targets = set_matrix(part, part.weights, n_items) if has_targets else None
+            yield inputs, inputs, targets
 
     def _count_settings(self):
         """Parameters on which the counts depend."""
         return ()
 
+    def _count_reads_times(self):
+        """Whether the counts depend on timestamps."""
+        return False
+
     # Learning.
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        if not fresh and not (self.store_counts and hasattr(self, "gram_")):
+            raise ValueError(
+                "partial_fit goes on from counts, and store_counts=False keeps none; fit the "
+                "model with store_counts=True first."
+            )
         if self.solver != "exact":
             return
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
-        need = self._memory_of_fit(X, n_items, n_known=0 if fresh else self.gram_.nnz)
-        if need > self.max_memory:
+        need = _N_MATRICES * np.dtype(self.dtype).itemsize * float(n_items) ** 2
+        if self.store_counts:
+            need += self._memory_of_counts(X, n_items, n_known=0 if fresh else self.gram_.nnz)
+        if need > self.max_memory * 2**30:
             raise ValueError(
-                f"the exact solution for {n_items} items needs {need:.1f} GiB, more than "
+                f"the exact solution for {n_items} items needs {need / 2**30:.1f} GiB, more than "
                 f"max_memory={self.max_memory:g} GiB; set solver='local', raise max_memory, or "
                 "drop rare items with X.k_core(n)."
             )
 
-    def _memory_of_fit(self, X, n_items, n_known):
-        """Bound of the memory of an exact fit in GiB: matrices, and counts of pairs of items."""
+    def _memory_of_counts(self, X, n_items, n_known):
+        """Bound of the memory of the counts of pairs of items, in bytes."""
         users = np.unique(X._log.users_at(X._ends))
         lengths = np.diff(X._log.offsets)[users].astype(np.float64)
-        n_pairs = min(float(n_items) ** 2, (lengths**2).sum() + n_known)
-        matrices = _N_MATRICES * np.dtype(self.dtype).itemsize * float(n_items) ** 2
-        return (matrices + _PAIR_BYTES * n_pairs) / 2**30
+        return _PAIR_BYTES * min(float(n_items) ** 2, (lengths**2).sum() + n_known)
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
-        sessions = sessions_of(X, columns, weights)
-        if hasattr(self, "gram_"):
-            counts = self._joined_counts(sessions)
-        else:
-            n_items, settings = self.item_ids_.size, self._count_settings()
-            key = (type(self), n_items, sessions.fingerprint(), *settings)
-            counts = COUNTS.get(key, lambda: self._count(sessions))
-        self.gram_ = counts.gram
-        self.cross_gram_ = counts.gram if counts.cross is None else counts.cross
+        with_times = self._count_reads_times()
+        counts = self._counts(sessions_of(X, columns, weights, with_times=with_times))
+        if self.store_counts:
+            self.gram_ = counts.gram
+            self.cross_gram_ = counts.gram if counts.cross is None else counts.cross
         self.coef_ = self._weights(counts)
+
+    def _counts(self, sessions):
+        """Counts of all that was ever learned from."""
+        if hasattr(self, "gram_"):
+            return self._joined_counts(sessions)
+        n_items, rows_of = self.item_ids_.size, partial(self._regression_rows, sessions)
+        if self.solver == "exact" and not self.store_counts:
+            return dense_counts(rows_of, n_items, self.dtype)
+        key = (type(self), n_items, sessions.fingerprint(), *self._count_settings())
+        return COUNTS.get(key, lambda: sparse_counts(rows_of, n_items))
+
+    def _count(self, sessions):
+        return sparse_counts(partial(self._regression_rows, sessions), self.item_ids_.size)
 
     def _joined_counts(self, sessions):
         """Counts of what was learned before and the new rows, which end their sessions."""
@@ -179,6 +170,8 @@ class LinearRecommender(SequentialRecommender):
 
     def _inverse(self, gram, ridge):
         """Inverse of the regularised Gram matrix, from memory where it was computed before."""
+        if not sp.issparse(gram):  # used up: there is room for nothing else
+            return invert(gram, ridge, self.dtype)
         digest = fingerprint_of(gram.data, gram.indices, gram.indptr, ridge)
         key = (digest, self.dtype)
         n_bytes = np.dtype(self.dtype).itemsize * gram.shape[0] ** 2

@@ -306,20 +306,26 @@ class NeuralRecommender(SequentialRecommender):
     # Learning.
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
-        from skace._torch._runtime import private_generator, resolve_device
+        from skace._torch._parallel import Ranks
+        from skace._torch._runtime import private_generator, reseed, resolve_device
 
-        # None asks for fresh entropy, not for numpy's global generator.
-        rng = np.random.RandomState() if self.random_state is None else self.random_state
-        rng = check_random_state(rng)
+        ranks = Ranks.current()
+        seed = self.random_state
+        if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
+            seed = ranks.agreed(int(np.random.SeedSequence().generate_state(1)[0]))
+        rng = check_random_state(seed)
         is_row = np.zeros(X._log.n_events, dtype=bool)
         is_row[X._ends] = True
         if X_val is None and self.early_stopping and n_passes is None:
             X_val = self._hold_out(X, is_row, rng)
         device = resolve_device(self.device)
         self._note_cold_items(X, columns, is_row)
-        with private_generator(rng.randint(np.iinfo(np.int32).max), device) as generator:
+        seed = rng.randint(np.iinfo(np.int32).max)
+        with private_generator(seed, device) as generator:
             self._network = self._build_network(X, columns, device, generator)
             trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
+            if ranks.number > 0:  # other dropout than the first rank's
+                reseed(seed + ranks.number, device)
             if X_val is not None:
                 # Raises for unknown items before the first epoch.
                 self._histories(X_val, embeds=False)
@@ -436,6 +442,7 @@ class NeuralRecommender(SequentialRecommender):
         from skace._torch._auxiliary import Reader
         from skace._torch._batches import DeviceLog
         from skace._torch._losses import build_loss
+        from skace._torch._parallel import Ranks
         from skace._torch._runtime import resolve_precision
         from skace._torch._training import Competitors, Trainer, build_optimizer
 
@@ -463,6 +470,7 @@ class NeuralRecommender(SequentialRecommender):
             dtype=dtype,
             rng=rng,
             auxiliary=self._build_auxiliary(reader, log, X, event_weights, rng),
+            ranks=Ranks.current(),
         )
 
     def _build_auxiliary(self, reader, log, X, event_weights, rng):
@@ -486,11 +494,12 @@ class NeuralRecommender(SequentialRecommender):
             part = task.part("epoch")
             self.loss_curve_.append(self._train_epoch(trainer, epoch))
             if X_val is not None:
-                ranks = self._ranks(X_val, embeds=False)
+                ranks = self._validation_ranks(X_val, trainer)
                 self.validation_scores_.append(float(ndcg_at_k(ranks, 10)))
                 if self._is_best_epoch():
                     self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
-            self._report(epoch)
+            if self.verbose and trainer.ranks.number == 0:
+                self._report(epoch)
             if part.end() or self._is_out_of_patience(epoch):
                 break
         self.n_iter_ = len(self.loss_curve_)
@@ -501,15 +510,19 @@ class NeuralRecommender(SequentialRecommender):
         self._network.train().eval()  # forget the table of the last epoch
         self._warn_if_best_is_last(n_epochs)
 
+    def _validation_ranks(self, X_val, trainer):
+        """`target_ranks` of the validation rows, of which every process ranks its share."""
+        own = X_val[trainer.ranks.share(np.arange(len(X_val)))]
+        return trainer.ranks.joined(self._ranks(own, embeds=False))
+
     def _is_best_epoch(self):
         """Whether the last validation score is above all earlier ones."""
         *earlier, last = self.validation_scores_
         return not earlier or last > max(earlier)
 
     def _report(self, epoch):
-        if self.verbose:
-            score = self.validation_scores_[-1] if self.validation_scores_ else None
-            log_epoch(type(self).__name__, epoch, self.loss_curve_[-1], score)
+        score = self.validation_scores_[-1] if self.validation_scores_ else None
+        log_epoch(type(self).__name__, epoch, self.loss_curve_[-1], score)
 
     def _train_epoch(self, trainer, epoch):
         """Mean loss of one more epoch."""

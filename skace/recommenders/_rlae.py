@@ -62,6 +62,11 @@ class RLAEEstimator(EASEEstimator):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
+    store_counts : bool, default=True
+        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
+        for fits with other parameters on the same rows. False lets the exact solution use
+        them up, within the memory of the solution alone.
+
     Attributes
     ----------
     item_ids_ : ndarray of shape (n_items,)
@@ -80,7 +85,7 @@ class RLAEEstimator(EASEEstimator):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`.
+        Users of each pair of items, for `partial_fit`; with ``store_counts``.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
@@ -128,6 +133,7 @@ class RLAEEstimator(EASEEstimator):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
+        store_counts: bool = True,
     ) -> None:
         super().__init__(
             k,
@@ -141,6 +147,7 @@ class RLAEEstimator(EASEEstimator):
             n_neighbors=n_neighbors,
             dtype=dtype,
             max_memory=max_memory,
+            store_counts=store_counts,
         )
         self.xi = xi
 

@@ -1,22 +1,19 @@
 """Regression rows of sessions: each as a set, and cut after each of its events."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from itertools import pairwise
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
-from skace.recommenders._sessions import set_matrix
+from skace.recommenders._sessions import session_parts, set_matrix
 
-__all__ = ["count_sessions"]
+__all__ = ["session_rows"]
 
 _NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the nearest
-_ENTRIES = 4_000_000  # of the regression rows that are held at once
 
 
-def count_sessions(sessions, n_items, *, alpha, direction, decay, session_weights):
-    """Gram and cross products of the regression rows of SLIST.
+def session_rows(sessions, n_items, *, alpha, direction, decay, session_weights, n_entries):
+    """Regression rows of SLIST, part by part.
 
     Parameters
     ----------
@@ -32,16 +29,15 @@ def count_sessions(sessions, n_items, *, alpha, direction, decay, session_weight
         Weight of an event d events away from the split is exp(-d / decay).
     session_weights : ndarray of shape (n_sessions,)
         Weight of all rows of a session.
+    n_entries : int
+        About as many entries of the rows are held at once.
 
-    Returns
-    -------
-    gram : scipy.sparse.csr_array of shape (n_items, n_items)
-        X^T W X.
-    cross : scipy.sparse.csr_array of shape (n_items, n_items)
-        X^T W Y.
+    Yields
+    ------
+    inputs, weighted, targets : scipy.sparse.csr_array of shape (n_rows, n_items)
+        X, W X and Y of a part of the rows.
     """
-    gram, cross = sp.csr_array((n_items, n_items)), sp.csr_array((n_items, n_items))
-    for numbers in _parts(sessions.lengths, decay):
+    for numbers in session_parts(sessions.lengths * _reach(sessions.lengths, decay), n_entries):
         part, weights = sessions.part(numbers), session_weights[numbers]
         for share, rows in ((alpha, _set_rows), (1 - alpha, _split_rows)):
             if share == 0:
@@ -50,24 +46,14 @@ def count_sessions(sessions, n_items, *, alpha, direction, decay, session_weight
             if owners.size == 0:
                 continue
             inputs = normalize(inputs, norm="l1", copy=False)
-            weighted = sp.csr_array(sp.diags_array(share * weights[owners]) @ inputs)
-            gram = gram + inputs.T @ weighted
-            cross = cross + weighted.T @ targets
-    return sp.csr_array(gram), sp.csr_array(cross)
+            yield inputs, sp.csr_array(sp.diags_array(share * weights[owners]) @ inputs), targets
 
 
-def _parts(lengths, decay):
-    """Slices of sessions whose splits fit into memory."""
-    reach = lengths if decay is None else np.minimum(lengths, _reach(decay))
-    number = np.cumsum(lengths * np.maximum(reach, 1)) // _ENTRIES
-    bounds = np.flatnonzero(np.diff(number)) + 1
-    edges = np.concatenate([[0], bounds, [lengths.size]])
-    return [slice(a, b) for a, b in pairwise(edges)]
-
-
-def _reach(decay):
-    """Distance up to which events are felt."""
-    return int(min(np.ceil(_NEGLIGIBLE * decay), 2**31))
+def _reach(lengths, decay):
+    """Distance up to which events are felt in sessions of some lengths."""
+    if decay is None:
+        return lengths
+    return np.minimum(lengths, int(min(np.ceil(_NEGLIGIBLE * decay), 2**31)))
 
 
 def _set_rows(sessions, n_items, direction, decay):  # noqa: ARG001 - called like _split_rows
@@ -103,7 +89,7 @@ def _band(anchors, side, decay, bounds):
     """Rows, events and weights of the events on one side of the anchors."""
     (sign, start), (first, last) = side, bounds
     longest = int((last - first).max(initial=0))
-    reach = longest if decay is None else min(longest, _reach(decay))
+    reach = int(_reach(np.int64(longest), decay))
     rows, events, weights = [], [], []
     for distance in range(start, reach + 1):
         found = anchors + sign * distance

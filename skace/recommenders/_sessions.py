@@ -3,11 +3,12 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Sessions", "fingerprint_of", "sessions_of", "set_matrix"]
+__all__ = ["Sessions", "fingerprint_of", "session_parts", "sessions_of", "set_matrix"]
 
 
 def fingerprint_of(*arrays):
@@ -76,7 +77,7 @@ class Sessions:
         return np.arange(self.items.size) < np.repeat(self.first_rows, self.lengths)
 
 
-def sessions_of(X, columns, weights):
+def sessions_of(X, columns, weights, *, with_times=True):
     """Sessions of training rows.
 
     Parameters
@@ -87,6 +88,8 @@ def sessions_of(X, columns, weights):
         Model column of each item of X's catalog.
     weights : ndarray of shape (n_events,) or None
         Weight of each event of the log; rows of weight 0 are none.
+    with_times : bool, default=True
+        Whether timestamps are read, where the log has any.
 
     Returns
     -------
@@ -111,8 +114,15 @@ def sessions_of(X, columns, weights):
         offsets=offsets,
         weights=targets[events],
         first_rows=rows[first] - (starts - offsets[:-1]),
-        times=None if log.timestamps is None else log.timestamps[events],
+        times=log.timestamps[events] if with_times and log.timestamps is not None else None,
     )
+
+
+def session_parts(sizes, n_entries):
+    """Slices of neighbouring sessions of about ``n_entries`` together, or of one larger one."""
+    bounds = np.flatnonzero(np.diff(np.cumsum(sizes) // n_entries)) + 1
+    edges = np.concatenate([[0], bounds, [sizes.size]])
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def set_matrix(sessions, values, n_items):

@@ -10,8 +10,8 @@ from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._history_weights import as_numbers
-from skace.recommenders._linear import Counts, LinearRecommender
-from skace.recommenders._session_splits import count_sessions
+from skace.recommenders._linear import LinearRecommender
+from skace.recommenders._session_splits import session_rows
 
 __all__ = ["SLISTEstimator"]
 
@@ -81,6 +81,11 @@ class SLISTEstimator(LinearRecommender):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
+    store_counts : bool, default=True
+        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
+        for fits with other parameters on the same rows. False lets the exact solution use
+        them up, within the memory of the solution alone.
+
     Attributes
     ----------
     item_ids_ : ndarray of shape (n_items,)
@@ -99,7 +104,8 @@ class SLISTEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Weighted products of the inputs of each pair of items, for `partial_fit`.
+        Weighted products of the inputs of each pair of items, for `partial_fit`; with
+        ``store_counts``.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with targets as columns.
@@ -159,6 +165,7 @@ class SLISTEstimator(LinearRecommender):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
+        store_counts: bool = True,
     ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
@@ -173,6 +180,7 @@ class SLISTEstimator(LinearRecommender):
         self.n_neighbors = n_neighbors
         self.dtype = dtype
         self.max_memory = max_memory
+        self.store_counts = store_counts
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
@@ -184,6 +192,9 @@ class SLISTEstimator(LinearRecommender):
 
     def _count_settings(self):
         return (self.alpha, self.direction, self.train_decay, self.session_decay)
+
+    def _count_reads_times(self):
+        return self.session_decay is not None
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         self._age_counts(X, weights)
@@ -201,16 +212,16 @@ class SLISTEstimator(LinearRecommender):
             factor = np.exp((old - self.newest_time_) / self.session_decay)
             self.gram_, self.cross_gram_ = factor * self.gram_, factor * self.cross_gram_
 
-    def _count(self, sessions):
-        gram, cross = count_sessions(
+    def _regression_rows(self, sessions, n_entries):
+        return session_rows(
             sessions,
             self.item_ids_.size,
             alpha=self.alpha,
             direction=self.direction,
             decay=self.train_decay,
             session_weights=self._session_weights(sessions),
+            n_entries=n_entries,
         )
-        return Counts(gram, cross)
 
     def _session_weights(self, sessions):
         """Weight of each session by the age of its last event."""

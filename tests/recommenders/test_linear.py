@@ -58,7 +58,7 @@ class PlainAutoencoder(LinearRecommender):
         self.regularization = regularization
 
     history_decay, decay_by = None, "events"
-    solver, n_neighbors, dtype, max_memory = "exact", None, "float64", 1.0
+    solver, n_neighbors, dtype, max_memory, store_counts = "exact", None, "float64", 1.0, True
 
     def _ridge(self, gram):
         return np.full(gram.shape[0], self.regularization)
@@ -67,9 +67,9 @@ class PlainAutoencoder(LinearRecommender):
 class CountingOnlyPairs(EASEEstimator):
     """Another model over the same log."""
 
-    def _count(self, sessions):
-        counts = super()._count(sessions)
-        return type(counts)(2 * counts.gram, counts.cross)
+    def _regression_rows(self, sessions, n_entries):
+        for inputs, weighted, targets in super()._regression_rows(sessions, n_entries):
+            yield inputs, 2 * weighted, targets
 
 
 @EACH
@@ -257,6 +257,76 @@ def test_the_limit_holds_for_items_that_join(log):
     assert model.coef_ is before
     model.partial_fit([[3, 4, 77]])
     assert model.coef_.shape == (11, 11)
+
+
+@EACH
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_counts_that_are_used_up_give_the_same_weights(estimator, log, dtype, is_weighted):
+    weights = np.linspace(0, 2, len(log)) if is_weighted else None
+    kept = clone(estimator).set_params(dtype=dtype).fit(log, sample_weight=weights)
+    n_known = COUNTS.n_computed, INVERSES.n_computed
+    model = clone(kept).set_params(store_counts=False).fit(log, sample_weight=weights)
+    if model.solver == "exact":
+        assert n_known == (COUNTS.n_computed, INVERSES.n_computed)
+    assert not hasattr(model, "gram_")
+    assert not hasattr(model, "cross_gram_")
+    both = [m.coef_.toarray() if sp.issparse(m.coef_) else m.coef_ for m in (model, kept)]
+    assert_allclose(*both, atol=1e-5 if dtype == "float32" else 1e-12)
+    assert both[0].dtype == dtype
+
+
+@EACH
+def test_used_up_counts_cannot_go_on(estimator, log):
+    text = (
+        "partial_fit goes on from counts, and store_counts=False keeps none; fit the model with "
+        "store_counts=True first."
+    )
+    model = clone(estimator).set_params(store_counts=False).fit(log)
+    before = model.coef_
+    for stores in (False, True):
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            model.set_params(store_counts=stores).partial_fit(log)
+    assert model.coef_ is before
+    model.fit(log).partial_fit(log)
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.set_params(store_counts=False).partial_fit(log)
+
+
+def test_used_up_counts_are_not_in_the_limit(log):
+    need = log.n_items**2 * 4 * 2.2 / 2**30
+    model = EASEEstimator(**SMALL, max_memory=1.01 * need)
+    with pytest.raises(ValueError, match=r"^the exact solution for 10 items needs"):
+        model.fit(log)
+    model.set_params(store_counts=False).fit(log)
+    with pytest.raises(ValueError, match=r"^the exact solution for 10 items needs"):
+        model.set_params(max_memory=0.99 * need).fit(log)
+
+
+@pytest.fixture(scope="module")
+def dense_log():
+    """A log of few items, in which all of them occur together."""
+    items = np.random.default_rng(0).integers(1000, size=50_000)
+    catalog = Catalog(np.arange(1000), np.random.default_rng(0).normal(size=(1000, 8)))
+    return Interactions(np.arange(50_000) // 100, items, catalog=catalog)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [EASEEstimator(), L3AEEstimator(), SLISTEstimator(), SLISTEstimator(train_decay=None)],
+    ids=["EASE", "L3AE", "SLIST", "SLIST-all"],
+)
+def test_a_dense_log_takes_no_more_matrices_without_stored_counts(dense_log, estimator):
+    peaks = []
+    for store_counts in (True, False):
+        tracemalloc.start()
+        try:
+            clone(estimator).set_params(store_counts=store_counts).fit(dense_log)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    of_log = 120 * 50_000  # bytes an event, of the rows that are counted at once
+    assert peaks[1] < 2.2 * 4 * 1000**2 + of_log < peaks[0] / 2
 
 
 @pytest.fixture(scope="module")

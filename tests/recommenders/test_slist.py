@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skace import Interactions, leave_last_out, recall_scorer
 from skace.datasets import make_cycle
 from skace.recommenders import SLISTEstimator
-from skace.recommenders import _session_splits as session_splits
-from skace.recommenders._session_splits import count_sessions
+from skace.recommenders._counts import dense_counts, sparse_counts
+from skace.recommenders._session_splits import session_rows
 from skace.recommenders._sessions import sessions_of
 
 E = exp(-1)
@@ -170,17 +170,22 @@ def test_alpha_mixes_sets_and_splits(make_log, direction):
 
 @pytest.mark.parametrize("decay", [0.5, 2.0, None])
 @pytest.mark.parametrize("n_entries", [1, 7, 40])
-def test_sessions_counted_in_parts_are_sessions_counted_at_once(
-    make_log, monkeypatch, n_entries, decay
-):
+def test_sessions_counted_in_parts_are_sessions_counted_at_once(make_log, n_entries, decay):
     sessions = sessions_of(make_log(), np.arange(6), None)
-    settings = {"alpha": 0.3, "direction": "all", "decay": decay}
-    settings["session_weights"] = np.arange(sessions.lengths.size) + 1.0
-    whole = count_sessions(sessions, 6, **settings)
-    monkeypatch.setattr(session_splits, "_ENTRIES", n_entries)
-    assert len(session_splits._parts(sessions.lengths, decay)) > 2
-    for found, expected in zip(count_sessions(sessions, 6, **settings), whole, strict=True):
-        assert_allclose(found.toarray(), expected.toarray(), atol=1e-12)
+
+    def rows_of(n_entries):
+        weights = np.arange(sessions.lengths.size) + 1.0
+        settings = {"alpha": 0.3, "direction": "all", "decay": decay}
+        return session_rows(sessions, 6, **settings, session_weights=weights, n_entries=n_entries)
+
+    whole = sparse_counts(rows_of, 6)
+    assert len(list(rows_of(n_entries))) > len(list(rows_of(10**6))) == 2
+    parts = sparse_counts(lambda _: rows_of(n_entries), 6)
+    dense = dense_counts(lambda _: rows_of(n_entries), 6, "float64")
+    for name in ("gram", "cross"):
+        expected = getattr(whole, name).toarray()
+        assert_allclose(getattr(parts, name).toarray(), expected, atol=1e-12)
+        assert_allclose(getattr(dense, name), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""Cost of an event and memory as logs grow: a shop of 10^5 to 10^7 events and up to 10^6 items.
+
+Each size in a process of its own: preparing the log, an epoch of SASRec with drawn
+negatives, and ranks of some users among all items. ``--plot`` draws what was measured.
+"""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from skace import Interactions, SASRecEstimator
+from skace.datasets import make_shop
+
+WIDTH, N_RANKED = 64, 1000
+# events, items
+SIZES = [(100_000, 10_000), (1_000_000, 100_000), (10_000_000, 1_000_000)]
+STEPS = {
+    "prepare": "microseconds an event",
+    "epoch": "microseconds an event",
+    "rank": "nanoseconds a user and item",
+}
+
+
+def peak_gib():
+    """Most memory that this process ever took; Linux."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["VmHWM"].split()[0]) / 2**20
+
+
+def measure(n_events, n_items, output):
+    """Seconds and memory of each step."""
+    shop = make_shop(n_users=n_events // 10, n_items=n_items, n_events=n_events, random_state=0)
+    log = shop.interactions
+    columns = log.users.copy(), log.items.copy(), log.timestamps.copy()
+    del shop, log
+    if Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")  # what made the log does not count
+    before, seconds = peak_gib(), {}
+    begin = time.perf_counter()
+    X = Interactions(*columns)
+    seconds["prepare"] = time.perf_counter() - begin
+    model = SASRecEstimator(
+        embedding_dim=WIDTH, loss="sampled_softmax", device="cpu", random_state=0
+    )
+    model.partial_fit(X[:1000])  # torch's first calls take longer
+    begin = time.perf_counter()
+    model.partial_fit(X)
+    seconds["epoch"] = time.perf_counter() - begin
+    rows = X[np.random.default_rng(0).integers(len(X), size=N_RANKED)]
+    begin = time.perf_counter()
+    model.target_ranks(rows)
+    seconds["rank"] = time.perf_counter() - begin
+    output.put(
+        {
+            "events": len(X),
+            "items": int(model.item_ids_.size),
+            "seconds": seconds,
+            "GiB": peak_gib(),
+            "GiB before": before,
+            "GiB of the table": model.item_vectors_.nbytes / 2**30,
+        }
+    )
+
+
+def in_own_process(*arguments):
+    """Result of `measure` in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    output = context.Queue()
+    process = context.Process(target=measure, args=(*arguments, output))
+    process.start()
+    record = output.get()
+    process.join()
+    return record
+
+
+def costs(record):
+    """Cost of a step in its unit."""
+    n_events, seconds = record["events"], record["seconds"]
+    return {
+        "prepare": 1e6 * seconds["prepare"] / n_events,
+        "epoch": 1e6 * seconds["epoch"] / n_events,
+        "rank": 1e9 * seconds["rank"] / (N_RANKED * record["items"]),
+    }
+
+
+def print_table(records):
+    print(f"{'events':>10}{'items':>10}" + "".join(f"{step:>10}" for step in STEPS) + "       GiB")
+    for record in records:
+        row = "".join(f"{cost:>10.2f}" for cost in costs(record).values())
+        print(f"{record['events']:>10}{record['items']:>10}{row}{record['GiB']:>10.2f}")
+
+
+def plot(records, path):
+    """Draw costs and memory against the number of events."""
+    n_events = [record["events"] for record in records]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for step, unit in STEPS.items():
+        values = [costs(record)[step] for record in records]
+        left.plot(n_events, values, marker="o", label=f"{step}, {unit}")
+    left.set(xscale="log", yscale="log", xlabel="events", title="Cost of one")
+    left.legend(fontsize="small")
+    right.plot(n_events, [r["GiB"] for r in records], marker="o", label="all of the process")
+    right.plot(n_events, [r["GiB before"] for r in records], marker="o", label="before: the log")
+    table = [3 * r["GiB of the table"] for r in records]
+    right.plot(n_events, table, marker="o", label="table and Adam")
+    right.set(xscale="log", yscale="log", xlabel="events", title="Memory, GiB")
+    right.legend(fontsize="small")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def main(words=None):
+    """Measure each size; print, store and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", help="events:items, separated by commas")
+    parser.add_argument("--plot", type=Path, help="PNG to write")
+    parser.add_argument("--output", type=Path, default=Path("results"))
+    arguments = parser.parse_args(words)
+    sizes = SIZES
+    if arguments.sizes:
+        sizes = [tuple(map(int, size.split(":"))) for size in arguments.sizes.split(",")]
+    records = []
+    for n_events, n_items in sizes:
+        records.append(in_own_process(n_events, n_items))
+        print(records[-1], flush=True)
+    print_table(records)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    run = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    (arguments.output / "curves.json").write_text(json.dumps({**run, "sizes": records}, indent=1))
+    if arguments.plot:
+        plot(records, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What each process of `test_parallel` runs: fits whose outcomes it writes into a folder."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.frozen import FrozenEstimator
+from torch import distributed
+
+from skace._torch._training import Trainer
+from skace.datasets import make_shop
+from skace.item_tables import AlignedAdapter, DualViewTable
+from skace.model_selection import leave_last_out
+from skace.recommenders import (
+    BERT4RecEstimator,
+    GRU4RecEstimator,
+    MELTEstimator,
+    SASRecEstimator,
+)
+
+SMALL = {
+    "embedding_dim": 16,
+    "max_length": 6,
+    "max_epochs": 3,
+    "batch_size": 16,
+    "dropout": 0.0,
+    "random_state": 0,
+    "device": "cpu",
+}
+
+
+ALIGNED = AlignedAdapter(n_components=8, inner_dim=8)
+MODELS = {
+    "sasrec": SASRecEstimator(**SMALL, attention_dropout=0.0),
+    "gru4rec": GRU4RecEstimator(**SMALL, loss="bce"),
+    "sampled": SASRecEstimator(**SMALL, loss="sampled_softmax", n_negatives=8),
+    "bert4rec": BERT4RecEstimator(**SMALL),
+    "melt": MELTEstimator(SASRecEstimator(**SMALL | {"random_state": None}), max_epochs=2),
+    "distilled": SASRecEstimator(
+        **SMALL, item_table=DualViewTable(distillation=0.1, n_retrieved=2)
+    ),
+    "aligned": SASRecEstimator(**SMALL, item_table=ALIGNED),
+    "unseeded": SASRecEstimator(**SMALL | {"random_state": None}),
+}
+
+
+def listen(taken, gradients):
+    """Note the windows that this process learns from, and all gradients of each step."""
+    own_batch, step = Trainer._own_batch, Trainer.step
+
+    def noted_batch(self, numbers):
+        taken.append(self.ranks.share(numbers))
+        return own_batch(self, numbers)
+
+    def noted_step(self, batch):
+        found = step(self, batch)
+        grads = [p.grad.numpy().ravel() for p in self.network.parameters() if p.grad is not None]
+        gradients.append(np.concatenate(grads))
+        return found
+
+    Trainer._own_batch, Trainer.step = noted_batch, noted_step
+
+
+def main(folder):
+    """Fit everything and write what came out."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    distributed.init_process_group("gloo")
+    shop = make_shop(n_users=101, n_items=48, n_events=700, n_features=16, random_state=0)
+    train, test = leave_last_out(shop.interactions)
+    ALIGNED.reference = FrozenEstimator(SASRecEstimator(**SMALL | {"max_epochs": 1}).fit(train))
+    taken, gradients = [], []
+    listen(taken, gradients)
+    for name, model in MODELS.items():
+        taken.clear()
+        gradients.clear()
+        model.fit(train)
+        np.savez(
+            Path(folder) / f"{name} {distributed.get_rank()} of {distributed.get_world_size()}.npz",
+            loss=model.loss_curve_,
+            scores=model.validation_scores_,
+            vectors=model.item_vectors_,
+            ranks=model.target_ranks(test),
+            taken=np.concatenate(taken),
+            n_epochs=model.n_iter_,
+            gradients=gradients[0],
+        )
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
