@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 
 from skace._typing import FloatArray
 
@@ -306,7 +306,9 @@ def accumulate_moments(
     return sums
 
 
-def right_singular_pairs(moments: RowMoments, center: bool) -> tuple[Float64Array, Float64Array]:
+def right_singular_pairs(
+    moments: RowMoments, center: bool, n_vectors: int | None = None
+) -> tuple[Float64Array, Float64Array]:
     """Singular values, largest first, and right singular vectors.
 
     Parameters
@@ -319,26 +321,53 @@ def right_singular_pairs(moments: RowMoments, center: bool) -> tuple[Float64Arra
     center : bool
         Of the rows minus their mean, or of the rows as they are.
 
+    n_vectors : int or None, default=None
+        How many vectors suffice; None for all. With a Gram matrix, few cost a third.
+
     Returns
     -------
     values : ndarray of shape (r,)
         Non-negative, in descending order; r is d, or min(n, d) if there are rows.
 
-    vectors : ndarray of shape (r, d)
-        One unit vector per row, with the signs of `fix_signs`.
+    vectors : ndarray of shape (r or n_vectors, d)
+        One unit vector per row, with the signs of `fix_signs`; those of the largest values.
     """
     if moments.keeps_rows:
         _, values, vectors = linalg.svd(
             moments.weighted_rows(center), full_matrices=False, check_finite=False, overwrite_a=True
         )
         return values, fix_signs(vectors)
-    # "evr" needs no work space of d x d beside the matrix and the vectors.
-    squares, columns = linalg.eigh(
-        moments.second_moment(center), lower=False, overwrite_a=True, check_finite=False,
-        driver="evr",
-    )  # fmt: skip
+    if n_vectors is None:
+        # "evr" needs no work space of d x d beside the matrix and the vectors.
+        squares, columns = linalg.eigh(
+            moments.second_moment(center), lower=False, overwrite_a=True, check_finite=False,
+            driver="evr",
+        )  # fmt: skip
+    else:
+        squares, columns = _largest_eigenpairs(moments.second_moment(center), n_vectors)
     values = np.sqrt(np.clip(squares[::-1], 0.0, None))
     return values, fix_signs(columns.T[::-1])
+
+
+def _largest_eigenpairs(matrix: Float64Array, n_vectors: int) -> tuple[Float64Array, Float64Array]:
+    """All eigenvalues, ascending, and the vectors of the largest ones as columns, (d, n_vectors).
+
+    ``matrix`` holds the upper triangle. What costs most, the way to a tridiagonal matrix, is
+    gone once for both; `scipy.linalg.eigh` would go it twice.
+    """
+    d = len(matrix)
+    reduced, diagonal, beside, scales, _ = lapack.dsytrd(
+        np.asfortranarray(matrix.T), lower=1, lwork=64 * d, overwrite_a=1
+    )
+    squares = np.asarray(linalg.eigvalsh_tridiagonal(diagonal, beside), dtype=np.float64)
+    _, columns = linalg.eigh_tridiagonal(
+        diagonal, beside, select="i", select_range=(d - n_vectors, d - 1), lapack_driver="stemr"
+    )
+    # The reflectors of the reduction stand below its diagonal and leave the first row alone.
+    columns[1:], _, _ = lapack.dormqr(
+        "L", "N", reduced[1:, :-1], scales, columns[1:], lwork=64 * n_vectors
+    )
+    return squares, np.asarray(columns, dtype=np.float64)
 
 
 def singular_values(moments: RowMoments, center: bool) -> Float64Array:

@@ -7,6 +7,8 @@ from skace._typing import FloatArray, IntArray
 
 __all__ = ["ranks_of_targets", "top_k"]
 
+_PARTS = 8  # of the columns, for each of the k best, whose maxima are looked at first
+
 
 def ranks_of_targets(scores: FloatArray, targets: IntArray) -> FloatArray:
     """Rank of each row's target among all columns.
@@ -24,12 +26,13 @@ def ranks_of_targets(scores: FloatArray, targets: IntArray) -> FloatArray:
         Number of strictly better items plus half of the equal others, from 0; ``inf``
         where the target is absent or its score is ``-inf``.
     """
-    rows = np.arange(targets.size)
-    own = scores[rows, np.maximum(targets, 0)][:, None]
-    better = np.count_nonzero(scores > own, axis=1)
-    equal = np.count_nonzero(scores == own, axis=1) - 1
-    ranks: FloatArray = better + 0.5 * equal
-    ranks[(targets < 0) | np.isneginf(own[:, 0])] = np.inf
+    own = scores[np.arange(targets.size), np.maximum(targets, 0)]
+    ranks = np.full(targets.size, np.inf)
+    # Row by row: a row stays in the caches, and numpy counts a whole array fastest.
+    for row in np.flatnonzero((targets >= 0) & ~np.isneginf(own)):
+        better = np.count_nonzero(scores[row] > own[row])
+        equal = np.count_nonzero(scores[row] == own[row]) - 1
+        ranks[row] = better + 0.5 * equal
     return ranks
 
 
@@ -48,16 +51,30 @@ def top_k(scores: FloatArray, k: int) -> IntArray:
     columns : ndarray of shape (n_rows, k), dtype int64
         Column numbers.
     """
-    if k < scores.shape[1]:
-        # The k-th largest value decides who is in; argpartition alone would cut ties anyhow.
-        threshold = np.partition(scores, scores.shape[1] - k, axis=1)[:, [scores.shape[1] - k]]
-        is_better = scores > threshold
-        is_tied = scores == threshold
-        room = k - np.count_nonzero(is_better, axis=1)[:, None]
-        is_in = is_better | (is_tied & (np.cumsum(is_tied, axis=1, dtype=np.int32) <= room))
-        columns = np.nonzero(is_in)[1].reshape(scores.shape[0], k)
-    else:
-        columns = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-    kept = np.take_along_axis(scores, columns, axis=1)
-    order = np.argsort(-kept, axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1)
+    columns = np.empty((len(scores), k), dtype=np.int64)
+    for row, (values, floor) in enumerate(zip(scores, _floors(scores, k), strict=True)):
+        among = np.flatnonzero(values >= floor)
+        columns[row] = among[_first_of(values[among], k)]
+    return columns
+
+
+def _floors(scores: FloatArray, k: int) -> FloatArray:
+    """A value for each row that at least k of its scores reach, and few more."""
+    n_rows, n_columns = scores.shape
+    n_parts = min(_PARTS * k, n_columns)
+    length = n_columns // n_parts
+    whole = scores[:, : n_parts * length].reshape(n_rows, length, n_parts)
+    # The k parts with the largest maxima hold a score each that is no smaller.
+    best: FloatArray = np.partition(whole.max(axis=1), n_parts - k, axis=1)[:, n_parts - k]
+    return best
+
+
+def _first_of(values: FloatArray, k: int) -> IntArray:
+    """Places of the k largest values, largest first, ties in order."""
+    if values.size > 2 * k:  # many ties, or few parts
+        threshold = np.partition(values, values.size - k)[values.size - k]
+        above = np.flatnonzero(values > threshold)
+        tied = np.flatnonzero(values == threshold)[: k - above.size]
+        places = np.sort(np.concatenate([above, tied]))
+        return places[np.argsort(-values[places], kind="stable")]
+    return np.argsort(-values, kind="stable")[:k]

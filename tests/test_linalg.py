@@ -266,3 +266,22 @@ def test_inputs_are_not_modified():
     accumulate_moments(X, normalize=True)
     project_rows(X, np.eye(5), mean=np.ones(5), normalize=True)
     assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("n_vectors", [1, 3, 8])
+def test_few_vectors_are_the_first_of_all(center, n_vectors):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 8)) * 2.0 ** -np.arange(8) + 1
+    sums = accumulate_moments(X)
+    values, vectors = right_singular_pairs(sums, center)
+    found, first = right_singular_pairs(sums, center, n_vectors)
+    np.testing.assert_allclose(found, values, rtol=1e-10)
+    np.testing.assert_allclose(first, vectors[:n_vectors], atol=1e-10)
+
+
+def test_few_vectors_of_equal_values_are_orthonormal():
+    sums = accumulate_moments(np.eye(12))
+    values, vectors = right_singular_pairs(sums, center=False, n_vectors=5)
+    np.testing.assert_allclose(values, np.ones(12), rtol=1e-12)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(5), atol=1e-12)

@@ -18,7 +18,7 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from skace import ACETransformer
+from skace import ACETransformer, Catalog, Interactions
 
 ALPHAS = np.logspace(-2, 2, 10)
 
@@ -52,9 +52,10 @@ def fitted(model, vectors):
 
 
 def searched(model, vectors):
-    """A grid over alpha on the same vectors."""
+    """A grid over alpha on the same catalog."""
+    X = Interactions([0], [0], catalog=Catalog(np.arange(len(vectors)), vectors))
     for alpha in ALPHAS:
-        values = clone(model).set_params(alpha=alpha).fit(vectors).singular_values_
+        values = clone(model).set_params(alpha=alpha).fit(X).singular_values_
     return values
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 from skace._typing import FloatArray, IntArray
 
 __all__ = ["Ranks"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,9 @@ class Ranks:
             distributed.all_reduce(value)
         return value
 
-    def agreed(self, value: int) -> int:
+    def agreed(self, value: T) -> T:
         """What the first rank has."""
-        told = [value]
+        told: list[T] = [value]
         if self.size > 1:
             distributed.broadcast_object_list(told, src=0)
         return told[0]

@@ -39,9 +39,11 @@ def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
     if device == "auto":
         if not torch.cuda.is_available():
             return torch.device("cpu")
-        # torchrun tells each of its processes which of the machine's GPUs to take.
+        # torchrun numbers its processes; those that see one GPU each all take that one.
         local_rank = os.environ.get("LOCAL_RANK")
-        return torch.device("cuda" if local_rank is None else f"cuda:{local_rank}")
+        if local_rank is None:
+            return torch.device("cuda")
+        return torch.device("cuda", int(local_rank) % torch.cuda.device_count())
     try:
         wanted = torch.device(device)
     except RuntimeError as error:

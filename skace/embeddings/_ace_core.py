@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skace._linalg import RowMoments, accumulate_moments, project_rows
 from skace._sklearn_compat import fit_context
-from skace.embeddings._decomposition import choose_solver, decompose, decompose_moments
+from skace.embeddings._decomposition import (
+    choose_solver,
+    decompose,
+    decompose_moments,
+    vectors_to_find,
+)
 from skace.embeddings._dense_core import DTYPES, DenseCore, output_dtype
 from skace.embeddings._ridge import (
     column_factors,
@@ -60,7 +65,8 @@ class ACEOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         moments = accumulate_moments(
             X, normalize=self.normalize, sample_weight=weights, start=start
         )
-        self._set_fitted(decompose_moments(moments, self.center))
+        n_vectors = vectors_to_find(self.n_components, X.shape[1])
+        self._set_fitted(decompose_moments(moments, self.center, n_vectors))
         self._end_fit(context, X, {"sample_weight": sample_weight})
         return self
 
@@ -129,15 +135,18 @@ class ACEOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
 
     def _decompose(self, X, weights):
         """Decomposition of X, from the memo if X are the features of a catalog."""
+        solver = choose_solver(self.solver, *X.shape)
+        n_components, random_state = None, None
+        if solver == "randomized":
+            n_components, random_state = self.n_components, self.random_state
+        elif solver == "gram":
+            n_components = vectors_to_find(self.n_components, X.shape[1])
         settings = {
-            "solver": choose_solver(self.solver, *X.shape),
+            "solver": solver,
             "normalize": self.normalize,
             "center": self.center,
+            "n_components": n_components,
         }
-        random_state = None
-        if settings["solver"] == "randomized":
-            settings["n_components"] = self.n_components
-            random_state = self.random_state
 
         def compute():
             return decompose(

@@ -24,7 +24,10 @@ __all__ = [
     "choose_solver",
     "decompose",
     "decompose_moments",
+    "vectors_to_find",
 ]
+
+_FEWEST = 128  # vectors that are found in any case
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +35,7 @@ class Decomposition:
     """All that ACE needs to know of the rows it was fitted on, whatever alpha is."""
 
     singular_values: npt.NDArray[np.float64]  # (r,) above the numerical rank, descending
-    vectors: npt.NDArray[np.float64]  # (r, d)
+    vectors: npt.NDArray[np.float64]  # (r, d), or fewer: see `decompose`
     spectrum: npt.NDArray[np.float64]  # all singular values; see `decompose`
     mean: npt.NDArray[np.float64]  # (d,) of the non-zero rows
     weight: float  # of all rows
@@ -54,6 +57,17 @@ def choose_solver(solver: str, n_rows: int, n_features: int) -> str:
         return solver
     # Measured: with 2 n <= d the SVD of the rows is faster than eigenvectors of d x d.
     return "full" if 2 * n_rows <= n_features else "gram"
+
+
+def vectors_to_find(n_components: int | None, n_features: int) -> int | None:
+    """Vectors that a Gram matrix is asked for; None for all, where that costs no more.
+
+    A power of two, so that a grid over the number of components shares few decompositions.
+    """
+    if n_components is None:
+        return None
+    wanted = max(_FEWEST, 1 << (n_components - 1).bit_length())
+    return wanted if 4 * wanted <= n_features else None
 
 
 def decompose(
@@ -80,7 +94,8 @@ def decompose(
         Divide rows by their length, then subtract the mean.
 
     n_components : int or None, default=None
-        For "randomized" only: number of singular values to find.
+        Number of vectors to find, with "randomized" also of singular values; None for all.
+        Without effect on "full".
 
     sample_weight : ndarray of shape (n,) or None, default=None
         Weights of the rows.
@@ -98,14 +113,16 @@ def decompose(
         X, normalize=normalize, sample_weight=sample_weight, keep_rows=solver != "gram"
     )
     if solver != "randomized":
-        return decompose_moments(moments, center)
+        return decompose_moments(moments, center, n_components)
     values, vectors = _randomized_pairs(moments, center, n_components, random_state)
     return _assemble(moments, center, values, vectors, can_go_on=False)
 
 
-def decompose_moments(moments: RowMoments, center: bool) -> Decomposition:
+def decompose_moments(
+    moments: RowMoments, center: bool, n_components: int | None = None
+) -> Decomposition:
     """Decompose the rows behind ``moments``."""
-    values, vectors = right_singular_pairs(moments, center)
+    values, vectors = right_singular_pairs(moments, center, n_components)
     return _assemble(moments, center, values, vectors, can_go_on=True)
 
 

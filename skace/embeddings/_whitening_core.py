@@ -122,7 +122,7 @@ class WhiteningOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
             key = ("groups", self.n_groups)
             return self._from_memo(key, lambda: _decompose_groups(X, edges)).parts
         solver = choose_solver("auto", *X.shape)
-        settings = {"solver": solver, "normalize": False, "center": True}
+        settings = {"solver": solver, "normalize": False, "center": True, "n_components": None}
         # The key of an ACETransformer with these settings, so that the two share one.
         return (self._from_memo((None, *settings.items()), lambda: decompose(X, **settings)),)
 

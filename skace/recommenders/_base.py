@@ -34,7 +34,9 @@ from skace.recommenders._tasks import FitTask
 
 __all__ = ["SequentialRecommender"]
 
-_BLOCK_BYTES = 64 * 2**20  # of scores held at once
+# Scores held at once: more would pass through memory, and be mapped anew each time.
+_BLOCK_BYTES = 16 * 2**20
+_ROWS_AHEAD = 16 * 1024  # that a model may read before their scores are wanted
 
 
 class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
@@ -407,7 +409,7 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
 
         Notes
         -----
-        Works in blocks of rows of 64 MiB of scores.
+        Works in blocks of rows of 16 MiB of scores.
         """
         check_is_fitted(self)
         return self._ranks(rows_to_score(X), exclude_seen)
@@ -530,13 +532,18 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
         histories = self._histories(X, embeds=embeds)
         n_columns = self.item_ids_.size if columns is None else columns.size
         step = max(1, _BLOCK_BYTES // (4 * n_columns))
-        for begin in range(0, len(X), step):
-            rows = slice(begin, min(begin + step, len(X)))
-            block = histories.take(rows)
-            scores = self._scores_of_block(block, columns)
-            if exclude_seen:
-                self._mask_seen(scores, block, columns)
-            yield rows, scores
+        for first in range(0, len(X), _ROWS_AHEAD):
+            ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))
+            for begin in range(0, len(ahead), step):
+                block = ahead.take(slice(begin, begin + step))
+                scores = self._scores_of_block(block, columns)
+                if exclude_seen:
+                    self._mask_seen(scores, block, columns)
+                yield slice(first + begin, first + begin + len(block)), scores
+
+    def _read_ahead(self, histories):
+        """Histories with what is cheaper to find for many rows at once; by default nothing."""
+        return histories
 
     def _scores_of_block(self, histories, columns):
         """Scores by the model, or by popularity for empty histories."""

@@ -24,6 +24,7 @@ class Histories:
     ends: np.ndarray  # (n_rows,)
     extra_features: np.ndarray | None = None  # (n_extra, n_features)
     times: np.ndarray | None = None  # (n_events,)
+    states: np.ndarray | None = None  # (n_rows, D) what the model made of them, if it is known
 
     def __len__(self):
         return int(self.starts.size)
@@ -35,7 +36,8 @@ class Histories:
 
     def take(self, rows):
         """Histories of some rows, over the same events."""
-        return replace(self, starts=self.starts[rows], ends=self.ends[rows])
+        states = None if self.states is None else self.states[rows]
+        return replace(self, starts=self.starts[rows], ends=self.ends[rows], states=states)
 
     def seen(self, n_items):
         """Row numbers and columns of all past events of known items."""

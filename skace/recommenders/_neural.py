@@ -4,6 +4,7 @@
 import copy
 import warnings
 from abc import abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -500,7 +501,8 @@ class NeuralRecommender(SequentialRecommender):
                     self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
             if self.verbose and trainer.ranks.number == 0:
                 self._report(epoch)
-            if part.end() or self._is_out_of_patience(epoch):
+            ends = part.end() or self._is_out_of_patience(epoch)
+            if trainer.ranks.agreed(ends):  # a callback may stop one process
                 break
         self.n_iter_ = len(self.loss_curve_)
         if best_state is None:
@@ -602,7 +604,19 @@ class NeuralRecommender(SequentialRecommender):
         is_same = np.allclose(known, self.feature_sample_[rows >= 0], rtol=1e-4, atol=1e-6)
         return catalog.features if is_same else None
 
+    def _read_ahead(self, histories):
+        # Rows of like length are read together; among more rows there are more of them.
+        filled = np.flatnonzero(histories.lengths > 0)
+        if filled.size == 0:
+            return histories
+        found = self._encode(histories.take(filled))
+        states = np.zeros((len(histories), found.shape[1]), dtype=np.float32)
+        states[filled] = found
+        return replace(histories, states=states)
+
     def _encode(self, histories):
+        if histories.states is not None:
+            return histories.states
         return self._fitted_network().encode(
             histories.items, histories.starts, histories.ends, histories.extra_features
         )

@@ -45,6 +45,17 @@ def test_device_is_the_one_asked_for(gpus, name, n_gpus, expected):
     assert resolve_device(name) == torch.device(expected)
 
 
+@pytest.mark.parametrize(
+    ("rank", "n_gpus", "expected"), [("0", 2, "cuda:0"), ("3", 4, "cuda:3"), ("3", 1, "cuda:0")]
+)
+def test_processes_of_torchrun_take_a_gpu_each(gpus, monkeypatch, rank, n_gpus, expected):
+    gpus(n_gpus)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    assert resolve_device("auto") == torch.device(expected)
+    gpus(0)
+    assert resolve_device("auto") == CPU
+
+
 @pytest.mark.parametrize(("name", "n_gpus"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1)])
 def test_cuda_that_is_not_there_is_refused(gpus, name, n_gpus):
     gpus(n_gpus)
