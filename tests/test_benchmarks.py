@@ -277,6 +277,16 @@ def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
     assert "prepare" in capsys.readouterr().out
 
 
+def test_ace_is_measured_on_a_file(scripts, tmp_path):
+    script = scripts("scale/ace_memmap.py")
+    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    words = ["--rows", "300,500", "--features", "12", "--components", "4"]
+    script.main([*words, "--output", str(tmp_path)])
+    sizes = json.loads((tmp_path / "ace_memmap.json").read_text())["sizes"]
+    assert [record["rows"] for record in sizes] == [300, 500]
+    assert all(record["peak MiB"] > 0 for record in sizes)
+
+
 def _run_here(function, arguments):
     """What a function puts into its queue, without a process."""
     output = queue.Queue()

@@ -1,4 +1,4 @@
-"""Cost of an event and memory as logs grow: a shop of 10^5 to 10^7 events and up to 10^6 items.
+"""Cost of an event and memory as logs grow: shops of 10^5 to 10^7 events and 10^4 to 10^6 items.
 
 Each size in a process of its own: preparing the log, an epoch of SASRec with drawn
 negatives, and ranks of some users among all items. ``--plot`` draws what was measured.
@@ -22,7 +22,11 @@ from skace.datasets import make_shop
 
 WIDTH, N_RANKED = 64, 1000
 # events, items
-SIZES = [(100_000, 10_000), (1_000_000, 100_000), (10_000_000, 1_000_000)]
+SIZES = [
+    *((n_events, 10_000) for n_events in (100_000, 1_000_000, 10_000_000)),
+    *((n_events, 100_000) for n_events in (1_000_000, 10_000_000)),
+    (1_000_000, 1_000_000),
+]
 STEPS = {
     "prepare": "microseconds an event",
     "epoch": "microseconds an event",
@@ -61,6 +65,7 @@ def measure(n_events, n_items, output):
     seconds["rank"] = time.perf_counter() - begin
     output.put(
         {
+            "wanted items": n_items,
             "events": len(X),
             "items": int(model.item_ids_.size),
             "seconds": seconds,
@@ -100,20 +105,17 @@ def print_table(records):
 
 
 def plot(records, path):
-    """Draw costs and memory against the number of events."""
-    n_events = [record["events"] for record in records]
+    """Draw the cost of training and memory against the number of events."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for step, unit in STEPS.items():
-        values = [costs(record)[step] for record in records]
-        left.plot(n_events, values, marker="o", label=f"{step}, {unit}")
-    left.set(xscale="log", yscale="log", xlabel="events", title="Cost of one")
+    for wanted in sorted({record["wanted items"] for record in records}):
+        own = [record for record in records if record["wanted items"] == wanted]
+        n_events = [record["events"] for record in own]
+        style = {"marker": "o", "label": f"{wanted:,} items"}
+        left.plot(n_events, [costs(record)["epoch"] for record in own], **style)
+        right.plot(n_events, [record["GiB"] for record in own], **style)
+    left.set(xscale="log", ylim=(0, None), xlabel="events", title="Epoch, microseconds an event")
+    right.set(xscale="log", yscale="log", xlabel="events", title="Memory of the process, GiB")
     left.legend(fontsize="small")
-    right.plot(n_events, [r["GiB"] for r in records], marker="o", label="all of the process")
-    right.plot(n_events, [r["GiB before"] for r in records], marker="o", label="before: the log")
-    table = [3 * r["GiB of the table"] for r in records]
-    right.plot(n_events, table, marker="o", label="table and Adam")
-    right.set(xscale="log", yscale="log", xlabel="events", title="Memory, GiB")
-    right.legend(fontsize="small")
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
