@@ -68,7 +68,6 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skace.metrics._scorers.RankScorer",
     "skace.model_selection._leave_last_out.LeaveLastOut",
     "skace.model_selection._temporal.TemporalSplit",
-    "scipy.sparse._csc.csc_array",
     "scipy.sparse._csr.csr_array",
     "sklearn.utils._bunch.Bunch",
 )
