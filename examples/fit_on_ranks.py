@@ -10,7 +10,6 @@ every process. ``batch_size`` is that of all processes together.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
-import torch
 from torch import distributed
 
 from skace import ACETransformer, SASRecEstimator
@@ -20,7 +19,7 @@ from skace.model_selection import leave_last_out
 
 def main():
     """Fit together, score once."""
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    distributed.init_process_group()  # gloo on CPUs, NCCL on GPUs
     X = make_shop(n_users=300, n_items=60, n_events=3000, random_state=0).interactions
     train, test = leave_last_out(ACETransformer(n_components=16).fit_transform(X))
     model = SASRecEstimator(max_epochs=5, early_stopping=False, random_state=0, verbose=True).fit(

@@ -322,7 +322,7 @@ def right_singular_pairs(
         Of the rows minus their mean, or of the rows as they are.
 
     n_vectors : int or None, default=None
-        How many vectors suffice; None for all. With a Gram matrix, few cost a third.
+        How many vectors suffice; None for all. With a Gram matrix, few cost half of it.
 
     Returns
     -------
