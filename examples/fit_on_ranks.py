@@ -22,9 +22,8 @@ def main():
     distributed.init_process_group()  # gloo on CPUs, NCCL on GPUs
     X = make_shop(n_users=300, n_items=60, n_events=3000, random_state=0).interactions
     train, test = leave_last_out(ACETransformer(n_components=16).fit_transform(X))
-    model = SASRecEstimator(max_epochs=5, early_stopping=False, random_state=0, verbose=True).fit(
-        train
-    )
+    model = SASRecEstimator(max_epochs=5, early_stopping=False, random_state=0, verbose=True)
+    model.fit(train)
     if distributed.get_rank() == 0:
         print(f"NDCG@10 {model.score(test):.4f}")
     distributed.destroy_process_group()

@@ -265,15 +265,16 @@ def test_scores_do_not_depend_on_the_order_of_the_catalog(log, fitted, seed):
 
 @MODELS
 @pytest.mark.parametrize("block_bytes", [1, 4 * N_ITEMS * 7, 2**30])
-@pytest.mark.parametrize("positions", [1, 40, 10**6])
+@pytest.mark.parametrize(("positions", "rows_ahead"), [(1, 5), (40, 1), (10**6, 10**6)])
 def test_answers_do_not_depend_on_the_size_of_blocks(
-    log, make_model, block_bytes, positions, monkeypatch
+    log, make_model, block_bytes, positions, rows_ahead, monkeypatch
 ):
     model = make_model().fit(log)
     scores, ranks = model.decision_function(log), model.target_ranks(log)
     best, vectors = model.predict(log), model.encode(log)
     masked = model.target_ranks(log, exclude_seen=True)
     monkeypatch.setattr(_base, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_base, "_ROWS_AHEAD", rows_ahead)
     monkeypatch.setattr(_network, "_POSITIONS", positions)
     np.testing.assert_allclose(model.decision_function(log), scores, atol=1e-5)
     np.testing.assert_allclose(model.encode(log), vectors, atol=1e-5)
