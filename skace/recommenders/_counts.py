@@ -62,6 +62,7 @@ def sparse_counts(rows_of, n_items):
     """
 
     def add(total, left, right):
+        """Sum with a product."""
         product = sp.csr_array(left.T @ right)
         return product if total is None else total + product
 
@@ -88,6 +89,7 @@ def dense_counts(rows_of, n_items, dtype):
     """
 
     def add(total, left, right):
+        """Sum with a product, block by block."""
         total = np.zeros((n_items, n_items), dtype) if total is None else total
         left = left.T.tocsr()
         for rows in row_slices(total):
