@@ -356,8 +356,10 @@ def _largest_eigenpairs(matrix: Float64Array, n_vectors: int) -> tuple[Float64Ar
     gone once for both; `scipy.linalg.eigh` would go it twice.
     """
     d = len(matrix)
+    lower = np.asfortranarray(matrix.T)
+    del matrix  # d x d numbers, of which the caller keeps none
     reduced, diagonal, beside, scales, _ = lapack.dsytrd(
-        np.asfortranarray(matrix.T), lower=1, lwork=64 * d, overwrite_a=1
+        lower, lower=1, lwork=64 * d, overwrite_a=1
     )
     squares = np.asarray(linalg.eigvalsh_tridiagonal(diagonal, beside), dtype=np.float64)
     _, columns = linalg.eigh_tridiagonal(

@@ -24,6 +24,7 @@ __all__ = [
     "Negatives",
     "Precision",
     "RandomState",
+    "StoreCounts",
 ]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -45,3 +46,4 @@ LongSequences: TypeAlias = Literal["overlap", "truncate"]
 LossName: TypeAlias = Literal["softmax", "sampled_softmax", "bce", "gbce", "bpr"]
 Negatives: TypeAlias = Literal["uniform", "popularity", "in_batch"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+StoreCounts: TypeAlias = bool | Literal["auto"]

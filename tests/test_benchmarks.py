@@ -4,7 +4,6 @@
 import csv
 import importlib.util
 import json
-import queue
 import sys
 from pathlib import Path
 
@@ -161,7 +160,7 @@ def test_figures_are_written_as_on_the_pages(scripts, value, sign, text):
 
 def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     script = scripts("quality/closed_forms.py")
-    script.in_own_process = lambda *arguments: _run_here(script.fit_and_rank, arguments)
+    script.in_own_process = _run_here
     words = ["--data", str(folder), "--models", "popularity,ease,l3ae of ace"]
     script.GRIDS["l3ae of ace"][0].set_params(ace__n_components=8)
     script.main([*words, "--output", str(folder / "out")])
@@ -182,7 +181,7 @@ def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
 
 def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     script = scripts("quality/closed_form_memory.py")
-    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    script.in_own_process = _run_here
     script.main(["--data", str(folder), "--models", "EASE,L3AE"])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert [row[1:3] for row in rows] == [["EASE", "60"], ["L3AE", "60"]]
@@ -192,7 +191,7 @@ def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
 def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, capsys):
     script = scripts("scale/local_ridge.py")
     script.SETTINGS[:] = [{}, {"solver": "local", "n_neighbors": 5}]
-    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    script.in_own_process = _run_here
     script.main(["--data", str(folder), "--output", str(folder / "out")])
     script.main(["--items", "60,80", "--output", str(folder / "out")])
     stored = json.loads((folder / "out" / "local_ridge_shops.json").read_text())
@@ -232,7 +231,7 @@ def test_peers_take_turns(scripts, folder, capsys):
     assert logs[1].shape[1] == len(set(X["user_id"].to_pylist()))
 
 
-def test_the_words_to_peers_are_told_apart(scripts):
+def test_passes_made_again_are_not_counted(scripts):
     script = scripts("speed/peers.py")
     answers = {"epoch": [{"seconds": 8.0}, {"seconds": 9.0, "passes": 3}, {"seconds": 5.0}]}
     assert script.seconds_of(answers, "epoch") == 5.0
@@ -268,7 +267,7 @@ def test_the_gpu_script_runs_anywhere(scripts, tmp_path):
 
 def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
     script = scripts("scale/curves.py")
-    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    script.in_own_process = _run_here
     words = ["--sizes", "1500:60,2500:80", "--plot", str(tmp_path / "curves.png")]
     script.main([*words, "--output", str(tmp_path)])
     sizes = json.loads((tmp_path / "curves.json").read_text())["sizes"]
@@ -279,7 +278,7 @@ def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
 
 def test_ace_is_measured_on_a_file(scripts, tmp_path):
     script = scripts("scale/ace_memmap.py")
-    script.in_own_process = lambda *arguments: _run_here(script.measure, arguments)
+    script.in_own_process = _run_here
     words = ["--rows", "300,500", "--features", "12", "--components", "4"]
     script.main([*words, "--output", str(tmp_path)])
     sizes = json.loads((tmp_path / "ace_memmap.json").read_text())["sizes"]
@@ -287,8 +286,6 @@ def test_ace_is_measured_on_a_file(scripts, tmp_path):
     assert all(record["peak MiB"] > 0 for record in sizes)
 
 
-def _run_here(function, arguments):
-    """What a function puts into its queue, without a process."""
-    output = queue.Queue()
-    function(*arguments, output)
-    return output.get()
+def _run_here(function, *arguments):
+    """What a function returns, without a process."""
+    return function(*arguments)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from closed_forms import search
-from compare import METRICS, describe_machine, figures, read_data
+from compare import METRICS, figures, read_data
+from measuring import describe_machine
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 

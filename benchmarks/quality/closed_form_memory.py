@@ -1,16 +1,17 @@
 """Peak memory of fits of the closed forms, in matrices of n_items x n_items.
 
 Counts what numpy and scipy allocate while a fit runs (tracemalloc), each fit in a process of
-its own, with stored counts and without. See ``benchmarks/README.rst`` for the data.
+its own, with ``store_counts="auto"``, the default, and with stored counts. See
+``benchmarks/README.rst`` for the data.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
-import multiprocessing
 import tracemalloc
 from pathlib import Path
 
 from compare import read_data
+from measuring import in_own_process
 
 from skace.model_selection import leave_last_out
 from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
@@ -24,7 +25,7 @@ MODELS = {
 }
 
 
-def measure(folder, name, store_counts, output):
+def measure(folder, name, store_counts):
     """Number of items, and most matrices that a fit held."""
     train, _ = leave_last_out(read_data(folder, None))
     model = MODELS[name].set_params(store_counts=store_counts)
@@ -33,33 +34,22 @@ def measure(folder, name, store_counts, output):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     n_items = model.item_ids_.size
-    output.put((n_items, peak / (model.coef_.itemsize * n_items**2)))
-
-
-def in_own_process(*arguments):
-    """Result of `measure` in a fresh process."""
-    context = multiprocessing.get_context("spawn")
-    output = context.Queue()
-    process = context.Process(target=measure, args=(*arguments, output))
-    process.start()
-    found = output.get()
-    process.join()
-    return found
+    return n_items, peak / (model.coef_.itemsize * n_items**2)
 
 
 def main(words=None):
-    """Fit every model on every folder, with stored counts and without."""
+    """Fit every model on every folder, with both ways of storing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--models", default=",".join(MODELS))
     arguments = parser.parse_args(words)
-    print(f"{'data':<10} {'model':<8} {'items':>8} {'stored':>8} {'not stored':>11}")
+    print(f"{'data':<10} {'model':<8} {'items':>8} {'auto':>8} {'stored':>8}")
     for folder in arguments.data:
         for name in arguments.models.split(","):
-            (n_items, stored), (_, used_up) = (
-                in_own_process(folder, name, store) for store in (True, False)
+            (n_items, auto), (_, stored) = (
+                in_own_process(measure, folder, name, store) for store in ("auto", True)
             )
-            print(f"{folder.name:<10} {name:<8} {n_items:>8} {stored:>8.2f} {used_up:>11.2f}")
+            print(f"{folder.name:<10} {name:<8} {n_items:>8} {auto:>8.2f} {stored:>8.2f}")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ before the test, by NDCG@10. See ``python benchmarks/quality/closed_forms.py --h
 import argparse
 import json
 import logging
-import multiprocessing
 import time
 from pathlib import Path
 
 import numpy as np
-from compare import describe_machine, figures, peak_memory, read_data
+from compare import figures, read_data
+from measuring import describe_machine, forget_peak, in_own_process, peak_memory
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import Pipeline
 
@@ -68,8 +69,10 @@ def search(name, train):
     """Best parameters on the validation rows, with their NDCG@10."""
     estimator, grids = GRIDS[name]
     if name != "popularity":
-        decay = "rec__history_decay" if isinstance(estimator, Pipeline) else "history_decay"
-        grids = [grid | {decay: DECAYS} for grid in grids]
+        model = "rec__" if isinstance(estimator, Pipeline) else ""
+        grids = [grid | {f"{model}history_decay": DECAYS} for grid in grids]
+        # Of a dense log too: its candidates share the counts.
+        estimator = clone(estimator).set_params(**{f"{model}store_counts": True})
     found = GridSearchCV(
         estimator, grids, cv=LeaveLastOut(), scoring=ndcg_scorer(k=10), refit=False
     ).fit(train)
@@ -77,14 +80,7 @@ def search(name, train):
     return found.best_params_, float(found.best_score_)
 
 
-def forget_peak():
-    """Let `peak_memory` count from here, where the system can (Linux)."""
-    marks = Path("/proc/self/clear_refs")
-    if marks.exists():
-        marks.write_text("5")
-
-
-def fit_and_rank(folder, name, parameters, output):
+def fit_and_rank(folder, name, parameters):
     """Fit on all rows before the test and rank it; runs in a process of its own."""
     train, test = leave_last_out(read_data(folder, None))
     forget_peak()  # reading the files may have taken more than a fit
@@ -98,29 +94,16 @@ def fit_and_rank(folder, name, parameters, output):
     counts = last.item_counts_
     tail = last.item_ids_[popularity_groups(counts, head=0.2)["tail"]]
     is_tail = np.isin(test.items, tail)
-    output.put(
-        {
-            "model": name,
-            "parameters": parameters,
-            **{history: figures(r, is_tail) for history, r in ranks.items()},
-            "fit seconds": fitted - begin,
-            "rank seconds": (time.perf_counter() - fitted) / 2,
-            "peak memory GiB": peak_memory(),
-            "of which before the fit": before,
-            "peak of the fit in matrices": (peak - before) * 2**30 / 4 / train.n_items**2,
-        }
-    )
-
-
-def in_own_process(*arguments):
-    """Result of `fit_and_rank` in a fresh process, whose peak memory is that of one fit."""
-    context = multiprocessing.get_context("spawn")
-    output = context.Queue()
-    process = context.Process(target=fit_and_rank, args=(*arguments, output))
-    process.start()
-    record = output.get()
-    process.join()
-    return record
+    return {
+        "model": name,
+        "parameters": parameters,
+        **{history: figures(r, is_tail) for history, r in ranks.items()},
+        "fit seconds": fitted - begin,
+        "rank seconds": (time.perf_counter() - fitted) / 2,
+        "peak memory GiB": peak_memory(),
+        "of which before the fit": before,
+        "peak of the fit in matrices": (peak - before) * 2**30 / 4 / train.n_items**2,
+    }
 
 
 def print_table(records, folder):
@@ -151,7 +134,7 @@ def main(words=None):
         records = []
         for name in arguments.models.split(","):
             parameters, score = search(name, train) if known is None else (known[name], None)
-            record = in_own_process(folder, name, parameters)
+            record = in_own_process(fit_and_rank, folder, name, parameters)
             record["validation NDCG@10"] = score
             logging.info("%s: %s", folder.name, record)
             records.append(record)

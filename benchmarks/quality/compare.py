@@ -10,10 +10,6 @@ import argparse
 import csv
 import json
 import logging
-import os
-import platform
-import resource
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,15 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import sklearn
-import torch
 from cells import Cells
+from measuring import describe_machine, peak_memory
 from methods import BACKBONES, CLOSED_FORMS, NETWORK, build
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
-import skace
 from skace import Catalog, Interactions, LeaveLastOut, ndcg_scorer
 from skace.item_tables import IDTable
 from skace.metrics import (
@@ -273,32 +267,6 @@ def print_pairs(tests):
             f"[{test['low']:+.4f}, {test['high']:+.4f}], p {test['p']:.4f}, by seed "
             + ", ".join(f"{d:+.4f}" for d in test["by_seed"])
         )
-
-
-def peak_memory():
-    """Most memory that this process ever took, in GiB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # a child starts with its parent's ru_maxrss, but not with its VmHWM
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 2**20
-    # macOS counts in bytes, others in KiB.
-    unit = 2**30 if sys.platform == "darwin" else 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def describe_machine():
-    """What the figures depend on besides data and code."""
-    return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-        "cuda": torch.cuda.is_available(),
-        "versions": {
-            "skace": skace.__version__,
-            "torch": torch.__version__,
-            "scikit-learn": sklearn.__version__,
-            "numpy": np.__version__,
-        },
-    }
 
 
 def describe_run(arguments, validation):

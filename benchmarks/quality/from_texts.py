@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from compare import describe_machine, figures, peak_memory
+from compare import figures
+from measuring import describe_machine, peak_memory
 from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, Catalog, Interactions, SASRecEstimator

@@ -7,15 +7,16 @@ its own, and transforms some rows. Memory is what the process adds, without page
 
 import argparse
 import json
-import multiprocessing
-import os
-import platform
+import sys
 import tempfile
 import time
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
+from measuring import describe_machine, in_own_process
 
 from skace import ACETransformer
 
@@ -34,7 +35,7 @@ def write_vectors(path, n_items, n_features):
     vectors.flush()
 
 
-def measure(path, n_components, output):
+def measure(path, n_components):
     """Seconds and peak of what numpy and scipy allocate in a fit."""
     vectors = np.load(path, mmap_mode="r")
     model = ACETransformer(n_components)
@@ -47,26 +48,13 @@ def measure(path, n_components, output):
     tracemalloc.stop()
     begin = time.perf_counter()
     model.transform(vectors[:_CHUNK])
-    output.put(
-        {
-            "rows": len(vectors),
-            "features": vectors.shape[1],
-            "fit seconds": seconds,
-            "peak MiB": peak / 2**20,
-            "transform microseconds a row": 1e6 * (time.perf_counter() - begin) / _CHUNK,
-        }
-    )
-
-
-def in_own_process(*arguments):
-    """Result of `measure` in a fresh process."""
-    context = multiprocessing.get_context("spawn")
-    output = context.Queue()
-    process = context.Process(target=measure, args=(*arguments, output))
-    process.start()
-    record = output.get()
-    process.join()
-    return record
+    return {
+        "rows": len(vectors),
+        "features": vectors.shape[1],
+        "fit seconds": seconds,
+        "peak MiB": peak / 2**20,
+        "transform microseconds a row": 1e6 * (time.perf_counter() - begin) / _CHUNK,
+    }
 
 
 def main(words=None):
@@ -82,10 +70,10 @@ def main(words=None):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "vectors.npy"
             write_vectors(path, n_rows, arguments.features)
-            records.append(in_own_process(path, arguments.components))
+            records.append(in_own_process(measure, path, arguments.components))
         print(records[-1], flush=True)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    run = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "sizes": records}
+    run = {**describe_machine(), "sizes": records}
     (arguments.output / "ace_memmap.json").write_text(json.dumps(run, indent=1))
 
 

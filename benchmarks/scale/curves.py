@@ -7,15 +7,15 @@ negatives, and ranks of some users among all items. ``--plot`` draws what was me
 
 import argparse
 import json
-import multiprocessing
-import os
-import platform
+import sys
 import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
+from measuring import describe_machine, forget_peak, in_own_process, peak_memory
 
 from skace import Interactions, SASRecEstimator
 from skace.datasets import make_shop
@@ -34,21 +34,14 @@ STEPS = {
 }
 
 
-def peak_gib():
-    """Most memory that this process ever took; Linux."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(lines["VmHWM"].split()[0]) / 2**20
-
-
-def measure(n_events, n_items, output):
+def measure(n_events, n_items):
     """Seconds and memory of each step."""
     shop = make_shop(n_users=n_events // 10, n_items=n_items, n_events=n_events, random_state=0)
     log = shop.interactions
     columns = log.users.copy(), log.items.copy(), log.timestamps.copy()
     del shop, log
-    if Path("/proc/self/clear_refs").exists():
-        Path("/proc/self/clear_refs").write_text("5")  # what made the log does not count
-    before, seconds = peak_gib(), {}
+    forget_peak()  # what made the log does not count
+    before, seconds = peak_memory(), {}
     begin = time.perf_counter()
     X = Interactions(*columns)
     seconds["prepare"] = time.perf_counter() - begin
@@ -63,28 +56,15 @@ def measure(n_events, n_items, output):
     begin = time.perf_counter()
     model.target_ranks(rows)
     seconds["rank"] = time.perf_counter() - begin
-    output.put(
-        {
-            "wanted items": n_items,
-            "events": len(X),
-            "items": int(model.item_ids_.size),
-            "seconds": seconds,
-            "GiB": peak_gib(),
-            "GiB before": before,
-            "GiB of the table": model.item_vectors_.nbytes / 2**30,
-        }
-    )
-
-
-def in_own_process(*arguments):
-    """Result of `measure` in a fresh process."""
-    context = multiprocessing.get_context("spawn")
-    output = context.Queue()
-    process = context.Process(target=measure, args=(*arguments, output))
-    process.start()
-    record = output.get()
-    process.join()
-    return record
+    return {
+        "wanted items": n_items,
+        "events": len(X),
+        "items": int(model.item_ids_.size),
+        "seconds": seconds,
+        "GiB": peak_memory(),
+        "GiB before": before,
+        "GiB of the table": model.item_vectors_.nbytes / 2**30,
+    }
 
 
 def costs(record):
@@ -132,16 +112,13 @@ def main(words=None):
         sizes = [tuple(map(int, size.split(":"))) for size in arguments.sizes.split(",")]
     records = []
     for n_events, n_items in sizes:
-        records.append(in_own_process(n_events, n_items))
+        records.append(in_own_process(measure, n_events, n_items))
         print(records[-1], flush=True)
     print_table(records)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    run = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
-    (arguments.output / "curves.json").write_text(json.dumps({**run, "sizes": records}, indent=1))
+    (arguments.output / "curves.json").write_text(
+        json.dumps({**describe_machine(), "sizes": records}, indent=1)
+    )
     if arguments.plot:
         plot(records, arguments.plot)
 

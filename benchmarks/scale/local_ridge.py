@@ -8,14 +8,14 @@ a process of its own. See ``python benchmarks/scale/local_ridge.py --help``.
 
 import argparse
 import json
-import multiprocessing
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
 
-from compare import describe_machine, peak_memory, read_data
+from compare import read_data
+from measuring import describe_machine, in_own_process, peak_memory
 
 from skace.datasets import make_shop
 from skace.metrics import ndcg_at_k, recall_at_k
@@ -47,7 +47,7 @@ def rows_of(source):
     return leave_last_out(shop.interactions)
 
 
-def measure(source, parameters, output):
+def measure(source, parameters):
     """Fit and rank; runs in a process of its own."""
     train, test = rows_of(source)
     before = peak_memory()
@@ -58,17 +58,6 @@ def measure(source, parameters, output):
     if isinstance(source, Path):
         ranks = model.target_ranks(test)
         record |= {"R@20": float(recall_at_k(ranks, 20)), "N@10": float(ndcg_at_k(ranks, 10))}
-    output.put(record)
-
-
-def in_own_process(source, parameters):
-    """Record of `measure`."""
-    context = multiprocessing.get_context("spawn")
-    output = context.Queue()
-    process = context.Process(target=measure, args=(source, parameters, output))
-    process.start()
-    record = output.get()
-    process.join()
     return record
 
 
@@ -85,7 +74,11 @@ def main(words=None):
         ]
     records = []
     for source, parameters in jobs:
-        record = {"source": str(source), **parameters, **in_own_process(source, parameters)}
+        record = {
+            "source": str(source),
+            **parameters,
+            **in_own_process(measure, source, parameters),
+        }
         print(record, flush=True)
         records.append(record)
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -85,10 +85,10 @@ class Turn:
         library, extra = PEERS[name]
         python = python_of(library, arguments.environments)
         threads = {"OMP_NUM_THREADS": str(arguments.threads)}
-        words = (python, "driver.py", library, logs)
+        words = (python, DRIVERS / "driver.py", library, logs)
         self.process = subprocess.Popen(
             [str(word.absolute()) if isinstance(word, Path) else word for word in words],
-            cwd=DRIVERS,
+            cwd=logs,  # libraries leave logs and checkpoints where they are started
             env=os.environ | threads | extra,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -27,6 +27,8 @@ from skace._validation import check_ids, first_few, kind_of_ids
 from skace.data import Catalog, Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_to_score
 from skace.metrics import ndcg_at_k
+from skace.recommenders._blocks import ScoreBlocks
+from skace.recommenders._fit_rows import check_validation, event_weights
 from skace.recommenders._histories import histories_of
 from skace.recommenders._leakage import warn_of_future_leakage
 from skace.recommenders._recommendations import Recommendations
@@ -34,12 +36,8 @@ from skace.recommenders._tasks import FitTask
 
 __all__ = ["SequentialRecommender"]
 
-# Scores held at once: more would pass through memory, and be mapped anew each time.
-_BLOCK_BYTES = 16 * 2**20
-_ROWS_AHEAD = 16 * 1024  # that a model may read before their scores are wanted
 
-
-class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """Base class of all recommenders.
 
     A subclass implements `_fit_rows`, `_encode` and sets ``item_vectors_``, or overrides
@@ -212,8 +210,8 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
     def _learn(self, X, y, X_val, sample_weight, *, fresh, n_passes):
         """Check everything, then learn."""
         given, X = X, rows_to_fit(X, y)
-        weights = _event_weights(X, sample_weight, is_sorted=X is given)
-        X_val = _check_validation(X_val, X)
+        weights = event_weights(X, sample_weight, is_sorted=X is given)
+        X_val = check_validation(X_val, X)
         # New items of a later fit join those that the model has.
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
         if self.k > n_items:
@@ -221,8 +219,12 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
         self._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         warn_of_future_leakage(X)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
-        told = {"X": X, "y": X.items, "metadata": {"sample_weight": sample_weight}}
-        task = FitTask(self, context, told).begin()
+
+        def tell():
+            """What callbacks are told beside the estimator."""
+            return {"X": X, "y": X.items, "metadata": {"sample_weight": sample_weight}}
+
+        task = FitTask(self, context, tell).begin()
         state = dict(vars(self))
         try:
             if n_passes is None and not fresh:  # a warm start counts the rows of its own X
@@ -524,57 +526,6 @@ class SequentialRecommender(DocLinkMixin, CallbackSupportMixin, BaseEstimator, A
             self._embeddable_features(X.catalog) if embeds else None,
         )
 
-    def _score_blocks(self, X, exclude_seen=None, columns=None, *, embeds=True):
-        """Yield (rows, scores of these rows), with empty pasts and seen items settled."""
-        exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
-        if not isinstance(exclude_seen, (bool, np.bool_)):
-            raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
-        histories = self._histories(X, embeds=embeds)
-        n_columns = self.item_ids_.size if columns is None else columns.size
-        step = max(1, _BLOCK_BYTES // (4 * n_columns))
-        for first in range(0, len(X), _ROWS_AHEAD):
-            ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))
-            for begin in range(0, len(ahead), step):
-                block = ahead.take(slice(begin, begin + step))
-                scores = self._scores_of_block(block, columns)
-                if exclude_seen:
-                    self._mask_seen(scores, block, columns)
-                yield slice(first + begin, first + begin + len(block)), scores
-
-    def _read_ahead(self, histories):
-        """Histories with what is cheaper to find for many rows at once; by default nothing."""
-        return histories
-
-    def _scores_of_block(self, histories, columns):
-        """Scores by the model, or by popularity for empty histories."""
-        is_empty = histories.lengths == 0
-        if not is_empty.any():
-            return self._scores_of_filled(histories, columns)
-        popularity = self.popularity_ if columns is None else self.popularity_[columns]
-        scores = np.empty((len(histories), popularity.size), dtype=np.float32)
-        scores[is_empty] = popularity
-        if not is_empty.all():
-            scores[~is_empty] = self._scores_of_filled(histories.take(~is_empty), columns)
-        return scores
-
-    def _scores_of_filled(self, histories, columns):
-        """Scores by the model, -inf for items that it knows nothing of."""
-        scores = self._score(histories, columns)
-        unscored = self._unscored()
-        if unscored is not None:
-            scores[:, unscored if columns is None else unscored[columns]] = -np.inf
-        return scores
-
-    def _mask_seen(self, scores, histories, columns):
-        """Set the scores of seen items to -inf, in place (the block is ours)."""
-        rows, seen = histories.seen(self.item_ids_.size)
-        if columns is not None:
-            places = np.full(self.item_ids_.size, -1)
-            places[columns] = np.arange(columns.size)
-            seen = places[seen]
-            rows, seen = rows[seen >= 0], seen[seen >= 0]
-        scores[rows, seen] = -np.inf
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         # Rows are events with a past, not a 2-D array: scikit-learn's generic data does not fit.
@@ -589,70 +540,3 @@ def _add_counts(old, items, n_items, weights=None):
     counts = np.bincount(items, weights=weights, minlength=n_items).astype(old.dtype)
     counts[: old.size] += old
     return counts
-
-
-def _event_weights(X, sample_weight, *, is_sorted):
-    """Weight of each event of the log, or None; repeats of a row are averaged.
-
-    ``is_sorted`` is False where the weights are in the order of the input that X was made of.
-    """
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != X.shape:
-        raise ValueError(
-            f"sample_weight must have one value per row: expected shape {X.shape}, got "
-            f"{weights.shape}."
-        )
-    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights > 0).any():
-        raise ValueError(
-            "sample_weight must be finite, not negative, and positive for at least one row."
-        )
-    if not is_sorted:
-        weights = weights[X.source_rows]
-    n_events = X._log.n_events
-    repeats = np.bincount(X._ends, minlength=n_events)
-    return np.bincount(X._ends, weights=weights, minlength=n_events) / np.maximum(repeats, 1)
-
-
-def _check_validation(X_val, X):
-    """Validation rows, which must not be training rows."""
-    if X_val is None:
-        return None
-    X_val = rows_to_score(getattr(X_val, "interactions", X_val))
-    if len(X_val) == 0:
-        raise ValueError("X_val has no rows; leave it out, or give rows.")
-    n_shared = _count_shared(X_val, X)
-    if n_shared:
-        raise ValueError(
-            f"X_val shares {n_shared} row(s) with X, so early stopping would watch what it trains "
-            "on; split first, for example with leave_last_out(X)."
-        )
-    return X_val
-
-
-def _count_shared(X_val, X):
-    """Validation rows that are training rows.
-
-    Rows of one log are told by position, those of different logs by user, item and time;
-    without times only equal logs can tell.
-    """
-    logs = (X_val._log, X._log)
-    if logs[0] is logs[1]:
-        return np.intersect1d(X_val._ends, X._ends).size
-    if kind_of_ids(logs[0].user_ids) != kind_of_ids(logs[1].user_ids):
-        return 0
-    if logs[0].timestamps is None or logs[1].timestamps is None:
-        is_equal = (
-            np.array_equal(logs[0].user_ids, logs[1].user_ids)
-            and np.array_equal(logs[0].offsets, logs[1].offsets)
-            and np.array_equal(
-                X_val.catalog.item_ids[logs[0].items], X.catalog.item_ids[logs[1].items]
-            )
-        )
-        return np.intersect1d(X_val._ends, X._ends).size if is_equal else 0
-    keys = [
-        set(zip(rows.users.tolist(), rows.items.tolist(), rows.timestamps.tolist(), strict=True))
-        for rows in (X_val, X)
-    ]
-    return len(keys[0] & keys[1])

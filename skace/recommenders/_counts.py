@@ -63,7 +63,7 @@ def sparse_counts(rows_of, n_items):
 
     def add(total, left, right):
         """Sum with a product."""
-        product = sp.csr_array(left.T @ right)
+        product = left.T.tocsr() @ right  # in CSC the sum would have to be copied
         return product if total is None else total + product
 
     gram, cross = _sums(rows_of(_ENTRIES), add)

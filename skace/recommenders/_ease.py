@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 
 from skace._sklearn_compat import Interval
-from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._linear import LinearRecommender
 
@@ -62,10 +62,12 @@ class EASEEstimator(LinearRecommender):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
-    store_counts : bool, default=True
+    store_counts : bool or "auto", default="auto"
         Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
         for fits with other parameters on the same rows. False lets the exact solution use
-        them up, within the memory of the solution alone.
+        them up, within the memory of the solution alone. "auto" keeps them where they are
+        small beside it, as in a shop; set True for `partial_fit` on logs of few items that
+        all occur together.
 
     Attributes
     ----------
@@ -85,7 +87,7 @@ class EASEEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; with ``store_counts``.
+        Users of each pair of items, for `partial_fit`; where they are kept.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
@@ -97,15 +99,15 @@ class EASEEstimator(LinearRecommender):
     targets of value w. `partial_fit` takes all events before the new rows as rows that were
     learned from with weight 1; where they were, it is exact.
 
-    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items, and
-    what is linear in the log. Stored counts come on top, 12 bytes for each pair of items that
-    some user has both of (twice that with rows of other weights than 1): little in a shop, up
-    to six more float32 matrices where most pairs occur, which is when ``store_counts=False``
-    pays. ``max_memory`` allows for both. ``coef_`` of an earlier fit stays until the new one
-    has succeeded. With stored counts one matrix, the inverse, is kept in the process for
+    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items. Stored
+    counts take 12 bytes for each pair of items that some user has both of (twice that with
+    rows of other weights than 1): up to six more float32 matrices where most pairs occur.
+    "auto" stores what is sure to take less than .2 matrices, or less than 16 MiB;
+    ``max_memory`` allows for what is stored. ``coef_`` of an earlier fit stays until the new
+    one has succeeded. With stored counts one matrix, the inverse, is kept in the process for
     further fits on the same rows (up to 512 MiB of them, at least the last): a grid over
     ``history_decay`` inverts once, a grid over ``regularization`` counts once. "local" takes
-    ``O(n_items n_neighbors^3)``.
+    ``O(n_items n_neighbors^3)``, and "auto" stores its counts.
 
     Stability: provisional.
 
@@ -146,7 +148,7 @@ class EASEEstimator(LinearRecommender):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
-        store_counts: bool = True,
+        store_counts: StoreCounts = "auto",
     ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization

@@ -4,10 +4,9 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.preprocessing import normalize
 
 from skace._sklearn_compat import Interval
-from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._feature_prior import feature_prior
 from skace.recommenders._features import check_features
@@ -72,10 +71,12 @@ class L3AEEstimator(LinearRecommender):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
-    store_counts : bool, default=True
+    store_counts : bool or "auto", default="auto"
         Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
         for fits with other parameters on the same rows. False lets the exact solution use
-        them up, within the memory of the solution alone.
+        them up, within the memory of the solution alone. "auto" keeps them where they are
+        small beside it, as in a shop; set True for `partial_fit` on logs of few items that
+        all occur together.
 
     Attributes
     ----------
@@ -95,25 +96,26 @@ class L3AEEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; with ``store_counts``.
+        Users of each pair of items, for `partial_fit`; where they are kept.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
         events are rows of weight 1.
 
     item_features_ : ndarray of shape (n_items, n_features)
-        Features that the model was fitted on, in ``dtype``, for `partial_fit`.
+        Features that the model was fitted on, in ``dtype``, for `partial_fit`; those of the
+        catalog itself where it has them so.
 
     Notes
     -----
     ``B = P (G + lambda_E C) - P diag(mu)`` with ``P = (G + lambda_X + lambda_E)^-1`` and mu
-    such that the diagonal is 0. C is never formed: by the Woodbury identity it is a product
-    of two matrices of n_items x n_features. Takes vectors as they are or those of
+    such that the diagonal is 0. C is never formed: by the Woodbury identity the features and
+    a matrix of n_features x n_features are enough. Takes vectors as they are or those of
     `ACETransformer`. A grid over ``feature_regularization`` inverts once.
 
     ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
-    n_items x n_items, of which the inverse is kept as in `EASEEstimator`, plus four copies of
-    the features in ``dtype``, and the counts as there.
+    n_items x n_items, with counts and inverse kept as in `EASEEstimator`. The features are
+    not copied, unless they have another precision than ``dtype``.
 
     Stability: provisional.
 
@@ -158,7 +160,7 @@ class L3AEEstimator(LinearRecommender):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
-        store_counts: bool = True,
+        store_counts: StoreCounts = "auto",
     ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
@@ -202,10 +204,12 @@ class L3AEEstimator(LinearRecommender):
         known = getattr(self, "item_features_", None)
         if catalog.features is None:  # no new items, which was checked
             return
+        if known is None:  # the columns are the rows of the catalog
+            self.item_features_ = np.asarray(catalog.features, dtype=self.dtype)
+            return
         features = np.zeros((self.item_ids_.size, catalog.n_features), dtype=self.dtype)
         features[columns] = catalog.features
-        if known is not None:
-            features[: len(known)] = known
+        features[: len(known)] = known
         self.item_features_ = features
 
     def _ridge(self, gram):
@@ -217,10 +221,12 @@ class L3AEEstimator(LinearRecommender):
     def _prior(self):
         if self.alignment == 0:
             return None
-        features = self.item_features_.astype(np.float64)
-        if self.normalize_features:
-            features = normalize(features, copy=False)
-        return feature_prior(features, self.feature_regularization, self.alignment, self.dtype)
+        return feature_prior(
+            self.item_features_,
+            self.feature_regularization,
+            self.alignment,
+            normalize=self.normalize_features,
+        )
 
     def _unscored(self):
         return None if self.alignment else super()._unscored()

@@ -27,8 +27,9 @@ __all__ = ["LinearRecommender"]
 
 _LOCAL_NEIGHBORS = 200  # candidates of an item where the user does not say
 _FEW = 16  # share of the items, as a divisor, up to which candidates are few
-_N_MATRICES = 2.2  # of n_items x n_items at the peak of an exact fit
+_N_MATRICES = 2.2  # of n_items x n_items at the peak of an exact fit, two of them dense
 _PAIR_BYTES = 24  # of two counts, each a float64 and the number of its column
+_SMALL_BYTES = 16 * 2**20  # of counts that "auto" keeps in any case
 
 
 # A grid over what does not touch the counts, or the inverse, pays for them once per process.
@@ -69,7 +70,7 @@ class LinearRecommender(SequentialRecommender):
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "dtype": [StrOptions({"float32", "float64"})],
         "max_memory": [Interval(Real, 0, None, closed="neither")],
-        "store_counts": ["boolean"],
+        "store_counts": ["boolean", StrOptions({"auto"})],
     }
 
     # What a model implements.
@@ -106,14 +107,14 @@ class LinearRecommender(SequentialRecommender):
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         if not fresh and not (self.store_counts and hasattr(self, "gram_")):
             raise ValueError(
-                "partial_fit goes on from counts, and store_counts=False keeps none; fit the "
-                "model with store_counts=True first."
+                "partial_fit goes on from the counts of pairs of items, and the model has kept "
+                f"none (store_counts={self.store_counts!r}); fit it with store_counts=True first."
             )
         if self.solver != "exact":
             return
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
-        need = _N_MATRICES * np.dtype(self.dtype).itemsize * float(n_items) ** 2
-        if self.store_counts:
+        need = _N_MATRICES * self._memory_of_matrix(n_items)
+        if not fresh or self._stores_counts(X, n_items):
             need += self._memory_of_counts(X, n_items, n_known=0 if fresh else self.gram_.nnz)
         if need > self.max_memory * 2**30:
             raise ValueError(
@@ -121,6 +122,18 @@ class LinearRecommender(SequentialRecommender):
                 f"max_memory={self.max_memory:g} GiB; set solver='local', raise max_memory, or "
                 "drop rare items with X.k_core(n)."
             )
+
+    def _stores_counts(self, X, n_items):
+        """Whether a fresh fit keeps the counts: "auto" does where they are small."""
+        if self.store_counts != "auto" or self.solver != "exact":
+            return bool(self.store_counts)
+        # Held beside the inverse and the weights.
+        allowed = max(_SMALL_BYTES, (_N_MATRICES - 2) * self._memory_of_matrix(n_items))
+        return self._memory_of_counts(X, n_items, n_known=0) <= allowed
+
+    def _memory_of_matrix(self, n_items):
+        """Bytes of a dense matrix of n_items x n_items."""
+        return np.dtype(self.dtype).itemsize * float(n_items) ** 2
 
     def _memory_of_counts(self, X, n_items, n_known):
         """Bound of the memory of the counts of pairs of items, in bytes."""
@@ -130,18 +143,21 @@ class LinearRecommender(SequentialRecommender):
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         with_times = self._count_reads_times()
-        counts = self._counts(sessions_of(X, columns, weights, with_times=with_times))
-        if self.store_counts:
+        stores = hasattr(self, "gram_") or self._stores_counts(X, self.item_ids_.size)
+        sessions = sessions_of(X, columns, weights, with_times=with_times)
+        counts = self._counts(sessions, stores)
+        del sessions  # as large as the log
+        if stores:
             self.gram_ = counts.gram
             self.cross_gram_ = counts.gram if counts.cross is None else counts.cross
         self.coef_ = self._weights(counts)
 
-    def _counts(self, sessions):
+    def _counts(self, sessions, stores):
         """Counts of all that was ever learned from."""
         if hasattr(self, "gram_"):
             return self._joined_counts(sessions)
         n_items, rows_of = self.item_ids_.size, partial(self._regression_rows, sessions)
-        if self.solver == "exact" and not self.store_counts:
+        if self.solver == "exact" and not stores:
             return dense_counts(rows_of, n_items, self.dtype)
         key = (type(self), n_items, sessions.fingerprint(), *self._count_settings())
         return COUNTS.get(key, lambda: sparse_counts(rows_of, n_items))
@@ -174,7 +190,7 @@ class LinearRecommender(SequentialRecommender):
             return invert(gram, ridge, self.dtype)
         digest = fingerprint_of(gram.data, gram.indices, gram.indptr, ridge)
         key = (digest, self.dtype)
-        n_bytes = np.dtype(self.dtype).itemsize * gram.shape[0] ** 2
+        n_bytes = int(self._memory_of_matrix(gram.shape[0]))
         return INVERSES.get(key, lambda: invert(gram, ridge, self.dtype), n_bytes=n_bytes)
 
     # Answering.

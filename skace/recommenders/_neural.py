@@ -9,27 +9,26 @@ from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
 from skace._windows import cut_windows
 from skace.item_tables import ItemTable, TrainableTable
-from skace.metrics import ndcg_at_k
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._epochs import EpochLoop
 from skace.recommenders._features import check_features
 from skace.recommenders._fitted_table import check_same_table, kept_table
 from skace.recommenders._holdout import check_something_remains, hold_out_last
 from skace.recommenders._losses import check_loss
-from skace.recommenders._progress import log_epoch, visible_log
+from skace.recommenders._progress import visible_log
 
 __all__ = ["NeuralRecommender"]
 
 _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of the fit
 
 
-class NeuralRecommender(SequentialRecommender):
+class NeuralRecommender(EpochLoop, SequentialRecommender):
     """Base class of recommenders with an encoder and a tied item table.
 
     A backbone implements `_build_encoder`, and inherits all else: windows, batches, losses,
@@ -484,72 +483,6 @@ class NeuralRecommender(SequentialRecommender):
         events = np.unique(X._ends)
         held_out = events[~is_row[events]]
         return self.item_counts_ - np.bincount(items[held_out], minlength=self.item_ids_.size)
-
-    def _run_epochs(self, trainer, n_epochs, X_val, task):
-        """Train epoch by epoch; keep the best one if there are validation rows."""
-        from skace._torch._state import load_state, state_as_numpy
-
-        self.loss_curve_, self.validation_scores_ = [], []
-        self.best_epoch_, best_state = 0, None
-        for epoch in range(1, n_epochs + 1):
-            part = task.part("epoch")
-            self.loss_curve_.append(self._train_epoch(trainer, epoch))
-            if X_val is not None:
-                ranks = self._validation_ranks(X_val, trainer)
-                self.validation_scores_.append(float(ndcg_at_k(ranks, 10)))
-                if self._is_best_epoch():
-                    self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
-            if self.verbose and trainer.ranks.number == 0:
-                self._report(epoch)
-            ends = part.end() or self._is_out_of_patience(epoch)
-            if trainer.ranks.agreed(ends):  # a callback may stop one process
-                break
-        self.n_iter_ = len(self.loss_curve_)
-        if best_state is None:
-            self.best_epoch_ = self.n_iter_
-            return
-        load_state(self._network, best_state)
-        self._network.train().eval()  # forget the table of the last epoch
-        self._warn_if_best_is_last(n_epochs)
-
-    def _validation_ranks(self, X_val, trainer):
-        """`target_ranks` of the validation rows, of which every process ranks its share."""
-        own = X_val[trainer.ranks.share(np.arange(len(X_val)))]
-        return trainer.ranks.joined(self._ranks(own, embeds=False))
-
-    def _is_best_epoch(self):
-        """Whether the last validation score is above all earlier ones."""
-        *earlier, last = self.validation_scores_
-        return not earlier or last > max(earlier)
-
-    def _report(self, epoch):
-        score = self.validation_scores_[-1] if self.validation_scores_ else None
-        log_epoch(type(self).__name__, epoch, self.loss_curve_[-1], score)
-
-    def _train_epoch(self, trainer, epoch):
-        """Mean loss of one more epoch."""
-        loss = trainer.run_epoch()
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss} in epoch {epoch}; lower learning_rate (now "
-                f"{self.learning_rate}) or check the scale of the item features."
-            )
-        return loss
-
-    def _is_out_of_patience(self, epoch):
-        """Whether the validation score has not risen for too long."""
-        if not self.early_stopping or not self.validation_scores_:
-            return False
-        return epoch - self.best_epoch_ >= self.n_iter_no_change
-
-    def _warn_if_best_is_last(self, n_epochs):
-        if self.early_stopping and self.best_epoch_ == n_epochs > 1:
-            warnings.warn(
-                f"the validation score was still rising in the last of {n_epochs} epochs; raise "
-                "max_epochs.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
 
     # State.
 

@@ -4,7 +4,7 @@
 from numbers import Real
 
 from skace._sklearn_compat import Interval
-from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
 from skace.recommenders._closed_form import Bound
 from skace.recommenders._ease import EASEEstimator
 
@@ -62,10 +62,12 @@ class RLAEEstimator(EASEEstimator):
     max_memory : float, default=8.0
         GiB above which an exact fit is refused before any work.
 
-    store_counts : bool, default=True
+    store_counts : bool or "auto", default="auto"
         Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
         for fits with other parameters on the same rows. False lets the exact solution use
-        them up, within the memory of the solution alone.
+        them up, within the memory of the solution alone. "auto" keeps them where they are
+        small beside it, as in a shop; set True for `partial_fit` on logs of few items that
+        all occur together.
 
     Attributes
     ----------
@@ -85,7 +87,7 @@ class RLAEEstimator(EASEEstimator):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; with ``store_counts``.
+        Users of each pair of items, for `partial_fit`; where they are kept.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
@@ -133,7 +135,7 @@ class RLAEEstimator(EASEEstimator):
         n_neighbors: int | None = None,
         dtype: LinearDtype = "float32",
         max_memory: float = 8.0,
-        store_counts: bool = True,
+        store_counts: StoreCounts = "auto",
     ) -> None:
         super().__init__(
             k,

@@ -73,33 +73,32 @@ def _split_rows(sessions, n_items, direction, decay):
     before = {"sr": [], "part": [(-1, 0)], "all": [(-1, 0), (1, 1)]}[direction]
     after = {"sr": [(1, 0)], "part": [(1, 0)], "all": [(1, 0), (-1, 1)]}[direction]
 
-    def rows_of(bands, values):
-        rows, events, weights = (np.concatenate(parts) for parts in zip(*bands, strict=True))
-        entries = (weights * values[events], (rows, sessions.items[events]))
+    def rows_of(anchors, sides, values):
+        rows, events, weights = _bands(anchors, sides, decay, bounds)
+        weights *= values[events]
+        entries = (weights, (rows, sessions.items[events]))
         return sp.csr_array(entries, shape=(splits.size, n_items))
 
-    single = (np.arange(splits.size), splits, np.ones(splits.size))
-    inputs = [_band(splits, side, decay, bounds) for side in before] or [single]
-    targets = [_band(splits + 1, side, decay, bounds) for side in after]
-    ones = np.ones(sessions.items.size)
-    return rows_of(inputs, ones), rows_of(targets, sessions.weights), owners
+    if before:
+        inputs = rows_of(splits, before, np.broadcast_to(1.0, sessions.items.shape))
+    else:
+        single = (np.ones(splits.size), sessions.items[splits], np.arange(splits.size + 1))
+        inputs = sp.csr_array(single, shape=(splits.size, n_items))
+    return inputs, rows_of(splits + 1, after, sessions.weights), owners
 
 
-def _band(anchors, side, decay, bounds):
-    """Rows, events and weights of the events on one side of the anchors."""
-    (sign, start), (first, last) = side, bounds
+def _bands(anchors, sides, decay, bounds):
+    """Rows, events and weights of the events on the sides of the anchors."""
+    first, last = bounds
     longest = int((last - first).max(initial=0))
     reach = int(_reach(np.int64(longest), decay))
-    rows, events, weights = [], [], []
-    for distance in range(start, reach + 1):
+    steps = [(sign, distance) for sign, start in sides for distance in range(start, reach + 1)]
+    rows, events = [], []
+    for sign, distance in steps:
         found = anchors + sign * distance
         inside = np.flatnonzero((found >= first) & (found <= last))
-        rows.append(inside)
-        events.append(found[inside])
-        weights.append(np.full(inside.size, 1.0 if decay is None else np.exp(-distance / decay)))
-    empty = np.zeros(0, dtype=np.int64)
-    return (
-        np.concatenate(rows or [empty]),
-        np.concatenate(events or [empty]),
-        np.concatenate(weights or [empty]),
-    )
+        rows.append(inside.astype(np.int32))
+        events.append(found[inside].astype(np.int32))
+    weights = [1.0 if decay is None else np.exp(-distance / decay) for _, distance in steps]
+    weights = np.repeat(weights, [inside.size for inside in rows])
+    return np.concatenate(rows), np.concatenate(events), weights

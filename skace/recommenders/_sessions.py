@@ -28,7 +28,7 @@ class Sessions:
     first. Events of weight 0 are no training rows: they are read, never predicted.
     """
 
-    items: np.ndarray  # (n_events,) int64
+    items: np.ndarray  # (n_events,) int32
     offsets: np.ndarray  # (n_sessions + 1,)
     weights: np.ndarray  # (n_events,) float64
     first_rows: np.ndarray  # (n_sessions,) place of the first training row in ``items``
@@ -109,10 +109,13 @@ def sessions_of(X, columns, weights, *, with_times=True):
     events = np.arange(offsets[-1]) + shift
     targets = np.zeros(log.n_events)
     targets[rows] = 1.0 if weights is None else weights[rows]
+    targets = targets[events]
+    if (targets == 1).all():
+        targets = np.broadcast_to(1.0, targets.shape)  # a single number in memory
     return Sessions(
-        items=columns[log.items[events]],
+        items=columns.astype(np.int32)[log.items[events]],
         offsets=offsets,
-        weights=targets[events],
+        weights=targets,
         first_rows=rows[first] - (starts - offsets[:-1]),
         times=log.timestamps[events] if with_times and log.timestamps is not None else None,
     )

@@ -15,18 +15,19 @@ class FitTask:
     context : sklearn.callback.CallbackContext
         Of this task.
 
-    told : dict
-        ``X``, ``y`` and ``metadata``, told with every call.
+    tell : callable
+        Returns a dict of ``X``, ``y`` and ``metadata``, which are told with every call and
+        take no memory between the calls.
     """
 
-    def __init__(self, estimator, context, told):
+    def __init__(self, estimator, context, tell):
         self._estimator = estimator
         self._context = context
-        self._told = told
+        self._tell = tell
 
     def begin(self):
         """Tell the callbacks that the task begins."""
-        self._context.call_on_fit_task_begin(estimator=self._estimator, **self._told)
+        self._context.call_on_fit_task_begin(estimator=self._estimator, **self._tell())
         return self
 
     def end(self):
@@ -35,10 +36,10 @@ class FitTask:
             estimator=self._estimator,
             # A callable: the state is copied only for callbacks that ask for it.
             reconstruction_attributes=self._estimator._fitted_state,
-            **self._told,
+            **self._tell(),
         )
 
     def part(self, name):
         """Begin the next part of this task, for example an epoch."""
         context = self._context.subcontext(task_name=name)
-        return FitTask(self._estimator, context, self._told).begin()
+        return FitTask(self._estimator, context, self._tell).begin()

@@ -15,7 +15,7 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 import skops.io
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.decomposition import TruncatedSVD
@@ -215,6 +215,16 @@ def test_one_catalog_is_decomposed_once_for_all_settings_that_share_it(make_shop
         expected = ACETransformer(**{"n_components": 3} | settings).fit(X.catalog.features)
         assert_array_equal(found.components_, expected.components_)
         assert found.output_scale_ == expected.output_scale_
+    assert MEMO.n_computed == 1
+
+
+def test_a_grid_over_few_components_of_wide_vectors_decomposes_once(make_cone, make_shop):
+    X = make_shop(make_cone(n=200, d=520, decay=0.98))
+    for n_components in (2, 30, 128):
+        ace = ACETransformer(n_components, solver="gram", alpha=0.3).fit(X)
+        exact = ACETransformer(n_components, solver="full", alpha=0.3).fit(X.catalog.features)
+        assert_allclose(ace.singular_values_, exact.singular_values_, rtol=1e-6)
+        assert_allclose(ace.components_, exact.components_, atol=1e-6)
     assert MEMO.n_computed == 1
 
 

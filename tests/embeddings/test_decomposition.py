@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skace.embeddings._decomposition import choose_solver, decompose
+from skace.embeddings._decomposition import choose_solver, decompose, vectors_to_find
 
 SOLVERS = ["full", "gram", "randomized"]
 
@@ -45,6 +45,24 @@ def test_solvers_fix_the_same_signs(make_cone, solver):
     expected = _decompose(X, "full").vectors
     assert_allclose(_decompose(X, solver).vectors, expected, atol=1e-6)
     assert (_decompose(-X, solver).vectors * expected > -1e-6).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("n_components", "n_features", "n_vectors"),
+    [
+        (None, 3072, None),
+        (2, 512, 128),
+        (2, 511, None),
+        (128, 3072, 128),
+        (129, 3072, 256),
+        (1024, 3072, None),
+        (64, 384, None),
+    ],
+)
+def test_a_quarter_of_the_vectors_is_found_alone_by_powers_of_two(
+    n_components, n_features, n_vectors
+):
+    assert vectors_to_find(n_components, n_features) == n_vectors
 
 
 def test_randomised_solver_keeps_the_sum_of_squares(make_cone):

@@ -123,14 +123,15 @@ def test_float32_is_the_default_and_near_float64(make_log):
     assert_allclose(model.coef_, exact.coef_, atol=1e-5)
 
 
+@pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("n", "d"), [(5, 2), (5, 5), (4, 9), (150, 8)])
-def test_prior_adds_the_similarity_without_forming_it(n, d, seed):
+def test_prior_adds_the_similarity_without_forming_it(n, d, seed, normalize):
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, d))
     inverse = np.linalg.inv(features @ features.T + np.diag(rng.uniform(1, 2, n)))
-    prior = feature_prior(features, 0.7, 3.0, "float64")
-    expected = 3.0 * similarity(features, 0.7, is_normalized=False)
+    prior = feature_prior(features, 0.7, 3.0, normalize=normalize)
+    expected = 3.0 * similarity(features, 0.7, is_normalized=normalize)
     weights = np.ones((n, n))
     prior.add_to(weights, inverse)
     assert_allclose(weights, 1 + inverse @ expected, atol=1e-9)

@@ -18,6 +18,7 @@ from skace.recommenders import (
     LinearRecommender,
     RLAEEstimator,
     SLISTEstimator,
+    _linear,
 )
 from skace.recommenders._linear import COUNTS, INVERSES
 
@@ -279,25 +280,40 @@ def test_counts_that_are_used_up_give_the_same_weights(estimator, log, dtype, is
 @EACH
 def test_used_up_counts_cannot_go_on(estimator, log):
     text = (
-        "partial_fit goes on from counts, and store_counts=False keeps none; fit the model with "
-        "store_counts=True first."
+        "partial_fit goes on from the counts of pairs of items, and the model has kept none "
+        "(store_counts={stores}); fit it with store_counts=True first."
     )
     model = clone(estimator).set_params(store_counts=False).fit(log)
     before = model.coef_
-    for stores in (False, True):
-        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+    for stores in (False, True, "auto"):
+        with pytest.raises(ValueError, match=f"^{re.escape(text.format(stores=repr(stores)))}$"):
             model.set_params(store_counts=stores).partial_fit(log)
     assert model.coef_ is before
     model.fit(log).partial_fit(log)
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(text.format(stores='False'))}$"):
         model.set_params(store_counts=False).partial_fit(log)
+
+
+def test_auto_stores_counts_that_are_small_or_small_beside_the_matrix(monkeypatch, log):
+    # Bound: two counts of 12 bytes for each pair of events of a user, at most for all pairs.
+    bound = 24 * min(100, sum(np.bincount(log.users) ** 2))
+    for small, stores in ((bound, True), (bound - 1, False)):
+        monkeypatch.setattr(_linear, "_SMALL_BYTES", small)
+        assert hasattr(EASEEstimator(**SMALL).fit(log), "gram_") == stores
+        assert hasattr(EASEEstimator(**SMALL, store_counts=True).fit(log), "gram_")
+        local = EASEEstimator(**SMALL, solver="local").fit(log)
+        assert local.partial_fit(log).gram_.shape == (10, 10)
+    monkeypatch.setattr(_linear, "_SMALL_BYTES", 0)
+    for n_items, stores in ((16, True), (15, False)):  # 24 * 8 of .2 * 4 * n_items^2 bytes
+        X = Interactions([0, 0, 1, 1], [0, 1, 1, 2], catalog=Catalog(np.arange(n_items)))
+        assert hasattr(EASEEstimator(k=1).fit(X), "gram_") == stores
 
 
 def test_used_up_counts_are_not_in_the_limit(log):
     need = log.n_items**2 * 4 * 2.2 / 2**30
     model = EASEEstimator(**SMALL, max_memory=1.01 * need)
     with pytest.raises(ValueError, match=r"^the exact solution for 10 items needs"):
-        model.fit(log)
+        model.set_params(store_counts=True).fit(log)
     model.set_params(store_counts=False).fit(log)
     with pytest.raises(ValueError, match=r"^the exact solution for 10 items needs"):
         model.set_params(max_memory=0.99 * need).fit(log)
@@ -305,10 +321,11 @@ def test_used_up_counts_are_not_in_the_limit(log):
 
 @pytest.fixture(scope="module")
 def dense_log():
-    """A log of few items, in which all of them occur together."""
-    items = np.random.default_rng(0).integers(1000, size=50_000)
-    catalog = Catalog(np.arange(1000), np.random.default_rng(0).normal(size=(1000, 8)))
-    return Interactions(np.arange(50_000) // 100, items, catalog=catalog)
+    """A log of few items, of which any two occur together."""
+    items = np.random.default_rng(0).integers(1500, size=100_000)
+    features = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
+    catalog = Catalog(np.arange(1500), features)
+    return Interactions(np.arange(100_000) // 100, items, catalog=catalog)
 
 
 @pytest.mark.parametrize(
@@ -316,17 +333,16 @@ def dense_log():
     [EASEEstimator(), L3AEEstimator(), SLISTEstimator(), SLISTEstimator(train_decay=None)],
     ids=["EASE", "L3AE", "SLIST", "SLIST-all"],
 )
-def test_a_dense_log_takes_no_more_matrices_without_stored_counts(dense_log, estimator):
-    peaks = []
-    for store_counts in (True, False):
+def test_a_dense_log_takes_no_more_matrices_either(dense_log, estimator):
+    peaks = {}
+    for store_counts in ("auto", True):
         tracemalloc.start()
         try:
             clone(estimator).set_params(store_counts=store_counts).fit(dense_log)
-            peaks.append(tracemalloc.get_traced_memory()[1])
+            peaks[store_counts] = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    of_log = 120 * 50_000  # bytes an event, of the rows that are counted at once
-    assert peaks[1] < 2.2 * 4 * 1000**2 + of_log < peaks[0] / 2
+    assert peaks["auto"] < 2.2 * 4 * 1500**2 + 4 * 2**20 < peaks[True] / 2
 
 
 @pytest.fixture(scope="module")

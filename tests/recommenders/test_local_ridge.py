@@ -64,7 +64,9 @@ def test_weights_solve_the_regression_on_the_strongest_candidates(
     solve_by_columns, seed, n_neighbors, bound, has_targets, has_prior
 ):
     gram, ridge, products = problem(6, seed)
-    prior = feature_prior(np.random.default_rng(seed).normal(size=(6, 3)), 0.5, 2.0, "float64")
+    prior = feature_prior(
+        np.random.default_rng(seed).normal(size=(6, 3)), 0.5, 2.0, normalize=False
+    )
     weights = solve_locally(
         sp.csr_array(gram),
         ridge,

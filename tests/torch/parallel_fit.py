@@ -44,11 +44,33 @@ MODELS = {
     ),
     "aligned": SASRecEstimator(**SMALL, item_table=ALIGNED),
     "unseeded": SASRecEstimator(**SMALL | {"random_state": None}),
+    # Of two processes one gets nothing of such a batch.
+    "one by one": SASRecEstimator(**SMALL | {"batch_size": 1, "max_epochs": 1}),
+    "first stops": SASRecEstimator(**SMALL),
+    "second stops": SASRecEstimator(**SMALL),
 }
+STOPPED = {"first stops": 0, "second stops": 1}  # by a callback of the process of this number
 
 
-def listen(taken, gradients):
-    """Note the windows that this process learns from, and all gradients of each step."""
+class StopAfterOne:
+    """Callback that has seen enough after one epoch."""
+
+    def setup(self, estimator, context):
+        """Nothing to prepare."""
+
+    def teardown(self, estimator, context):
+        """Nothing to clean up."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Nothing to note."""
+
+    def on_fit_task_end(self, estimator, context):  # noqa: ARG002 - the protocol
+        """Whether to stop."""
+        return context.task_name == "epoch"
+
+
+def listen(taken, gradients, seeds):
+    """Note the windows that this process learns from, all gradients, and torch's seed."""
     own_batch, step = Trainer._own_batch, Trainer.step
 
     def noted_batch(self, numbers):
@@ -59,6 +81,7 @@ def listen(taken, gradients):
         found = step(self, batch)
         grads = [p.grad.numpy().ravel() for p in self.network.parameters() if p.grad is not None]
         gradients.append(np.concatenate(grads))
+        seeds.append(torch.initial_seed())
         return found
 
     Trainer._own_batch, Trainer.step = noted_batch, noted_step
@@ -72,11 +95,14 @@ def main(folder):
     shop = make_shop(n_users=101, n_items=48, n_events=700, n_features=16, random_state=0)
     train, test = leave_last_out(shop.interactions)
     ALIGNED.reference = FrozenEstimator(SASRecEstimator(**SMALL | {"max_epochs": 1}).fit(train))
-    taken, gradients = [], []
-    listen(taken, gradients)
+    taken, gradients, seeds = [], [], []
+    listen(taken, gradients, seeds)
     for name, model in MODELS.items():
         taken.clear()
         gradients.clear()
+        seeds.clear()
+        if STOPPED.get(name) == distributed.get_rank():
+            model.set_callbacks(StopAfterOne())
         model.fit(train)
         np.savez(
             Path(folder) / f"{name} {distributed.get_rank()} of {distributed.get_world_size()}.npz",
@@ -87,6 +113,7 @@ def main(folder):
             taken=np.concatenate(taken),
             n_epochs=model.n_iter_,
             gradients=gradients[0],
+            seeds=np.unique(seeds),
         )
     distributed.destroy_process_group()
 

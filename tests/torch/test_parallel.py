@@ -15,7 +15,8 @@ from skace._torch._parallel import Ranks
 SCRIPT = Path(__file__).with_name("parallel_fit.py")
 # What each process draws for itself (negatives, masks, the seed), or means over the shares.
 DRAWN = ["gru4rec", "sampled", "bert4rec", "unseeded", "melt", "distilled", "aligned"]
-MODELS = ["sasrec", *DRAWN]
+STOPPED = ["first stops", "second stops"]
+MODELS = ["sasrec", "one by one", *STOPPED, *DRAWN]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,24 @@ def test_no_window_is_left_out_or_learned_twice(outcomes, name):
     for runs in ([alone], both):
         times = np.bincount(np.concatenate([run["taken"] for run in runs]))
         assert times.min() == times.max() >= alone["n_epochs"]
+    if name == "one by one":  # the one window of a batch is the first rank's
+        assert both[1]["taken"].size == 0
+        return
     shares = [np.unique(run["taken"]).size for run in both]
     assert min(shares) > 0.4 * np.unique(alone["taken"]).size
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_rank_draws_with_a_seed_of_its_own(outcomes, name):
+    alone, first, second = outcomes[name]
+    assert all(run["seeds"].size == 1 for run in (alone, first, second))
+    assert first["seeds"] != second["seeds"]
+    assert name in ("unseeded", "melt") or first["seeds"] == alone["seeds"]
+
+
+def test_the_first_rank_decides_when_a_callback_stops(outcomes):
+    n_epochs = {name: [int(run["n_epochs"]) for run in outcomes[name]] for name in STOPPED}
+    assert n_epochs == {"first stops": [1, 1, 1], "second stops": [3, 3, 3]}
 
 
 def test_two_ranks_take_the_step_that_one_takes(outcomes):

@@ -21,7 +21,7 @@ from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
 from skace._torch._training import Competitors, Trainer, build_optimizer
 from skace._windows import cut_windows
-from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _neural
+from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _epochs
 
 CPU = torch.device("cpu")
 N_ITEMS, D = 6, 4
@@ -273,7 +273,7 @@ def fit(small_log, monkeypatch):
 
     def run(scores, **parameters):
         script = iter(scores)
-        monkeypatch.setattr(_neural, "ndcg_at_k", lambda ranks, k: next(script))  # noqa: ARG005
+        monkeypatch.setattr(_epochs, "ndcg_at_k", lambda ranks, k: next(script))  # noqa: ARG005
         sizes = {"k": 2, "n_layers": 1, "n_heads": 1, "dropout": 0.1, "random_state": 0}
         return SASRecEstimator(**(sizes | parameters)).fit(small_log)
 

@@ -1,0 +1,65 @@
+"""ScoreBlocks: scores of many rows, a block at a time."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+
+__all__ = ["ScoreBlocks"]
+
+# Scores held at once: more would pass through memory, and be mapped anew each time.
+_BLOCK_BYTES = 16 * 2**20
+_ROWS_AHEAD = 16 * 1024  # that a model may read before their scores are wanted
+
+
+class ScoreBlocks:
+    """How a recommender goes through rows whose scores would not fit into memory together."""
+
+    def _score_blocks(self, X, exclude_seen=None, columns=None, *, embeds=True):
+        """Yield (rows, scores of these rows), with empty pasts and seen items settled."""
+        exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
+        if not isinstance(exclude_seen, (bool, np.bool_)):
+            raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
+        histories = self._histories(X, embeds=embeds)
+        n_columns = self.item_ids_.size if columns is None else columns.size
+        step = max(1, _BLOCK_BYTES // (4 * n_columns))
+        for first in range(0, len(X), _ROWS_AHEAD):
+            ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))
+            for begin in range(0, len(ahead), step):
+                block = ahead.take(slice(begin, begin + step))
+                scores = self._scores_of_block(block, columns)
+                if exclude_seen:
+                    self._mask_seen(scores, block, columns)
+                yield slice(first + begin, first + begin + len(block)), scores
+
+    def _read_ahead(self, histories):
+        """Histories with what is cheaper to find for many rows at once; by default nothing."""
+        return histories
+
+    def _scores_of_block(self, histories, columns):
+        """Scores by the model, or by popularity for empty histories."""
+        is_empty = histories.lengths == 0
+        if not is_empty.any():
+            return self._scores_of_filled(histories, columns)
+        popularity = self.popularity_ if columns is None else self.popularity_[columns]
+        scores = np.empty((len(histories), popularity.size), dtype=np.float32)
+        scores[is_empty] = popularity
+        if not is_empty.all():
+            scores[~is_empty] = self._scores_of_filled(histories.take(~is_empty), columns)
+        return scores
+
+    def _scores_of_filled(self, histories, columns):
+        """Scores by the model, -inf for items that it knows nothing of."""
+        scores = self._score(histories, columns)
+        unscored = self._unscored()
+        if unscored is not None:
+            scores[:, unscored if columns is None else unscored[columns]] = -np.inf
+        return scores
+
+    def _mask_seen(self, scores, histories, columns):
+        """Set the scores of seen items to -inf, in place (the block is ours)."""
+        rows, seen = histories.seen(self.item_ids_.size)
+        if columns is not None:
+            places = np.full(self.item_ids_.size, -1)
+            places[columns] = np.arange(columns.size)
+            seen = places[seen]
+            rows, seen = rows[seen >= 0], seen[seen >= 0]
+        scores[rows, seen] = -np.inf
