@@ -1,7 +1,8 @@
 """Cost of an event and memory as logs grow: shops of 10^5 to 10^7 events and 10^4 to 10^6 items.
 
 Each size in a process of its own: preparing the log, an epoch of SASRec with drawn
-negatives, and ranks of some users among all items. ``--plot`` draws what was measured.
+negatives, with a table whose updates are dense and one whose are sparse, and ranks of some
+users among all items. ``--plot`` draws what was measured.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -19,6 +20,7 @@ from measuring import describe_machine, forget_peak, in_own_process, peak_memory
 
 from skace import Interactions, SASRecEstimator
 from skace.datasets import make_shop
+from skace.item_tables import TrainableTable
 
 WIDTH, N_RANKED = 64, 1000
 # events, items
@@ -26,10 +28,13 @@ SIZES = [
     *((n_events, 10_000) for n_events in (100_000, 1_000_000, 10_000_000)),
     *((n_events, 100_000) for n_events in (1_000_000, 10_000_000)),
     (1_000_000, 1_000_000),
+    (10_000_000, 1_000_000),
 ]
+DENSE_UP_TO = 10**12  # events times items, which is what dense updates of a table take
 STEPS = {
     "prepare": "microseconds an event",
     "epoch": "microseconds an event",
+    "sparse": "microseconds an event",
     "rank": "nanoseconds a user and item",
 }
 
@@ -45,13 +50,9 @@ def measure(n_events, n_items):
     begin = time.perf_counter()
     X = Interactions(*columns)
     seconds["prepare"] = time.perf_counter() - begin
-    model = SASRecEstimator(
-        embedding_dim=WIDTH, loss="sampled_softmax", device="cpu", random_state=0
-    )
-    model.partial_fit(X[:1000])  # torch's first calls take longer
-    begin = time.perf_counter()
-    model.partial_fit(X)
-    seconds["epoch"] = time.perf_counter() - begin
+    if n_events * n_items <= DENSE_UP_TO:
+        _, seconds["epoch"] = epoch(X, is_sparse=False)
+    model, seconds["sparse"] = epoch(X, is_sparse=True)
     rows = X[np.random.default_rng(0).integers(len(X), size=N_RANKED)]
     begin = time.perf_counter()
     model.target_ranks(rows)
@@ -67,14 +68,26 @@ def measure(n_events, n_items):
     }
 
 
+def epoch(X, *, is_sparse):
+    """A model after one pass over the rows, and the seconds that it took."""
+    model = SASRecEstimator(
+        embedding_dim=WIDTH,
+        loss="sampled_softmax",
+        item_table=TrainableTable(sparse=is_sparse),
+        device="cpu",
+        random_state=0,
+    )
+    model.partial_fit(X[:1000])  # torch's first calls take longer
+    begin = time.perf_counter()
+    model.partial_fit(X)
+    return model, time.perf_counter() - begin
+
+
 def costs(record):
-    """Cost of a step in its unit."""
-    n_events, seconds = record["events"], record["seconds"]
-    return {
-        "prepare": 1e6 * seconds["prepare"] / n_events,
-        "epoch": 1e6 * seconds["epoch"] / n_events,
-        "rank": 1e9 * seconds["rank"] / (N_RANKED * record["items"]),
-    }
+    """Cost of each step in its unit, NaN for one that was left out."""
+    units = dict.fromkeys(STEPS, record["events"] / 1e6)
+    units["rank"] = N_RANKED * record["items"] / 1e9
+    return {step: record["seconds"].get(step, np.nan) / unit for step, unit in units.items()}
 
 
 def print_table(records):
@@ -91,9 +104,12 @@ def plot(records, path):
         own = [record for record in records if record["wanted items"] == wanted]
         n_events = [record["events"] for record in own]
         style = {"marker": "o", "label": f"{wanted:,} items"}
-        left.plot(n_events, [costs(record)["epoch"] for record in own], **style)
+        (line,) = left.plot(n_events, [costs(record)["sparse"] for record in own], **style)
+        dense = [costs(record)["epoch"] for record in own]
+        left.plot(n_events, dense, marker="x", linestyle="--", color=line.get_color())
         right.plot(n_events, [record["GiB"] for record in own], **style)
     left.set(xscale="log", ylim=(0, None), xlabel="events", title="Epoch, microseconds an event")
+    left.plot([], [], marker="x", linestyle="--", color="gray", label="dense updates")
     right.set(xscale="log", yscale="log", xlabel="events", title="Memory of the process, GiB")
     left.legend(fontsize="small")
     figure.savefig(path, dpi=120)

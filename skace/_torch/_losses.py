@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from skace._torch._competitors import Table, all_vectors, vectors_at
 from skace._torch._sampled_losses import (
     BinaryCrossEntropy,
     PairwiseRanking,
@@ -20,7 +21,7 @@ from skace._torch._sampled_losses import (
 __all__ = ["InBatchSoftmax", "Loss", "SampledSoftmax", "build_loss", "full_softmax"]
 
 # (hidden (N, D), table (V, D), targets (N,), weights (N,)) -> weighted sum in nats
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[[torch.Tensor, Table, torch.Tensor, torch.Tensor], torch.Tensor]
 
 # Logits held at once. On a CPU a block should stay in the caches; a GPU wants large products.
 _CPU_BLOCK_BYTES, _GPU_BLOCK_BYTES = 12 * 2**20, 512 * 2**20
@@ -142,7 +143,7 @@ def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -
 
 def full_softmax(
     hidden: torch.Tensor,
-    table: torch.Tensor,
+    table: Table,
     targets: torch.Tensor,
     weights: torch.Tensor,
     *,
@@ -155,7 +156,7 @@ def full_softmax(
     ----------
     hidden : torch.Tensor of shape (N, D)
         Encoder states at the real positions.
-    table : torch.Tensor of shape (V, D)
+    table : torch.Tensor or Rivals of shape (V, D)
         Vectors of the items that compete.
     targets : torch.Tensor of shape (N,), dtype int64
         Table row of each position's next item.
@@ -172,6 +173,7 @@ def full_softmax(
     loss : torch.Tensor of shape ()
         In nats.
     """
+    table = all_vectors(table)
     if block_rows is None:
         block_bytes = _CPU_BLOCK_BYTES if hidden.device.type == "cpu" else _GPU_BLOCK_BYTES
         block_rows = max(16, block_bytes // (hidden.element_size() * table.shape[0]))
@@ -205,7 +207,7 @@ class InBatchSoftmax:
     def __call__(
         self,
         hidden: torch.Tensor,
-        table: torch.Tensor,
+        table: Table,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> torch.Tensor:
@@ -214,4 +216,4 @@ class InBatchSoftmax:
         repeats.index_add_(0, places, (weights > 0).to(repeats.dtype))
         as_target = -self.log_q[items]
         shifts = (as_target + repeats.log(), as_target)
-        return full_softmax(hidden, table[items], places, weights, shifts=shifts)
+        return full_softmax(hidden, vectors_at(table, items), places, weights, shifts=shifts)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from skace._torch._competitors import Table, vectors_at
+
 __all__ = [
     "BinaryCrossEntropy",
     "Draw",
@@ -19,18 +21,18 @@ __all__ = [
 ]
 
 # (shape, table (V, D), targets (N,), weights (N,)) -> rows of the table, int64, of that shape
-Draw = Callable[[tuple[int, ...], torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Draw = Callable[[tuple[int, ...], Table, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def draw_uniformly(
-    shape: tuple[int, ...], table: torch.Tensor, _targets: torch.Tensor, _weights: torch.Tensor
+    shape: tuple[int, ...], table: Table, _targets: torch.Tensor, _weights: torch.Tensor
 ) -> torch.Tensor:
     """Draw from all rows of the table alike."""
     return torch.randint(table.shape[0], shape, device=table.device)
 
 
 def draw_from_batch(
-    shape: tuple[int, ...], _table: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+    shape: tuple[int, ...], _table: Table, targets: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
     """Draw from the targets of the batch, position by position; weight 0 is no position."""
     return targets[_draw_places(shape, (weights > 0).double().cumsum(0))]
@@ -105,13 +107,16 @@ class SampledSoftmax:
     def __call__(
         self,
         hidden: torch.Tensor,
-        table: torch.Tensor,
+        table: Table,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> torch.Tensor:
         drawn = self.draw((self.n_negatives,), table, targets, weights)
-        positive = (hidden * table[targets].to(hidden.dtype)).sum(dim=1, keepdim=True)  # (N, 1)
-        negative = hidden @ table[drawn].to(hidden.dtype).T  # (N, K)
+        of_targets, of_drawn = (
+            vectors_at(table, rows).to(hidden.dtype) for rows in (targets, drawn)
+        )
+        positive = (hidden * of_targets).sum(dim=1, keepdim=True)  # (N, 1)
+        negative = hidden @ of_drawn.T  # (N, K)
         negative = negative.float().masked_fill(targets[:, None] == drawn, -torch.inf)
         positive = positive.float()
         if self.log_q is not None:
@@ -176,7 +181,7 @@ class BinaryCrossEntropy:
     def __call__(
         self,
         hidden: torch.Tensor,
-        table: torch.Tensor,
+        table: Table,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> torch.Tensor:
@@ -216,7 +221,7 @@ class PairwiseRanking:
     def __call__(
         self,
         hidden: torch.Tensor,
-        table: torch.Tensor,
+        table: Table,
         targets: torch.Tensor,
         weights: torch.Tensor,
     ) -> torch.Tensor:
@@ -255,11 +260,11 @@ def _split(values: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
 
 
 def _score_in_groups(
-    hidden: torch.Tensor, table: torch.Tensor, targets: torch.Tensor, drawn: torch.Tensor
+    hidden: torch.Tensor, table: Table, targets: torch.Tensor, drawn: torch.Tensor
 ) -> _Scores:
     """Scores of the targets and of the drawn items (G, K) of their groups, float32."""
-    positive = (hidden * F.embedding(targets, table).to(hidden.dtype)).sum(dim=1)  # (N,)
-    vectors = F.embedding(drawn, table).to(hidden.dtype)  # (G, K, D)
+    positive = (hidden * vectors_at(table, targets).to(hidden.dtype)).sum(dim=1)  # (N,)
+    vectors = vectors_at(table, drawn).to(hidden.dtype)  # (G, K, D)
     negative = _split(hidden, drawn) @ vectors.mT  # (G, P, K)
     return _Scores(
         positive=_split(positive.float(), drawn)[:, :, None],

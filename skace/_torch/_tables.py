@@ -31,6 +31,9 @@ class ItemModule(nn.Module):
     defaults do not hold. A table may be made of other ones.
     """
 
+    # Whether gradients name the rows that a step has looked up, and only these are updated.
+    is_sparse = False
+
     def remember_cold(self) -> None:
         """Note what is to stay, now that all rows are there (before the first epoch)."""
         for part in self.parts():
@@ -68,8 +71,11 @@ class TrainableItems(ItemModule):
     cold_rows: torch.Tensor
     cold_vectors: torch.Tensor
 
-    def __init__(self, vectors: torch.Tensor, is_cold: BoolArray) -> None:
+    def __init__(
+        self, vectors: torch.Tensor, is_cold: BoolArray, *, is_sparse: bool = False
+    ) -> None:
         super().__init__()
+        self.is_sparse = is_sparse
         self.weight = nn.Parameter(vectors)
         self.register_buffer(
             "cold_rows", torch.as_tensor(np.flatnonzero(is_cold)), persistent=False

@@ -11,33 +11,15 @@ from torch import nn
 
 from skace._torch._auxiliary import Auxiliary
 from skace._torch._batches import Batch, DeviceLog
+from skace._torch._competitors import Competitors
 from skace._torch._losses import Loss
 from skace._torch._network import Network
 from skace._torch._parallel import Ranks
 from skace._torch._runtime import autocast
-from skace._typing import BoolArray, IntArray
+from skace._typing import IntArray
 from skace._windows import batch_order
 
-__all__ = ["Competitors", "Trainer"]
-
-
-class Competitors:
-    """The items that compete in the loss, and their places among each other."""
-
-    def __init__(self, takes_part: BoolArray, device: torch.device) -> None:
-        self.is_all = bool(takes_part.all())
-        self.rows = torch.as_tensor(np.flatnonzero(takes_part)).to(device)
-        self.places = torch.as_tensor(np.cumsum(takes_part) - 1).to(device)
-
-    def of(self, table: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Their vectors, and the targets as rows of these."""
-        if self.is_all:
-            return table, targets
-        return table[self.rows], self.places[targets]
-
-    def among(self, values: IntArray) -> torch.Tensor:
-        """Those of the values (n_items,) that belong to them, float32 on their device."""
-        return torch.as_tensor(values, dtype=torch.float32).to(self.rows.device)[self.rows]
+__all__ = ["Trainer", "build_optimizers"]
 
 
 # (summed loss, summed weight, what is minimised), each of shape ()
@@ -65,7 +47,7 @@ class Trainer:
     log: DeviceLog
     loss: Loss
     competitors: Competitors
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     batch_size: int
     dtype: torch.dtype
     rng: np.random.RandomState
@@ -107,10 +89,12 @@ class Trainer:
         The item table and an auxiliary may add to the mean loss, which is not part of what is
         returned.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss, weight, cost = self.model(batch)
         cost.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return torch.stack([loss.detach(), weight]).double()
 
     def _costs(self, batch: Batch) -> Costs:
@@ -132,17 +116,26 @@ class Trainer:
         table = self.network.items() if table is None else table
         is_target = batch.weights > 0  # (B, T)
         weights = batch.weights[is_target]  # (N,)
+        read = F.embedding(batch.items, table, sparse=self.network.items.is_sparse)
         with autocast(table.device, self.dtype):
-            states = self.network.read(F.embedding(batch.items, table), batch.context)
+            states = self.network.read(read, batch.context)
         hidden = states[is_target]  # (N, D)
         rivals, targets = self.competitors.of(table, batch.targets[is_target])
         # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
         return self.loss(hidden.to(self.dtype), rivals, targets, weights), weights.sum()
 
 
-def build_optimizer(
+def build_optimizers(
     network: Network, learning_rate: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay (plain Adam for 0)."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)
+) -> list[torch.optim.Optimizer]:
+    """Adam with decoupled weight decay (plain Adam for 0), and a lazy one for sparse tables."""
+    wanted = [p for p in network.parameters() if p.requires_grad]
+    lazy = list(network.items.parameters()) if network.items.is_sparse else []
+    eager = [p for p in wanted if all(p is not other for other in lazy)]
+    found: list[torch.optim.Optimizer] = []
+    if eager:
+        adam = torch.optim.AdamW(eager, lr=learning_rate, weight_decay=weight_decay, fused=True)
+        found.append(adam)
+    if lazy:
+        found.append(torch.optim.SparseAdam(lazy, lr=learning_rate))
+    return found

@@ -29,9 +29,15 @@ class IDTable(ItemTable):
     cold_items : {"excluded", "negatives"}, default="excluded"
         Whether items without a training row take part in the softmax as wrong answers.
 
+    sparse : bool, default=False
+        Whether a step updates only the vectors that it has looked up, by Adam without the
+        steps in between (`torch.optim.SparseAdam`). For catalogs of several hundred thousand
+        items, with a loss that draws its negatives and without weight decay.
+
     Notes
     -----
-    A step reads and writes n_items x width numbers. A vector that no row has trained is
+    A step reads and writes n_items x width numbers, with ``sparse`` only those of the items that
+    it meets. A vector that no row has trained is
     noise, so that cold items score ``-inf``, and items that the model has not been fitted
     on are unknown even if they have features.
 
@@ -50,11 +56,19 @@ class IDTable(ItemTable):
     _parameter_constraints: dict = {
         **ItemTable._parameter_constraints,
         "init_std": [Interval(Real, 0, None, closed="left")],
+        "sparse": ["boolean"],
     }
 
-    def __init__(self, *, init_std: float = 0.02, cold_items: ColdItems = "excluded") -> None:
+    def __init__(
+        self,
+        *,
+        init_std: float = 0.02,
+        cold_items: ColdItems = "excluded",
+        sparse: bool = False,
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.init_std = init_std
+        self.sparse = sparse
 
     def width(self, n_features: int | None, embedding_dim: int | None) -> int:
         """Width of the table: ``embedding_dim``, else 128; see `ItemTable.width`."""
@@ -74,4 +88,4 @@ class IDTable(ItemTable):
         from skace._torch._tables import TrainableItems, random_vectors
 
         vectors = random_vectors(n_items, width, self.init_std, generator)
-        return TrainableItems(vectors, is_cold)
+        return TrainableItems(vectors, is_cold, is_sparse=self.sparse)

@@ -31,6 +31,11 @@ class TrainableTable(ItemTable):
         stays where the features put it. "negatives": they are wrong answers at every
         position, as is usual elsewhere.
 
+    sparse : bool, default=False
+        Whether a step updates only the vectors that it has looked up, by Adam without the
+        steps in between (`torch.optim.SparseAdam`). For catalogs of several hundred thousand
+        items, with a loss that draws its negatives and without weight decay.
+
     Notes
     -----
     Stability: provisional.
@@ -52,11 +57,19 @@ class TrainableTable(ItemTable):
     _parameter_constraints: dict = {
         **ItemTable._parameter_constraints,
         "init_std": [Interval(Real, 0, None, closed="left")],
+        "sparse": ["boolean"],
     }
 
-    def __init__(self, *, init_std: float = 0.02, cold_items: ColdItems = "excluded") -> None:
+    def __init__(
+        self,
+        *,
+        init_std: float = 0.02,
+        cold_items: ColdItems = "excluded",
+        sparse: bool = False,
+    ) -> None:
         super().__init__(cold_items=cold_items)
         self.init_std = init_std
+        self.sparse = sparse
 
     def build(
         self,
@@ -74,4 +87,4 @@ class TrainableTable(ItemTable):
             vectors = random_vectors(n_items, width, self.init_std, generator)
         else:
             vectors = as_vectors(features)
-        return TrainableItems(vectors, is_cold)
+        return TrainableItems(vectors, is_cold, is_sparse=self.sparse)

@@ -1,7 +1,7 @@
-"""Which losses go with which negatives; known before any work, without torch."""
+"""Which losses go with which negatives and tables; known before any work."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-__all__ = ["check_loss"]
+__all__ = ["check_loss", "check_sparse"]
 
 
 def check_loss(loss, negatives):
@@ -32,4 +32,39 @@ def check_loss(loss, negatives):
         raise ValueError(
             f"negatives={negatives!r} does not go with loss='gbce', whose calibration holds for "
             "uniform draws only; set loss='bce', or negatives='uniform', the default."
+        )
+
+
+def check_sparse(loss, weight_decay):
+    """Raise if training would touch more rows of a table with ``sparse=True`` than it reads.
+
+    Parameters
+    ----------
+    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}
+        What is minimised.
+
+    weight_decay : float
+        Of all parameters.
+
+    Raises
+    ------
+    ValueError
+        If all items compete in the loss, there is weight decay, or several processes train.
+    """
+    from skace._torch._parallel import Ranks
+
+    if loss == "softmax":
+        raise ValueError(
+            "item_table has sparse=True, but with loss='softmax' every step updates all items; set "
+            "loss='sampled_softmax', 'bce', 'gbce' or 'bpr', or item_table__sparse=False."
+        )
+    if weight_decay > 0:
+        raise ValueError(
+            f"item_table has sparse=True, but weight_decay={weight_decay:g} shrinks all items at "
+            "every step; set weight_decay=0, or item_table__sparse=False."
+        )
+    if Ranks.current().size > 1:
+        raise ValueError(
+            "item_table has sparse=True, whose gradients are not exchanged between processes; "
+            "train in one process, or set item_table__sparse=False."
         )

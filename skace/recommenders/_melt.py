@@ -336,7 +336,7 @@ class MELTEstimator(NeuralRecommender):
         return user_threshold, item_threshold
 
     def _run_epochs(self, trainer, n_epochs, X_val, task):
-        from skace._torch._training import build_optimizer
+        from skace._torch._training import build_optimizers
 
         branches, encoder = trainer.auxiliary, self._network.encoder
         self.n_pretraining_iter_ = 0
@@ -345,7 +345,7 @@ class MELTEstimator(NeuralRecommender):
             super()._run_epochs(trainer, self._backbone().max_epochs, X_val, task)
             self.n_pretraining_iter_ = self.n_iter_
             trainer.auxiliary = branches
-            trainer.optimizer = build_optimizer(
+            trainer.optimizers = build_optimizers(
                 self._network, self.learning_rate, self.weight_decay
             )
         if n_epochs > 0 and not hasattr(self, "user_threshold_"):
@@ -391,4 +391,9 @@ def _check_replaceable(table):
         raise ValueError(
             f"item_table of the backbone is {type(table).__name__}, but MELTEstimator replaces the "
             "vectors of tail items; take TrainableTable or IDTable."
+        )
+    if table.sparse:
+        raise ValueError(
+            "item_table of the backbone has sparse=True, but MELTEstimator updates all items at "
+            "every step; set estimator__item_table__sparse=False."
         )

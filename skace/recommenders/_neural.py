@@ -20,7 +20,7 @@ from skace.recommenders._epochs import EpochLoop
 from skace.recommenders._features import check_features
 from skace.recommenders._fitted_table import check_same_table, kept_table
 from skace.recommenders._holdout import check_something_remains, hold_out_last
-from skace.recommenders._losses import check_loss
+from skace.recommenders._losses import check_loss, check_sparse
 from skace.recommenders._progress import visible_log
 
 __all__ = ["NeuralRecommender"]
@@ -268,6 +268,8 @@ class NeuralRecommender(EpochLoop, SequentialRecommender):
             check_something_remains(X, self.validation_fraction if holds_out else 0, weights)
         check_loss(self.loss, self.negatives)
         table = self._table()
+        if getattr(table, "sparse", False):  # third parties need not have it
+            check_sparse(self.loss, self.weight_decay)
         if table.reads_features:
             check_features(X.catalog.features)
         if fresh:
@@ -441,16 +443,18 @@ class NeuralRecommender(EpochLoop, SequentialRecommender):
         """Trainer over the windows of the training rows."""
         from skace._torch._auxiliary import Reader
         from skace._torch._batches import DeviceLog
+        from skace._torch._competitors import Competitors
         from skace._torch._losses import build_loss
         from skace._torch._parallel import Ranks
         from skace._torch._runtime import resolve_precision
-        from skace._torch._training import Competitors, Trainer, build_optimizer
+        from skace._torch._training import Trainer, build_optimizers
 
         event_weights = is_row if weights is None else is_row * weights
         # Rows of weight 0 teach nothing: a batch of them alone would have no mean loss.
         windows = self._cut_windows(event_weights > 0, X._log.offsets)
         items = columns[X._log.items]
-        competitors = Competitors(~self._spared(), device)
+        is_sparse = self._network.items.is_sparse
+        competitors = Competitors(~self._spared(), device, is_sparse=is_sparse)
         log = DeviceLog(items, event_weights, windows, device, self._network.layout)
         dtype = resolve_precision(self.precision, device)
         reader = Reader(self._network, log.items, dtype)
@@ -465,7 +469,7 @@ class NeuralRecommender(EpochLoop, SequentialRecommender):
                 counts=competitors.among(self._learned_counts(X, items, is_row)),
             ),
             competitors=competitors,
-            optimizer=build_optimizer(self._network, self.learning_rate, self.weight_decay),
+            optimizers=build_optimizers(self._network, self.learning_rate, self.weight_decay),
             batch_size=self.batch_size,
             dtype=dtype,
             rng=rng,

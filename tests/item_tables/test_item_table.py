@@ -90,7 +90,7 @@ def test_fit_leaves_the_table_parameter_alone(small_log):
     table = TrainableTable()
     model = SASRecEstimator(item_table=table, **QUICK).fit(small_log)
     assert model.item_table is table
-    assert vars(table) == {"cold_items": "excluded", "init_std": 0.02}
+    assert vars(table) == {"cold_items": "excluded", "init_std": 0.02, "sparse": False}
 
 
 def test_a_grid_reaches_the_parameters_of_the_table(small_log):

@@ -35,6 +35,11 @@ SMALL = {
 MODELS = {
     "softmax": {},
     "sampled softmax": {"loss": "sampled_softmax", "n_negatives": 8},
+    "sparse table": {
+        "item_table": TrainableTable(sparse=True),
+        "loss": "sampled_softmax",
+        "n_negatives": 8,
+    },
     "short windows": {"max_length": 3},
     "frozen table": {"item_table": FrozenTable(), "max_epochs": 40},
     # Windows of 5, because only positions that were trained can be relied on.

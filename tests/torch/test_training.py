@@ -14,12 +14,13 @@ from torch import nn
 
 from skace import SASRecEstimator
 from skace._torch._batches import Batch, DeviceLog
+from skace._torch._competitors import Competitors, all_vectors, vectors_at
 from skace._torch._encoders import BERT4RecEncoder
 from skace._torch._layouts import ClozeLayout
 from skace._torch._losses import SampledSoftmax, full_softmax
 from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
-from skace._torch._training import Competitors, Trainer, build_optimizer
+from skace._torch._training import Trainer, build_optimizers
 from skace._windows import cut_windows
 from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _epochs
 
@@ -42,7 +43,7 @@ def build_trainer(
         log=DeviceLog(X._log.items, is_row if weights is None else weights, windows, CPU),
         loss=loss,
         competitors=Competitors(takes_part, CPU),
-        optimizer=build_optimizer(network, 0.01, 0.0),
+        optimizers=build_optimizers(network, 0.01, 0.0),
         batch_size=batch_size,
         dtype=torch.float32,
         rng=np.random.RandomState(0),
@@ -95,8 +96,8 @@ def test_places_among_the_competitors_follow_the_rows(left_out):
     table = torch.arange(float(N_ITEMS))[:, None].expand(N_ITEMS, D)
     targets = torch.tensor([row for row in (0, 3, 4, 2) if row != left_out])
     rivals, places = competitors.of(table, targets)
-    assert rivals[:, 0].tolist() == [row for row in range(N_ITEMS) if row != left_out]
-    assert rivals[places, 0].tolist() == targets.tolist()
+    assert all_vectors(rivals)[:, 0].tolist() == [row for row in range(N_ITEMS) if row != left_out]
+    assert vectors_at(rivals, places)[:, 0].tolist() == targets.tolist()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_the_table_adds_a_penalty_to_the_mean_loss(small_log):
     targets = torch.tensor([target for _, target in PAIRS])
     cost = pairs_loss(vectors, PAIRS) / 6 + 0.5 * vectors[targets].square().sum()
     cost.backward()
-    trainer.optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.1)
+    trainer.optimizers = [torch.optim.SGD(trainer.network.parameters(), lr=0.1)]
     before = vectors.detach().clone()
     loss, weight = trainer.step(trainer.log.batch(np.array([0, 1, 2])))
     assert sorted(trainer.network.items.seen.tolist()) == sorted(targets.tolist())
@@ -256,7 +257,7 @@ def test_the_first_step_is_adams(small_log):
 
 def test_weight_decay_shrinks_what_it_should(small_log):
     plain, decayed = build_trainer(small_log, batch_size=8), build_trainer(small_log, batch_size=8)
-    decayed.optimizer = build_optimizer(decayed.network, 0.01, 0.5)
+    decayed.optimizers = build_optimizers(decayed.network, 0.01, 0.5)
     before = plain.network.items().detach().clone()
     plain.run_epoch()
     decayed.run_epoch()

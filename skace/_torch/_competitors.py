@@ -1,0 +1,71 @@
+"""Competitors: the items that compete in the loss, and how their vectors are looked up."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from skace._typing import BoolArray, IntArray
+
+__all__ = ["Competitors", "Rivals", "Table", "all_vectors", "vectors_at"]
+
+
+class Rivals(NamedTuple):
+    """Rows of an item table that compete, without a copy of their vectors."""
+
+    table: torch.Tensor  # (n_items, D)
+    rows: torch.Tensor | None = None  # (V,) of the table; None for all of them in order
+    is_sparse: bool = False  # whether gradients name the rows that were looked up
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of their vectors: (V, D)."""
+        n_items, width = self.table.shape
+        return n_items if self.rows is None else self.rows.numel(), width
+
+    @property
+    def device(self) -> torch.device:
+        """Where the vectors are."""
+        return self.table.device
+
+
+Table = torch.Tensor | Rivals
+
+
+def vectors_at(table: Table, places: torch.Tensor) -> torch.Tensor:
+    """Vectors of some rows, (..., D)."""
+    if isinstance(table, torch.Tensor):
+        return F.embedding(places, table)
+    rows = places if table.rows is None else table.rows[places]
+    return F.embedding(rows, table.table, sparse=table.is_sparse)
+
+
+def all_vectors(table: Table) -> torch.Tensor:
+    """Vectors of all rows, (V, D)."""
+    if isinstance(table, torch.Tensor):
+        return table
+    return table.table if table.rows is None else table.table[table.rows]
+
+
+class Competitors:
+    """The items that compete in the loss, and their places among each other."""
+
+    def __init__(
+        self, takes_part: BoolArray, device: torch.device, *, is_sparse: bool = False
+    ) -> None:
+        self.is_sparse = is_sparse
+        self.is_all = bool(takes_part.all())
+        self.rows = torch.as_tensor(np.flatnonzero(takes_part)).to(device)
+        self.places = torch.as_tensor(np.cumsum(takes_part) - 1).to(device)
+
+    def of(self, table: torch.Tensor, targets: torch.Tensor) -> tuple[Rivals, torch.Tensor]:
+        """Those of a table, and the targets as places among them."""
+        if self.is_all:
+            return Rivals(table, None, self.is_sparse), targets
+        return Rivals(table, self.rows, self.is_sparse), self.places[targets]
+
+    def among(self, values: IntArray) -> torch.Tensor:
+        """Those of the values (n_items,) that belong to them, float32 on their device."""
+        return torch.as_tensor(values, dtype=torch.float32).to(self.rows.device)[self.rows]
