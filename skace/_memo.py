@@ -69,6 +69,11 @@ class Memo(Generic[T]):
             self._run(key, future, compute)
         return future.result()
 
+    def make_room(self, n_bytes: int) -> None:
+        """Drop entries for something of this size that will not be kept here."""
+        with self._lock:
+            self._shrink(n_bytes, n_kept=0)
+
     def _run(
         self,
         key: Hashable,
@@ -88,9 +93,9 @@ class Memo(Generic[T]):
             self.n_computed += 1
             self._shrink()
 
-    def _shrink(self, n_coming: int = 0) -> None:
+    def _shrink(self, n_coming: int = 0, n_kept: int = 1) -> None:
         """Drop the oldest entries until the rest and what comes are within the limits."""
-        while len(self._entries) > 1 and (
+        while len(self._entries) > n_kept and (
             len(self._entries) > self.max_entries or self._n_bytes() + n_coming > self.max_bytes
         ):
             self._entries.popitem(last=False)

@@ -265,6 +265,10 @@ def test_the_gpu_script_runs_anywhere(scripts, tmp_path):
     assert logs["tiny, sampled"]["positions per second"] > 0
 
 
+def test_a_process_of_its_own_answers(scripts):
+    assert scripts("quality/measuring.py").in_own_process(abs, -1) == 1
+
+
 def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
     script = scripts("scale/curves.py")
     script.in_own_process = _run_here

@@ -75,6 +75,18 @@ def test_room_is_made_before_the_work(memo, expected):
     assert held == expected
 
 
+def test_room_is_made_for_what_is_kept_elsewhere():
+    memo, compute = Memo(4, 300), Counter()
+    for key in "abc":
+        memo.get(key, compute)
+    memo.make_room(150)
+    assert memo.get("c", compute) is not None
+    assert compute.n_calls == 3
+    memo.make_room(400)
+    memo.get("c", compute)
+    assert compute.n_calls == 4
+
+
 def test_threads_that_ask_together_share_one_run():
     memo, compute = Memo(4, 10**6), Counter(seconds=0.05)
     found = []

@@ -34,7 +34,8 @@ class TrainableTable(ItemTable):
     sparse : bool, default=False
         Whether a step updates only the vectors that it has looked up, by Adam without the
         steps in between (`torch.optim.SparseAdam`). For catalogs of several hundred thousand
-        items, with a loss that draws its negatives and without weight decay.
+        items, with a loss that draws its negatives; without weight decay, in one process,
+        and not inside of `~skace.recommenders.MELTEstimator`.
 
     Notes
     -----

@@ -28,7 +28,7 @@ from skace.data import Catalog, Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_to_score
 from skace.metrics import ndcg_at_k
 from skace.recommenders._blocks import ScoreBlocks
-from skace.recommenders._fit_rows import check_validation, event_weights
+from skace.recommenders._fit_inputs import check_validation, event_weights
 from skace.recommenders._histories import histories_of
 from skace.recommenders._leakage import warn_of_future_leakage
 from skace.recommenders._recommendations import Recommendations
@@ -219,12 +219,8 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         self._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         warn_of_future_leakage(X)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
-
-        def tell():
-            """What callbacks are told beside the estimator."""
-            return {"X": X, "y": X.items, "metadata": {"sample_weight": sample_weight}}
-
-        task = FitTask(self, context, tell).begin()
+        told = {"X": X, "y": lambda: X.items, "metadata": {"sample_weight": sample_weight}}
+        task = FitTask(self, context, told).begin()
         state = dict(vars(self))
         try:
             if n_passes is None and not fresh:  # a warm start counts the rows of its own X
@@ -261,8 +257,8 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         events = np.unique(X._ends)
         items = columns[X._log.items[events]]
         self.item_counts_ = _add_counts(self.item_counts_, items, self.item_ids_.size)
-        event_weights = None if weights is None else weights[events]
-        self.popularity_ = _add_counts(self.popularity_, items, self.item_ids_.size, event_weights)
+        own = None if weights is None else weights[events]
+        self.popularity_ = _add_counts(self.popularity_, items, self.item_ids_.size, own)
         return columns
 
     def _forget(self):

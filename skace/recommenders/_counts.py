@@ -11,7 +11,7 @@ from skace.recommenders._closed_form import row_slices
 __all__ = ["Counts", "dense_counts", "sparse_counts"]
 
 _ENTRIES = 4_000_000  # of the regression rows that are held at once
-_MIN_ENTRIES = 2**16
+_MIN_ENTRIES = 2**14
 _SHARE = 128  # of a dense matrix, as a divisor, that the rows beside it may have as entries
 
 

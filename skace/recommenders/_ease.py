@@ -66,8 +66,8 @@ class EASEEstimator(LinearRecommender):
         Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
         for fits with other parameters on the same rows. False lets the exact solution use
         them up, within the memory of the solution alone. "auto" keeps them where they are
-        small beside it, as in a shop; set True for `partial_fit` on logs of few items that
-        all occur together.
+        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
+        `fit`, and for grids, on logs of few items that all occur together.
 
     Attributes
     ----------
@@ -99,15 +99,16 @@ class EASEEstimator(LinearRecommender):
     targets of value w. `partial_fit` takes all events before the new rows as rows that were
     learned from with weight 1; where they were, it is exact.
 
-    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items. Stored
-    counts take 12 bytes for each pair of items that some user has both of (twice that with
-    rows of other weights than 1): up to six more float32 matrices where most pairs occur.
-    "auto" stores what is sure to take less than .2 matrices, or less than 16 MiB;
-    ``max_memory`` allows for what is stored. ``coef_`` of an earlier fit stays until the new
-    one has succeeded. With stored counts one matrix, the inverse, is kept in the process for
-    further fits on the same rows (up to 512 MiB of them, at least the last): a grid over
-    ``history_decay`` inverts once, a grid over ``regularization`` counts once. "local" takes
-    ``O(n_items n_neighbors^3)``, and "auto" stores its counts.
+    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items, besides
+    45 bytes an event of the log while it is counted. Stored counts take 12 bytes for each pair
+    of items that some user has both of (twice that with rows of other weights than 1), and up
+    to four times as much while they are added up: little in a shop, many float32 matrices
+    where most pairs occur. "auto" stores what is sure to take less than .2 matrices, or less
+    than 16 MiB. ``max_memory`` allows for all of it. ``coef_`` of an earlier fit stays until
+    the new one has succeeded. With stored counts one matrix, the inverse, is kept in the
+    process for further fits on the same rows (up to 512 MiB of them, at least the last): a
+    grid over ``history_decay`` then inverts once, a grid over ``regularization`` counts once.
+    "local" takes ``O(n_items n_neighbors^3)``, and "auto" stores its counts.
 
     Stability: provisional.
 

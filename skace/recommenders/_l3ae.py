@@ -75,8 +75,8 @@ class L3AEEstimator(LinearRecommender):
         Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
         for fits with other parameters on the same rows. False lets the exact solution use
         them up, within the memory of the solution alone. "auto" keeps them where they are
-        small beside it, as in a shop; set True for `partial_fit` on logs of few items that
-        all occur together.
+        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
+        `fit`, and for grids, on logs of few items that all occur together.
 
     Attributes
     ----------
@@ -111,7 +111,8 @@ class L3AEEstimator(LinearRecommender):
     ``B = P (G + lambda_E C) - P diag(mu)`` with ``P = (G + lambda_X + lambda_E)^-1`` and mu
     such that the diagonal is 0. C is never formed: by the Woodbury identity the features and
     a matrix of n_features x n_features are enough. Takes vectors as they are or those of
-    `ACETransformer`. A grid over ``feature_regularization`` inverts once.
+    `ACETransformer`. With stored counts a grid over
+    ``feature_regularization`` inverts once.
 
     ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
     n_items x n_items, with counts and inverse kept as in `EASEEstimator`. The features are

@@ -29,6 +29,8 @@ _LOCAL_NEIGHBORS = 200  # candidates of an item where the user does not say
 _FEW = 16  # share of the items, as a divisor, up to which candidates are few
 _N_MATRICES = 2.2  # of n_items x n_items at the peak of an exact fit, two of them dense
 _PAIR_BYTES = 24  # of two counts, each a float64 and the number of its column
+_SUMS = 4  # such counts at most while they are added up
+_EVENT_BYTES = 45  # of the log while it is counted
 _SMALL_BYTES = 16 * 2**20  # of counts that "auto" keeps in any case
 
 
@@ -113,37 +115,35 @@ class LinearRecommender(SequentialRecommender):
         if self.solver != "exact":
             return
         n_items = X.n_items if fresh else self.item_ids_.size + (self._columns_of(X) < 0).sum()
-        need = _N_MATRICES * self._memory_of_matrix(n_items)
-        if not fresh or self._stores_counts(X, n_items):
-            need += self._memory_of_counts(X, n_items, n_known=0 if fresh else self.gram_.nnz)
-        if need > self.max_memory * 2**30:
+        matrix, limit = self._memory_of_matrix(n_items), self.max_memory * 2**30
+        need = alone = _N_MATRICES * matrix + _EVENT_BYTES * len(X)
+        if self._stores_counts(X, n_items, n_passes):
+            counts = _memory_of_counts(X, n_items, n_known=0 if fresh else self.gram_.nnz)
+            # Summed up first, and then held beside the two matrices.
+            need = max(alone, 2 * matrix + counts, _SUMS * counts)
+        if need > limit:
+            use_up = "store_counts=False, " if fresh and alone <= limit else ""
             raise ValueError(
-                f"the exact solution for {n_items} items needs {need / 2**30:.1f} GiB, more than "
-                f"max_memory={self.max_memory:g} GiB; set solver='local', raise max_memory, or "
-                "drop rare items with X.k_core(n)."
+                f"the exact solution for {n_items} items needs {need / 2**30:.3g} GiB, more than "
+                f"max_memory={self.max_memory:g} GiB; set {use_up}solver='local', raise "
+                "max_memory, or drop rare items with X.k_core(n)."
             )
 
-    def _stores_counts(self, X, n_items):
-        """Whether a fresh fit keeps the counts: "auto" does where they are small."""
-        if self.store_counts != "auto" or self.solver != "exact":
+    def _stores_counts(self, X, n_items, n_passes):
+        """Whether counts are kept: "auto" keeps them in `partial_fit`, and where they are small."""
+        if self.store_counts != "auto" or self.solver != "exact" or n_passes is not None:
             return bool(self.store_counts)
         # Held beside the inverse and the weights.
         allowed = max(_SMALL_BYTES, (_N_MATRICES - 2) * self._memory_of_matrix(n_items))
-        return self._memory_of_counts(X, n_items, n_known=0) <= allowed
+        return _memory_of_counts(X, n_items, n_known=0) <= allowed
 
     def _memory_of_matrix(self, n_items):
         """Bytes of a dense matrix of n_items x n_items."""
         return np.dtype(self.dtype).itemsize * float(n_items) ** 2
 
-    def _memory_of_counts(self, X, n_items, n_known):
-        """Bound of the memory of the counts of pairs of items, in bytes."""
-        users = np.unique(X._log.users_at(X._ends))
-        lengths = np.diff(X._log.offsets)[users].astype(np.float64)
-        return _PAIR_BYTES * min(float(n_items) ** 2, (lengths**2).sum() + n_known)
-
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         with_times = self._count_reads_times()
-        stores = hasattr(self, "gram_") or self._stores_counts(X, self.item_ids_.size)
+        stores = self._stores_counts(X, self.item_ids_.size, n_passes)
         sessions = sessions_of(X, columns, weights, with_times=with_times)
         counts = self._counts(sessions, stores)
         del sessions  # as large as the log
@@ -186,11 +186,12 @@ class LinearRecommender(SequentialRecommender):
 
     def _inverse(self, gram, ridge):
         """Inverse of the regularised Gram matrix, from memory where it was computed before."""
-        if not sp.issparse(gram):  # used up: there is room for nothing else
+        n_bytes = int(self._memory_of_matrix(gram.shape[0]))
+        if not sp.issparse(gram):  # used up: there is no room for what would not fit beside it
+            INVERSES.make_room(n_bytes)
             return invert(gram, ridge, self.dtype)
         digest = fingerprint_of(gram.data, gram.indices, gram.indptr, ridge)
         key = (digest, self.dtype)
-        n_bytes = int(self._memory_of_matrix(gram.shape[0]))
         return INVERSES.get(key, lambda: invert(gram, ridge, self.dtype), n_bytes=n_bytes)
 
     # Answering.
@@ -218,3 +219,12 @@ class LinearRecommender(SequentialRecommender):
 
     def _unscored(self):
         return self.popularity_ == 0
+
+
+def _memory_of_counts(X, n_items, n_known):
+    """Bound of the memory of the counts of pairs of items, in bytes."""
+    log = X._log
+    users = log.users_at(X._ends)
+    lengths = np.zeros(log.offsets.size - 1)
+    np.maximum.at(lengths, users, X._ends + 1.0 - log.offsets[users])  # to the last row
+    return _PAIR_BYTES * min(float(n_items) ** 2, (lengths**2).sum() + n_known)

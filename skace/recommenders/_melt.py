@@ -274,8 +274,8 @@ class MELTEstimator(NeuralRecommender):
                 f"user_threshold={self.user_threshold} exceeds max_length={self.max_length} of "
                 "the backbone, which reads no more events of a user; lower it."
             )
-        super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         _check_replaceable(self._table())
+        super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
 
     def _check_width(self, width):
         self._backbone()._check_width(width)

@@ -268,8 +268,6 @@ class NeuralRecommender(EpochLoop, SequentialRecommender):
             check_something_remains(X, self.validation_fraction if holds_out else 0, weights)
         check_loss(self.loss, self.negatives)
         table = self._table()
-        if getattr(table, "sparse", False):  # third parties need not have it
-            check_sparse(self.loss, self.weight_decay)
         if table.reads_features:
             check_features(X.catalog.features)
         if fresh:
@@ -278,6 +276,8 @@ class NeuralRecommender(EpochLoop, SequentialRecommender):
         else:
             self._check_architecture()
             self._check_growth(X)
+        if getattr(table, "sparse", False):  # third parties need not have it
+            check_sparse(self.loss, self.weight_decay)
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""

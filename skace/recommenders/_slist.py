@@ -85,8 +85,8 @@ class SLISTEstimator(LinearRecommender):
         Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
         for fits with other parameters on the same rows. False lets the exact solution use
         them up, within the memory of the solution alone. "auto" keeps them where they are
-        small beside it, as in a shop; set True for `partial_fit` on logs of few items that
-        all occur together.
+        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
+        `fit`, and for grids, on logs of few items that all occur together.
 
     Attributes
     ----------

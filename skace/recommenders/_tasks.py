@@ -15,19 +15,19 @@ class FitTask:
     context : sklearn.callback.CallbackContext
         Of this task.
 
-    tell : callable
-        Returns a dict of ``X``, ``y`` and ``metadata``, which are told with every call and
-        take no memory between the calls.
+    told : dict
+        ``X``, ``y`` and ``metadata``, told with every call; of a callable what it returns,
+        for callbacks that ask for it.
     """
 
-    def __init__(self, estimator, context, tell):
+    def __init__(self, estimator, context, told):
         self._estimator = estimator
         self._context = context
-        self._tell = tell
+        self._told = told
 
     def begin(self):
         """Tell the callbacks that the task begins."""
-        self._context.call_on_fit_task_begin(estimator=self._estimator, **self._tell())
+        self._context.call_on_fit_task_begin(estimator=self._estimator, **self._told)
         return self
 
     def end(self):
@@ -36,10 +36,10 @@ class FitTask:
             estimator=self._estimator,
             # A callable: the state is copied only for callbacks that ask for it.
             reconstruction_attributes=self._estimator._fitted_state,
-            **self._tell(),
+            **self._told,
         )
 
     def part(self, name):
         """Begin the next part of this task, for example an epoch."""
         context = self._context.subcontext(task_name=name)
-        return FitTask(self._estimator, context, self._tell).begin()
+        return FitTask(self._estimator, context, self._told).begin()
