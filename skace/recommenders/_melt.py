@@ -274,8 +274,9 @@ class MELTEstimator(NeuralRecommender):
                 f"user_threshold={self.user_threshold} exceeds max_length={self.max_length} of "
                 "the backbone, which reads no more events of a user; lower it."
             )
-        _check_replaceable(self._table())
+        _check_dense(self._table())
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
+        _check_replaceable(self._table())
 
     def _check_width(self, width):
         self._backbone()._check_width(width)
@@ -392,7 +393,11 @@ def _check_replaceable(table):
             f"item_table of the backbone is {type(table).__name__}, but MELTEstimator replaces the "
             "vectors of tail items; take TrainableTable or IDTable."
         )
-    if table.sparse:
+
+
+def _check_dense(table):
+    """Raise if only vectors that a step has looked up would be updated."""
+    if getattr(table, "sparse", False):
         raise ValueError(
             "item_table of the backbone has sparse=True, but MELTEstimator updates all items at "
             "every step; set estimator__item_table__sparse=False."
