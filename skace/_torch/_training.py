@@ -129,13 +129,9 @@ def build_optimizers(
     network: Network, learning_rate: float, weight_decay: float
 ) -> list[torch.optim.Optimizer]:
     """Adam with decoupled weight decay (plain Adam for 0), and a lazy one for sparse tables."""
-    wanted = [p for p in network.parameters() if p.requires_grad]
-    lazy = list(network.items.parameters()) if network.items.is_sparse else []
-    eager = [p for p in wanted if all(p is not other for other in lazy)]
-    found: list[torch.optim.Optimizer] = []
-    if eager:
-        adam = torch.optim.AdamW(eager, lr=learning_rate, weight_decay=weight_decay, fused=True)
-        found.append(adam)
-    if lazy:
-        found.append(torch.optim.SparseAdam(lazy, lr=learning_rate))
-    return found
+    is_sparse = network.items.is_sparse
+    eager = [p for p in (network.encoder if is_sparse else network).parameters() if p.requires_grad]
+    adam = torch.optim.AdamW(eager, lr=learning_rate, weight_decay=weight_decay, fused=True)
+    if not is_sparse:
+        return [adam]
+    return [adam, torch.optim.SparseAdam(network.items.parameters(), lr=learning_rate)]

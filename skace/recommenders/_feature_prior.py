@@ -4,9 +4,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
-from skace.recommenders._closed_form import row_slices
+from skace.recommenders._closed_form import invert, row_slices
 
 __all__ = ["FeaturePrior", "feature_prior"]
 
@@ -80,7 +79,7 @@ def feature_prior(features, ridge, strength, *, normalize):
     """
     n_items, n_features = features.shape
     lengths, leverages = np.ones(n_items), np.empty(n_items)
-    second = ridge * np.eye(n_features)
+    second = np.zeros((n_features, n_features))
     for rows in row_slices(features):
         block = features[rows].astype(np.float64)
         if normalize:
@@ -88,17 +87,17 @@ def feature_prior(features, ridge, strength, *, normalize):
             lengths[rows] = np.where(norms > 0, norms, 1)
             block /= lengths[rows, None]
         second += block.T @ block
-    factor, info = linalg.lapack.dpotrf(second, lower=1)
-    if info == 0:
-        for rows in row_slices(features):
-            block = features[rows] / lengths[rows, None]  # float64
-            half = linalg.solve_triangular(factor, block.T, lower=True)
-            leverages[rows] = np.einsum("ij,ij->j", half, half)
+    lost = (
+        f"feature_regularization={ridge:g} is lost in the rounding of the item features; raise it."
+    )
+    try:
+        smoother = invert(second, np.full(n_features, ridge), "float64").matrix
+    except ValueError as error:
+        raise ValueError(lost) from error
+    for rows in row_slices(features):
+        block = features[rows] / lengths[rows, None]  # float64
+        leverages[rows] = np.einsum("ij,ij->i", block @ smoother, block)
     # C divides by 1 - h, which is 0 for an item that the features of no other resemble.
-    if info != 0 or (1 - leverages < _MIN_REST).any():
-        raise ValueError(
-            f"feature_regularization={ridge:g} is lost in the rounding of the item features; "
-            "raise it."
-        )
-    smoother = linalg.cho_solve((factor, True), np.eye(n_features))
+    if (1 - leverages < _MIN_REST).any():
+        raise ValueError(lost)
     return FeaturePrior(features, lengths, smoother, leverages, float(strength))

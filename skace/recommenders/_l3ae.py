@@ -115,8 +115,9 @@ class L3AEEstimator(LinearRecommender):
     ``feature_regularization`` inverts once.
 
     ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
-    n_items x n_items, with counts and inverse kept as in `EASEEstimator`. The features are
-    not copied, unless they have another precision than ``dtype``.
+    n_items x n_items, with counts and inverse kept as in `EASEEstimator`, and beside them one
+    float64 matrix of n_features x n_features. The features are not copied, unless they have
+    another precision than ``dtype``.
 
     Stability: provisional.
 
