@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from skace import Catalog, Interactions
 from skace.datasets import make_shop
+from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
 
 PARTS = ("train", "test")
 _BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -86,8 +88,27 @@ def test_compare_prints_and_stores_one_table(compare, scripts, folder, capsys):
     assert pairs[0]["difference"] == pytest.approx(rows[4]["R@20"] - rows[0]["R@20"])
 
 
+def test_what_full_ranks_say_of_sampled_ones(scripts):
+    expected_figures = scripts("quality/sampled.py").expected_figures
+    # The better of two other items is drawn in one of two cases.
+    recall, ndcg = expected_figures(np.array([0.0, 1.0, np.inf]), 3, n_candidates=1, k=1)
+    assert recall.tolist() == pytest.approx([1.0, 0.5, 0.0])
+    assert ndcg.tolist() == recall.tolist()
+
+    scores = np.repeat(np.random.default_rng(0).standard_normal((1, 200)), 200, axis=0)
+    items = np.arange(200)
+    X = Interactions(np.zeros(200, dtype=int), items, catalog=Catalog(items))
+    ranks = (-scores[0]).argsort().argsort()
+    recall, ndcg = expected_figures(ranks, 200, n_candidates=20, k=5)
+    drawn = [sampled_ranks(scores, X, n_candidates=20, random_state=seed) for seed in range(100)]
+    assert recall_at_k(np.array(drawn).ravel(), 5) == pytest.approx(recall.mean(), abs=0.01)
+    assert ndcg_at_k(np.array(drawn).ravel(), 5) == pytest.approx(ndcg.mean(), abs=0.01)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_second_run_takes_what_the_first_one_fitted(compare, folder, monkeypatch):
+def test_a_second_run_takes_what_the_first_one_fitted(
+    compare, scripts, folder, monkeypatch, capsys
+):
     words = ["--data", str(folder), "--features", "ace,llmemb", "--alphas", "0,1"]
     words += ["--epochs", "1", "--width", "8", "--output", str(folder / "out"), "--seeds"]
     compare.main([*words, "0"])
@@ -102,6 +123,9 @@ def test_a_second_run_takes_what_the_first_one_fitted(compare, folder, monkeypat
     compare.main([*words, "0"])
     assert json.loads(path.read_text())["tables"] == before
     assert fitted == []
+    fits = str(path.with_name(f"{path.stem}_fits"))
+    scripts("quality/sampled.py").main([fits, "--data", str(folder)])
+    assert "``llmemb``" in capsys.readouterr().out
     compare.main([*words, "0,1"])
     assert fitted == [1, 1]
     with pytest.raises(SystemExit, match="holds fits of other settings"):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from skace._torch._batches import Batch
 from skace._torch._network import Network, groups_of_similar_length
@@ -65,8 +64,7 @@ class Reader:
         rows = self.items[torch.from_numpy(places).to(device)]  # (n, T)
         question = self.network.layout.question(rows, torch.from_numpy(lengths).to(device))
         with autocast(device, self.dtype):
-            hidden = self.network.read(F.embedding(question.items, table), question.context)
-        return hidden[torch.arange(len(rows), device=device), question.places].float()
+            return self.network.answers(question, table).float()
 
     @torch.no_grad()
     def fixed_states(

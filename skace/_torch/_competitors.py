@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 from skace._typing import BoolArray, IntArray
 
-__all__ = ["Competitors", "Rivals", "Table", "all_vectors", "vectors_at"]
+__all__ = ["Competitors", "Table", "TableRows", "all_vectors", "vectors_at"]
 
 
-class Rivals(NamedTuple):
+class TableRows(NamedTuple):
     """Rows of an item table that compete, without a copy of their vectors."""
 
     table: torch.Tensor  # (n_items, D)
@@ -31,7 +31,7 @@ class Rivals(NamedTuple):
         return self.table.device
 
 
-Table = torch.Tensor | Rivals
+Table = torch.Tensor | TableRows
 
 
 def vectors_at(table: Table, places: torch.Tensor) -> torch.Tensor:
@@ -60,11 +60,11 @@ class Competitors:
         self.rows = torch.as_tensor(np.flatnonzero(takes_part)).to(device)
         self.places = torch.as_tensor(np.cumsum(takes_part) - 1).to(device)
 
-    def of(self, table: torch.Tensor, targets: torch.Tensor) -> tuple[Rivals, torch.Tensor]:
+    def of(self, table: torch.Tensor, targets: torch.Tensor) -> tuple[TableRows, torch.Tensor]:
         """Those of a table, and the targets as places among them."""
         if self.is_all:
-            return Rivals(table, None, self.is_sparse), targets
-        return Rivals(table, self.rows, self.is_sparse), self.places[targets]
+            return TableRows(table, None, self.is_sparse), targets
+        return TableRows(table, self.rows, self.is_sparse), self.places[targets]
 
     def among(self, values: IntArray) -> torch.Tensor:
         """Those of the values (n_items,) that belong to them, float32 on their device."""

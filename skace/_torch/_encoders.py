@@ -31,11 +31,19 @@ class Transformer(nn.Module):
         )
         self.last_norm = nn.Identity() if block == "post" else nn.LayerNorm(width)
 
-    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward` for ``visible``."""
+    def forward(
+        self,
+        x: torch.Tensor,
+        visible: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
+
+        See `SelfAttention.forward` for ``visible``.
+        """
         x = self.dropout(self.norm(x))
-        for block in self.blocks:
-            x = block(x, visible)
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x, visible, places if number == len(self.blocks) else None)
         normed: torch.Tensor = self.last_norm(x)
         return normed
 
@@ -45,6 +53,8 @@ class SASRecEncoder(nn.Module):
 
     Positions are learned and counted from the start of the window.
     """
+
+    reads_places = True
 
     def __init__(
         self,
@@ -69,9 +79,10 @@ class SASRecEncoder(nn.Module):
         )
         initialise(self)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D)."""
-        states: torch.Tensor = self.transformer(x + self.positions.weight[: x.shape[1]])
+    def forward(self, x: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for."""
+        placed = x + self.positions.weight[: x.shape[1]]
+        states: torch.Tensor = self.transformer(placed, places=places)
         return states
 
 
@@ -83,6 +94,8 @@ class BERT4RecEncoder(nn.Module):
     the event asked for at inference always has the same one. The head is Linear, GELU and
     LayerNorm.
     """
+
+    reads_places = True
 
     def __init__(
         self,
@@ -110,9 +123,13 @@ class BERT4RecEncoder(nn.Module):
         initialise(self)
 
     def forward(
-        self, x: torch.Tensor, is_masked: torch.Tensor, is_read: torch.Tensor
+        self,
+        x: torch.Tensor,
+        is_masked: torch.Tensor,
+        is_read: torch.Tensor,
+        places: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D).
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
 
         Where ``is_masked`` (B, T) the item is not seen; where ``is_read`` (B, T) is False
         there is padding, which stands on the right.
@@ -120,7 +137,7 @@ class BERT4RecEncoder(nn.Module):
         x = torch.where(is_masked[:, :, None], self.mask.weight, x)
         n_read = is_read.sum(dim=1, keepdim=True)
         from_end = n_read - 1 - torch.arange(x.shape[1], device=x.device)  # (B, T)
-        x = self.transformer(x + self.positions(from_end.clamp(min=0)), visible=is_read)
+        x = self.transformer(x + self.positions(from_end.clamp(min=0)), is_read, places)
         states: torch.Tensor = self.head_norm(F.gelu(self.head(x)))
         return states
 

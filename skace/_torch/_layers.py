@@ -14,6 +14,7 @@ __all__ = [
     "PreNormBlock",
     "SelfAttention",
     "SwiGLU",
+    "at_places",
     "initialise",
 ]
 
@@ -37,6 +38,13 @@ class Dropout(nn.Module):
         return x * is_kept.to(x.dtype).mul_(1 / (1 - self.p))
 
 
+def at_places(x: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
+    """One position of each window, (B, 1, D) of (B, T, D); all of them without ``places`` (B,)."""
+    if places is None:
+        return x
+    return x[torch.arange(len(x), device=x.device), places].unsqueeze(1)
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention (Vaswani et al. 2017, section 3.2)."""
 
@@ -47,27 +55,43 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.mix_heads = nn.Linear(width, width)
 
-    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D).
+    def forward(
+        self,
+        x: torch.Tensor,
+        visible: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
 
         ``visible`` of shape (B, T), bool, says which positions all others see; without it a
         position sees itself and what is before it.
         """
-        B, T, D = x.shape
-        # (B, T, 3 D) -> (3, B, H, T, D / H)
-        qkv = self.qkv(x).view(B, T, 3, self.n_heads, D // self.n_heads).permute(2, 0, 3, 1, 4)
+        if places is None:
+            query, key, value = self._by_head(self.qkv(x), 3)
+        else:
+            weight, bias, D = self.qkv.weight, self.qkv.bias, x.shape[2]
+            (query,) = self._by_head(F.linear(at_places(x, places), weight[:D], bias[:D]), 1)
+            key, value = self._by_head(F.linear(x, weight[D:], bias[D:]), 2)
+            if visible is None:
+                visible = torch.arange(x.shape[1], device=x.device) <= places[:, None]
         # Padding is on the right, so the causal mask alone hides it from real positions.
         mixed = F.scaled_dot_product_attention(
-            qkv[0],
-            qkv[1],
-            qkv[2],
+            query,
+            key,
+            value,
             attn_mask=None if visible is None else visible[:, None, None, :],
             is_causal=visible is None,
             dropout_p=self.dropout if self.training else 0.0,
         )
         # (B, H, T, D / H) -> (B, T, D)
-        merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).reshape(B, T, D))
+        merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).flatten(2))
         return merged
+
+    def _by_head(self, x: torch.Tensor, n_parts: int) -> torch.Tensor:
+        """Split (B, T, n_parts D) into (n_parts, B, H, T, D / H)."""
+        B, T, width = x.shape
+        parts = x.view(B, T, n_parts, self.n_heads, width // n_parts // self.n_heads)
+        return parts.permute(2, 0, 3, 1, 4)
 
 
 class FeedForward(nn.Module):
@@ -110,9 +134,15 @@ class PostNormBlock(nn.Module):
         self.feedforward_norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, visible)))
+    def forward(
+        self,
+        x: torch.Tensor,
+        visible: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
+        attended = self.dropout(self.attention(x, visible, places))
+        x = self.attention_norm(at_places(x, places) + attended)
         normed: torch.Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
         return normed
 
@@ -120,9 +150,15 @@ class PostNormBlock(nn.Module):
 class PreNormBlock(PostNormBlock):
     """The same parts, but what enters attention and feed-forward is normalised, not the sums."""
 
-    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), visible))
+    def forward(
+        self,
+        x: torch.Tensor,
+        visible: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
+        attended = self.dropout(self.attention(self.attention_norm(x), visible, places))
+        x = at_places(x, places) + attended
         summed: torch.Tensor = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
         return summed
 
@@ -143,9 +179,15 @@ class LiGRBlock(nn.Module):
         self.feedforward_norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: torch.Tensor, visible: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(self.attention_norm(x), visible))
+    def forward(
+        self,
+        x: torch.Tensor,
+        visible: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
+        attended = self.dropout(self.attention(self.attention_norm(x), visible, places))
+        x = at_places(x, places)
         x = x + torch.sigmoid(self.attention_gate(x)) * attended
         fed = self.dropout(self.feedforward(self.feedforward_norm(x)))
         summed: torch.Tensor = x + torch.sigmoid(self.feedforward_gate(x)) * fed

@@ -156,7 +156,7 @@ def full_softmax(
     ----------
     hidden : torch.Tensor of shape (N, D)
         Encoder states at the real positions.
-    table : torch.Tensor or Rivals of shape (V, D)
+    table : torch.Tensor or TableRows of shape (V, D)
         Vectors of the items that compete.
     targets : torch.Tensor of shape (N,), dtype int64
         Table row of each position's next item.

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skace._torch._layouts import Layout, NextItemLayout
+from skace._torch._layouts import Layout, NextItemLayout, Question
 from skace._torch._tables import ItemModule
 from skace._typing import FloatArray, IntArray
 
@@ -24,7 +24,8 @@ class Network(nn.Module):
 
     Histories are read to the last ``max_length`` events. Inference is float32, and its
     result does not depend on how rows are grouped. The layout says what the encoder is told
-    and where it answers; without one the last state does.
+    and where it answers; without one the last state does. An encoder with ``reads_places``
+    can be asked for these states alone.
     """
 
     def __init__(
@@ -59,6 +60,15 @@ class Network(nn.Module):
         """States of shape (B, T, D) of windows of item vectors of shape (B, T, D)."""
         encoder: Any = partial(self.encoder, **context)
         return self.items.encode(encoder, x)
+
+    def answers(self, question: Question, table: torch.Tensor) -> torch.Tensor:
+        """States of shape (n, D) at the places of a question, by a table."""
+        x, places = F.embedding(question.items, table), question.places
+        if not getattr(self.encoder, "reads_places", False):
+            states = self.read(x, question.context)  # (n, T, D)
+            return states[torch.arange(len(x), device=x.device), places]
+        # The last layer is then spared most of its work.
+        return self.read(x, {**question.context, "places": places}).squeeze(1)
 
     def encode(
         self, items: IntArray, starts: IntArray, ends: IntArray, extra: FloatArray | None = None
@@ -109,8 +119,7 @@ class Network(nn.Module):
         places = starts[:, None] + np.where(steps < lengths[:, None], steps, 0)
         rows = torch.from_numpy(items[places]).to(table.device)  # (n, T)
         question = self.layout.question(rows, torch.from_numpy(lengths).to(table.device))
-        hidden = self.read(F.embedding(question.items, table), question.context)  # (n, T, D)
-        states: FloatArray = hidden[torch.arange(len(rows)), question.places].cpu().numpy()
+        states: FloatArray = self.answers(question, table).cpu().numpy()
         return states
 
     @torch.no_grad()

@@ -53,7 +53,11 @@ class ItemModule(nn.Module):
         return features
 
     def encode(self, encoder: nn.Module, x: torch.Tensor) -> torch.Tensor:
-        """States of shape (B, T, D) of windows of item vectors of shape (B, T, D)."""
+        """States of shape (B, T, D) of windows of item vectors of shape (B, T, D).
+
+        An encoder that is asked for one position of each window returns (B, 1, D), and so
+        must the table.
+        """
         states: torch.Tensor = encoder(x)
         return states
 

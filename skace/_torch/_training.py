@@ -120,9 +120,9 @@ class Trainer:
         with autocast(table.device, self.dtype):
             states = self.network.read(read, batch.context)
         hidden = states[is_target]  # (N, D)
-        rivals, targets = self.competitors.of(table, batch.targets[is_target])
+        vectors, targets = self.competitors.of(table, batch.targets[is_target])
         # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
-        return self.loss(hidden.to(self.dtype), rivals, targets, weights), weights.sum()
+        return self.loss(hidden.to(self.dtype), vectors, targets, weights), weights.sum()
 
 
 def build_optimizers(

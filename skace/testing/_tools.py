@@ -28,12 +28,14 @@ def require(condition, message):
 
 
 def require_scores(scores, model, what):
-    """Fail unless scores are finite; a cold item may be -inf, in every row or in none."""
+    """Fail unless scores are finite; cold items may be -inf, all of them in every row."""
     is_cold = model.item_counts_ == 0
     require(np.isfinite(scores[:, ~is_cold]).all(), f"{what} must be finite.")
-    for column in scores[:, is_cold].T:
-        is_refused = np.isneginf(column).all()
-        require(is_refused or np.isfinite(column).all(), f"{what} of a cold item: -inf or finite.")
+    of_cold = scores[:, is_cold]
+    require(
+        np.isneginf(of_cold).all() or np.isfinite(of_cold).all(),
+        f"{what} of cold items must be all finite or all -inf.",
+    )
 
 
 @contextmanager

@@ -123,6 +123,26 @@ def test_layers_are_as_many_as_asked(name, n_layers):
     assert (encoder.gru.num_layers if is_gru else len(encoder.transformer.blocks)) == n_layers
 
 
+@pytest.mark.parametrize("name", [name for name in CAUSAL if name.startswith("sasrec")])
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_places_asked_for_alone_have_the_same_states(name, n_layers):
+    encoder, x = build(CAUSAL[name], n_layers=n_layers), inputs(n_sequences=T)
+    places = torch.arange(T)
+    alone = encoder(x, places=places)
+    assert alone.shape == (T, 1, D)
+    torch.testing.assert_close(alone[:, 0], encoder(x)[torch.arange(T), places])
+
+
+def test_a_masked_event_asked_for_alone_has_the_same_state():
+    encoder, x = build(lambda: attentive(BERT4RecEncoder)), inputs(n_sequences=T)
+    places = torch.arange(T)
+    is_masked, is_read = places == places[:, None], places <= places[:, None]
+    alone = encoder(x, is_masked, is_read, places)
+    assert alone.shape == (T, 1, D)
+    expected = encoder(x, is_masked, is_read)[torch.arange(T), places]
+    torch.testing.assert_close(alone[:, 0], expected)
+
+
 # Blocks against the formulas of the papers, position by position.
 
 

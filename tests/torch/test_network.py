@@ -121,6 +121,20 @@ def test_the_table_decides_how_vectors_pass_the_encoder(network, histories):
     )
 
 
+class Lengthened(FrozenItems):
+    """A table that answers at all positions, whatever the encoder was asked for."""
+
+    def encode(self, encoder, x):
+        return encoder(x) + 0 * x
+
+
+def test_a_table_that_answers_elsewhere_is_not_taken_at_its_word(histories):
+    network = build_network("sasrec")
+    other = Network(network.encoder, Lengthened(network.table), 5).eval()
+    with pytest.raises(ValueError, match="broadcast"):
+        other.encode(*histories)
+
+
 @pytest.mark.parametrize("positions", [1, 7, 64])
 def test_grouping_does_not_change_states(network, histories, positions, monkeypatch):
     expected = network.encode(*histories)
