@@ -1,20 +1,13 @@
 """IDTable: vectors of item ids, whatever the features say."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from numbers import Real
-from typing import TYPE_CHECKING
-
-from skace._sklearn_compat import Interval
-from skace._typing import BoolArray, ColdItems, FloatArray
-from skace.item_tables._base import ItemTable, width_asked_for
-
-if TYPE_CHECKING:
-    import torch
+from skace.item_tables._base import width_asked_for
+from skace.item_tables._trainable import TrainableTable
 
 __all__ = ["IDTable"]
 
 
-class IDTable(ItemTable):
+class IDTable(TrainableTable):
     """Start at random and train every entry; features are left aside.
 
     The classical recommender of item ids, and the plain baseline of every table that
@@ -38,9 +31,8 @@ class IDTable(ItemTable):
     Notes
     -----
     A step reads and writes n_items x width numbers, with ``sparse`` only those of the items that
-    it meets. A vector that no row has trained is
-    noise, so that cold items score ``-inf``, and items that the model has not been fitted
-    on are unknown even if they have features.
+    it meets. A vector that no row has trained is noise, so that cold items score ``-inf``, and
+    items that the model has not been fitted on are unknown even if they have features.
 
     Stability: provisional.
 
@@ -54,39 +46,7 @@ class IDTable(ItemTable):
     scores_cold = False
     reads_features = False
 
-    _parameter_constraints: dict = {
-        **ItemTable._parameter_constraints,
-        "init_std": [Interval(Real, 0, None, closed="left")],
-        "sparse": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        *,
-        init_std: float = 0.02,
-        cold_items: ColdItems = "excluded",
-        sparse: bool = False,
-    ) -> None:
-        super().__init__(cold_items=cold_items)
-        self.init_std = init_std
-        self.sparse = sparse
-
     def width(self, n_features: int | None, embedding_dim: int | None) -> int:
         """Width of the table: ``embedding_dim``, else 128; see `ItemTable.width`."""
         self._validate_params()
         return width_asked_for(embedding_dim)
-
-    def build(
-        self,
-        features: FloatArray | None,
-        *,
-        n_items: int,
-        width: int,
-        is_cold: BoolArray,
-        generator: "torch.Generator",
-    ) -> "torch.nn.Module":
-        """Build the module; see `ItemTable.build`."""
-        from skace._torch._tables import TrainableItems, random_vectors
-
-        vectors = random_vectors(n_items, width, self.init_std, generator)
-        return TrainableItems(vectors, is_cold, is_sparse=self.sparse)

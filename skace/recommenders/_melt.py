@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from skace._sklearn_compat import Interval
 from skace._typing import HandleUnknown
-from skace.item_tables import IDTable, TrainableTable
+from skace.item_tables import TrainableTable
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._melt_heads import (
     histories_before,
@@ -388,7 +388,7 @@ def _check_causal(backbone):
 
 def _check_replaceable(table):
     """Raise unless the table has a free vector for each item."""
-    if not isinstance(table, (IDTable, TrainableTable)):
+    if not isinstance(table, TrainableTable):
         raise ValueError(
             f"item_table of the backbone is {type(table).__name__}, but MELTEstimator replaces the "
             "vectors of tail items; take TrainableTable or IDTable."
