@@ -253,6 +253,9 @@ def test_peers_take_turns(scripts, folder, capsys):
     X = pq.read_table(folder / "interactions.parquet")
     assert sum(log.shape[1] for log in logs) == X.num_rows
     assert logs[1].shape[1] == len(set(X["user_id"].to_pylist()))
+    script.write_logs(folder, folder, n_users=7)
+    train, test = (np.load(folder / f"{part}.npy") for part in PARTS)
+    assert test.shape[1] == np.unique(train[0]).size == 7
 
 
 def test_passes_made_again_are_not_counted(scripts):

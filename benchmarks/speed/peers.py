@@ -44,6 +44,7 @@ def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder; see ../README.rst")
     parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--evaluations", type=int, default=2)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -52,9 +53,12 @@ def read_arguments(words):
     return parser.parse_args(words)
 
 
-def write_logs(data, folder):
+def write_logs(data, folder, n_users=None):
     """Training and test rows with numbers as ids and as times, which all libraries read alike."""
     X = Interactions.from_frame(pq.read_table(data / "interactions.parquet"))
+    if n_users is not None:
+        drawn = np.random.default_rng(0).permutation(np.unique(X.users))[:n_users]
+        X = X[np.isin(X.users, drawn)]
     users, items = np.unique(X.users), np.unique(X.items)
     begin = 0
     for name, rows in zip(("train", "test"), leave_last_out(X), strict=True):
@@ -147,7 +151,7 @@ def main(words=None):
     arguments.output.mkdir(parents=True, exist_ok=True)
     logs = arguments.output / f"peers_{arguments.data.name}_logs"
     logs.mkdir(exist_ok=True)
-    write_logs(arguments.data, logs)
+    write_logs(arguments.data, logs, arguments.users)
     answers = take_turns(arguments.peers.split(","), logs, arguments)
     print_table(answers)
     run = {
