@@ -68,7 +68,13 @@ class Network(nn.Module):
             states = self.read(x, question.context)  # (n, T, D)
             return states[torch.arange(len(x), device=x.device), places]
         # The last layer is then spared most of its work.
-        return self.read(x, {**question.context, "places": places}).squeeze(1)
+        states = self.read(x, {**question.context, "places": places})
+        if states.shape[1] != 1:
+            raise ValueError(
+                f"{type(self.items).__name__}.encode returned {states.shape[1]} positions of each "
+                "window, but its encoder was asked for one and returned that; return as many."
+            )
+        return states[:, 0]
 
     def encode(
         self, items: IntArray, starts: IntArray, ends: IntArray, extra: FloatArray | None = None

@@ -1,6 +1,8 @@
 """Inference: rows in groups, memory that runs out, unknown items."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -131,7 +133,11 @@ class Lengthened(FrozenItems):
 def test_a_table_that_answers_elsewhere_is_not_taken_at_its_word(histories):
     network = build_network("sasrec")
     other = Network(network.encoder, Lengthened(network.table), 5).eval()
-    with pytest.raises(ValueError, match="broadcast"):
+    sentence = (
+        "Lengthened.encode returned 5 positions of each window, but its encoder was asked for one "
+        "and returned that; return as many."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         other.encode(*histories)
 
 

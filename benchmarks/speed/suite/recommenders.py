@@ -21,7 +21,7 @@ def train(backbone, **parameters):
 
 
 class Epoch:
-    """One epoch of 36,000 positions, start of the network included."""
+    """One epoch of 34,000 positions, start of the network included."""
 
     params = (sorted(BACKBONES), ["softmax", "sampled_softmax", "gbce"], ["float32", "bfloat16"])
     param_names = ("backbone", "loss", "precision")
@@ -38,7 +38,7 @@ class Epoch:
 
 
 class Batches:
-    """Windows, their order and batches: an epoch of 400,000 events with next to no network."""
+    """Windows, their order and batches: an epoch of 380,000 events with next to no network."""
 
     timeout = 300
 
@@ -58,7 +58,7 @@ class Batches:
 
 
 class Answer:
-    """A fitted network asked about 4,000 users, and ranks of 40,000 rows among 6,000 items."""
+    """A fitted network asked about 4,000 users, and ranks of 38,000 rows among 6,000 items."""
 
     timeout = 300
 
