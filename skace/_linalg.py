@@ -29,6 +29,7 @@ __all__ = [
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 
 _BLOCK_BYTES = 32 * 2**20  # of float64 rows in memory at a time, whatever the matrix weighs
+_SINGLE_EPS = float(np.finfo(np.float32).eps)
 _SAFE_SQUARES = (1e-280, 1e280)  # squared lengths outside have lost digits or overflowed
 
 
@@ -45,6 +46,8 @@ class RowMoments:
     second moment follow without a difference of large numbers.
 
     The second moments are in ``gram``, or with ``keeps_rows`` in ``rows``; the other is empty.
+    With ``is_single`` the products within a block of rows are formed in float32 and summed over
+    the blocks in float64: half the time, and `rounding` says what it costs.
     """
 
     normalized: bool  # rows were divided by their length first
@@ -60,13 +63,21 @@ class RowMoments:
     cubic: Float64Array  # (d,) sum of w |y|^2 y
     quartic: float  # sum of w |y|^4
     unit_sum: Float64Array  # (d,) sum of w x / |x|
-    gram: Float64Array  # (d, d) sum of w y y^T, upper triangle only
+    gram: Float64Array  # (d, d) sum of w y y^T, lower triangle only
     rows: Float64Array  # (n, d) sqrt(w) y
     roots: Float64Array  # (n,) sqrt(w), 0 for skipped rows
+    is_single: bool = False
 
     @classmethod
     def empty(
-        cls, n_rows: int, n_features: int, *, normalize: bool, skip_zeros: bool, keep_rows: bool
+        cls,
+        n_rows: int,
+        n_features: int,
+        *,
+        normalize: bool,
+        skip_zeros: bool,
+        keep_rows: bool,
+        single: bool = False,
     ) -> Self:
         """Sums over no rows yet, with room for ``n_rows`` if they are to be kept."""
         d = n_features
@@ -88,6 +99,7 @@ class RowMoments:
             gram=np.zeros((n_gram, n_gram), order="F"),
             rows=np.empty((n_kept, d)),
             roots=np.empty(n_kept),
+            is_single=single,
         )
 
     @property
@@ -105,6 +117,23 @@ class RowMoments:
         """The mean minus ``shift``, shape (d,)."""
         return self.first / (self.used_weight or 1.0)
 
+    @property
+    def rounding(self) -> float:
+        """About the largest error of an eigenvalue of the Gram matrix, by products in float32.
+
+        Entry (i, j) is off by about ``eps sqrt(g_ii g_jj)``, and a matrix of such independent
+        errors has a norm of about ``eps sqrt(max(g_ii) trace)``. Infinite where float32 cannot
+        hold the products.
+        """
+        if not self.is_single:
+            return 0.0
+        diagonal = np.diag(self.gram)
+        trace = float(diagonal.sum())
+        # NaN, infinity and products that fell to 0 fail the comparison.
+        if not abs(trace - self.square) <= 1e-4 * self.square:
+            return np.inf
+        return _SINGLE_EPS * float(np.sqrt(diagonal.max() * trace))
+
     def trace(self, center: bool) -> float:
         """Sum of squared lengths of the rows, about their mean or about 0."""
         if center:
@@ -113,7 +142,7 @@ class RowMoments:
         return max(0.0, self.square + float(self.shift @ point))
 
     def second_moment(self, center: bool) -> Float64Array:
-        """Sum of w x x^T about the mean or about 0: a new array, upper triangle only."""
+        """Sum of w x x^T about the mean or about 0: a new array, lower triangle only."""
         gram = np.array(self.condensed().gram, order="F")
         # About the mean it is gram - first first^T / W; about 0, with c = shift and
         # a = first + W c / 2, it is gram + a c^T + c a^T.
@@ -139,8 +168,7 @@ class RowMoments:
         """Value of v^T (sum w y y^T) v."""
         if self.keeps_rows:
             return float(np.sum((self.rows @ vector) ** 2))
-        upper = float(vector @ np.triu(self.gram, 1) @ vector)
-        return 2.0 * upper + float(np.diag(self.gram) @ vector**2)
+        return float(vector @ blas.dsymv(1.0, self.gram, vector, lower=1))
 
     def state(self) -> dict[str, Any]:
         """Fields by name, to be stored; ``RowMoments(**state)`` is the way back."""
@@ -151,14 +179,14 @@ class RowMoments:
         own = np.ones(len(block)) if weights is None else weights.astype(np.float64)
         used = own * (lengths > 0) if self.skips_zeros else own
         if self.used_weight == 0 and used.any():
-            self.shift = used @ block / used.sum()
+            self.shift = _weighted_sum(block, used) / used.sum()
         place = slice(self.n_rows, self.n_rows + len(block))
         self.n_rows = place.stop
         self.n_zero += int(np.count_nonzero(lengths == 0))
         self.weight += float(own.sum())
         self.used_weight += float(used.sum())
         scale = used if self.normalized else used / np.where(lengths > 0, lengths, 1.0)
-        self.unit_sum = self.unit_sum + scale @ block
+        self.unit_sum = self.unit_sum + _weighted_sum(block, scale)
         block -= self.shift
         self._add_powers(block, used)
         roots = np.sqrt(used)
@@ -167,26 +195,39 @@ class RowMoments:
             self.rows[place] = block
             self.roots[place] = roots
         else:
-            self.gram = _add_gram(self.gram, block)
+            add_gram = _add_single_gram if self.is_single else _add_gram
+            self.gram = add_gram(self.gram, block)
 
     def _add_powers(self, block: Float64Array, weights: Float64Array) -> None:
         """Add the powers of shifted rows."""
         squares = np.einsum("ij,ij->i", block, block)
-        self.first = self.first + weights @ block
+        self.first = self.first + _weighted_sum(block, weights)
         self.square += float(weights @ squares)
-        self.cubic = self.cubic + (weights * squares) @ block
+        self.cubic = self.cubic + _weighted_sum(block, weights * squares)
         self.quartic += float(weights @ squares**2)
 
 
+def _weighted_sum(block: Float64Array, weights: Float64Array) -> Float64Array:
+    """Weighted sum of rows, shape (d,)."""
+    # Not by numpy's BLAS, whose threads would wait in a loop beside those of scipy's.
+    return np.asarray(np.einsum("i,ij->j", weights, block))
+
+
 def _add_outer(gram: Float64Array, x: Float64Array, y: Float64Array) -> Float64Array:
-    """Upper triangle of ``gram + (x y^T + y x^T) / 2``, in place."""
-    return np.asarray(blas.dsyr2(0.5, x, y, lower=0, a=gram, overwrite_a=1))
+    """Lower triangle of ``gram + (x y^T + y x^T) / 2``, in place."""
+    return np.asarray(blas.dsyr2(0.5, x, y, lower=1, a=gram, overwrite_a=1))
 
 
 def _add_gram(gram: Float64Array, block: Float64Array) -> Float64Array:
-    """Upper triangle of ``gram + block^T block``, in place: half the work of a product."""
+    """Lower triangle of ``gram + block^T block``, in place: half the work of a product."""
     columns = np.ascontiguousarray(block).T  # (d, b) in Fortran order, as BLAS wants it
-    return np.asarray(blas.dsyrk(1.0, columns, beta=1.0, c=gram, trans=0, lower=0, overwrite_c=1))
+    return np.asarray(blas.dsyrk(1.0, columns, beta=1.0, c=gram, lower=1, overwrite_c=1))
+
+
+def _add_single_gram(gram: Float64Array, block: Float64Array) -> Float64Array:
+    """The same with the product in float32."""
+    gram += blas.ssyrk(1.0, block.astype(np.float32, order="C").T, lower=1)
+    return gram
 
 
 def row_blocks(n_rows: int, n_columns: int, block_bytes: int | None = None) -> Iterator[slice]:
@@ -248,6 +289,7 @@ def accumulate_moments(
     skip_zeros: bool = True,
     sample_weight: FloatArray | None = None,
     keep_rows: bool = False,
+    single: bool = False,
     start: RowMoments | None = None,
     name: str = "X",
 ) -> RowMoments:
@@ -271,8 +313,11 @@ def accumulate_moments(
         Keep the rows in place of their Gram matrix: n d numbers instead of d d, and
         small singular values keep all their digits.
 
+    single : bool, default=False
+        Form the products of the Gram matrix in float32; see the notes.
+
     start : RowMoments or None, default=None
-        Sums to go on from; they are not modified.
+        Sums to go on from, in the same way as they were formed; they are not modified.
 
     name : str, default="X"
         What error messages call the matrix.
@@ -289,13 +334,17 @@ def accumulate_moments(
 
     Notes
     -----
-    Products are formed in float64, whatever the width of X: the Gram matrix squares the
-    singular values, and in float32 all that are smaller than 3e-4 times the largest one
-    would drown.
+    Products are formed in float64 unless ``single``: the Gram matrix squares the singular
+    values, and in float32 the small ones drown, below 3e-4 times the largest one if the errors
+    add up, or below a tenth of that if they are independent.
     """
     if start is None:
         sums = RowMoments.empty(
-            *X.shape, normalize=normalize, skip_zeros=skip_zeros, keep_rows=keep_rows
+            *X.shape,
+            normalize=normalize,
+            skip_zeros=skip_zeros,
+            keep_rows=keep_rows,
+            single=single,
         )
     else:
         sums = replace(start.condensed())
@@ -340,7 +389,7 @@ def right_singular_pairs(
     if n_vectors is None:
         # "evr" needs no work space of d x d beside the matrix and the vectors.
         squares, columns = linalg.eigh(
-            moments.second_moment(center), lower=False, overwrite_a=True, check_finite=False,
+            moments.second_moment(center), lower=True, overwrite_a=True, check_finite=False,
             driver="evr",
         )  # fmt: skip
     else:
@@ -352,23 +401,24 @@ def right_singular_pairs(
 def _largest_eigenpairs(matrix: Float64Array, n_vectors: int) -> tuple[Float64Array, Float64Array]:
     """All eigenvalues, ascending, and the vectors of the largest ones as columns, (d, n_vectors).
 
-    ``matrix`` holds the upper triangle. What costs most, the way to a tridiagonal matrix, is
-    gone once for both; `scipy.linalg.eigh` would go it twice.
+    ``matrix`` holds the lower triangle and is overwritten. What costs most, the way to a
+    tridiagonal matrix, is gone once for both; `scipy.linalg.eigh` would go it twice.
     """
     d = len(matrix)
-    lower = np.asfortranarray(matrix.T)
-    del matrix  # d x d numbers, of which the caller keeps none
     reduced, diagonal, beside, scales, _ = lapack.dsytrd(
-        lower, lower=1, lwork=64 * d, overwrite_a=1
+        matrix, lower=1, lwork=64 * d, overwrite_a=1
     )
-    squares = np.asarray(linalg.eigvalsh_tridiagonal(diagonal, beside), dtype=np.float64)
+    squares = np.asarray(
+        linalg.eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf"), dtype=np.float64
+    )
     _, columns = linalg.eigh_tridiagonal(
         diagonal, beside, select="i", select_range=(d - n_vectors, d - 1), lapack_driver="stemr"
     )
     # The reflectors of the reduction stand below its diagonal and leave the first row alone.
-    columns[1:], _, _ = lapack.dormqr(
-        "L", "N", reduced[1:, :-1], scales, columns[1:], lwork=64 * n_vectors
-    )
+    # From the second number on, the matrix reads as itself less its first row; a slice would be
+    # copied on the way to LAPACK.
+    below = reduced.ravel(order="F")[1 : 1 + d * (d - 1)].reshape(d, d - 1, order="F")
+    columns[1:], _, _ = lapack.dormqr("L", "N", below, scales, columns[1:], lwork=64 * n_vectors)
     return squares, np.asarray(columns, dtype=np.float64)
 
 
@@ -376,7 +426,7 @@ def singular_values(moments: RowMoments, center: bool) -> Float64Array:
     """Singular values alone, largest first: see `right_singular_pairs`."""
     if moments.keeps_rows:
         return np.asarray(linalg.svdvals(moments.weighted_rows(center), overwrite_a=True))
-    squares = linalg.eigvalsh(moments.second_moment(center), lower=False, overwrite_a=True)
+    squares = linalg.eigvalsh(moments.second_moment(center), lower=True, overwrite_a=True)
     return np.sqrt(np.clip(squares[::-1], 0.0, None))
 
 
@@ -390,15 +440,17 @@ def fix_signs(vectors: Float64Array) -> Float64Array:
     return np.where(peaks < 0, -1.0, 1.0)[:, None] * vectors
 
 
-def numerical_rank(values: FloatArray, n_features: int) -> int:
+def numerical_rank(values: FloatArray, n_features: int, rounding: float = 0.0) -> int:
     """Number of singular values that are more than rounding of a Gram matrix.
 
     One threshold, ``sqrt(n_features * eps)`` times the largest value with the eps of
-    float64, serves all solvers, so that they agree on the rank.
+    float64, serves all solvers, so that they agree on the rank. A larger ``rounding`` of the
+    eigenvalues raises it.
     """
     if values.size == 0:
         return 0
     threshold = values[0] * np.sqrt(n_features * np.finfo(np.float64).eps)
+    threshold = max(threshold, np.sqrt(rounding))
     return int(np.count_nonzero(values > max(threshold, np.finfo(np.float64).tiny)))
 
 

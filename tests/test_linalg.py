@@ -32,8 +32,8 @@ def _rows(n=40, d=5, seed=0):
     return np.random.default_rng(seed).normal(size=(n, d)) * [3, 1, 1, 0.5, 0.2][:d] + 1.0
 
 
-def _full(upper):
-    return np.triu(upper) + np.triu(upper, 1).T
+def _full(lower):
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def _unit(X):
@@ -285,3 +285,37 @@ def test_few_vectors_of_equal_values_are_orthonormal():
     values, vectors = right_singular_pairs(sums, center=False, n_vectors=5)
     np.testing.assert_allclose(values, np.ones(12), rtol=1e-12)
     np.testing.assert_allclose(vectors @ vectors.T, np.eye(5), atol=1e-12)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("size", [1e-10, 1.0, 1e10])
+def test_products_in_float32_are_off_by_less_than_they_say(center, size):
+    X = (size * _rows(200)).astype(np.float32)
+    sums, exact = (accumulate_moments(X, single=single) for single in (True, False))
+    errors = np.linalg.eigvalsh(_full(sums.gram - exact.gram))
+    assert 0 < np.abs(errors).max() < sums.rounding < 1e-6 * sums.square
+    assert exact.rounding == 0.0
+    assert_allclose(singular_values(sums, center), singular_values(exact, center), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_products_that_float32_cannot_hold_have_no_right_digit(size):
+    with np.errstate(over="ignore"):
+        sums = accumulate_moments((size * _rows()).astype(np.float32), single=True)
+    assert sums.rounding == np.inf
+
+
+def test_rounding_of_products_hides_small_values_from_the_rank():
+    values = np.array([1.0, 1e-2, 1e-5])
+    assert (numerical_rank(values, 4), numerical_rank(values, 4, rounding=1e-8)) == (3, 2)
+
+
+def test_later_rows_are_added_as_the_first_ones_were():
+    X = _rows().astype(np.float32)
+    once = accumulate_moments(X, single=True)
+    both = accumulate_moments(X[9:], start=accumulate_moments(X[:9], single=True))
+    assert both.is_single
+    assert_allclose(
+        both.second_moment(center=True), once.second_moment(center=True), rtol=1e-4, atol=1e-4
+    )

@@ -71,10 +71,13 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
 
     solver : {"auto", "full", "gram", "randomized"}, default="auto"
         "gram": eigenvectors of the ``n_features x n_features`` Gram matrix, summed in one
-        pass over blocks of rows. "full": SVD of all rows in memory, for small singular
-        values to the last digit. "randomized": random projection of all rows in memory,
-        for few components of very wide vectors; the spectrum beyond ``n_components`` is
-        taken as flat. "auto": "full" for at most half as many rows as columns, else "gram".
+        pass over blocks of rows; its products are float32 where X is no wider, at most a
+        quarter of the components is wanted, and the last of these stands clear of the
+        rounding (by a relative error below 1e-5), else float64. "full": SVD of all rows in
+        memory, for small singular values to the last digit. "randomized": random projection
+        of all rows in memory, for few components of very wide vectors; the spectrum beyond
+        ``n_components`` is taken as flat. "auto": "full" for at most half as many rows as
+        columns, else "gram".
 
     random_state : int, RandomState instance or None, default=None
         For "randomized" only.

@@ -94,3 +94,31 @@ def test_what_is_kept_for_later_batches_is_small(make_cone, solver, shape, keeps
     moments = _decompose(X, solver).moments
     assert moments.keeps_rows == (keeps_rows and solver == "full")
     assert moments.gram.size + moments.rows.size <= 60 * 60
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("center", [False, True])
+def test_few_directions_of_narrow_floats_are_found_by_narrow_products(make_cone, dtype, center):
+    X = make_cone(n=700, d=512, decay=0.99).astype(dtype)
+    found = _decompose(X, "gram", n_components=128, center=center)
+    exact = _decompose(X.astype(np.float64), "gram", n_components=128, center=center)
+    assert (found.moments.is_single, exact.moments.is_single) == (True, False)
+    assert_allclose(found.singular_values[:128], exact.singular_values[:128], rtol=1e-6)
+    assert_allclose(np.abs(np.sum(found.vectors * exact.vectors, axis=1)), 1.0, atol=1e-6)
+    assert_allclose(found.intensity, exact.intensity, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-30, 1e30])
+def test_directions_that_drown_in_narrow_products_are_found_by_wide_ones(make_planted, size):
+    X = (size * make_planted(0.8 ** np.arange(100), 300, 512)).astype(np.float32)
+    found = _decompose(X, "gram", n_components=128)
+    exact = _decompose(X.astype(np.float64), "gram", n_components=128)
+    assert not found.moments.is_single
+    np.testing.assert_array_equal(found.singular_values, exact.singular_values)
+
+
+def test_narrow_products_show_no_rank_that_is_rounding(make_planted):
+    X = make_planted(np.r_[np.ones(130), np.full(40, 1e-4)], 700, 512).astype(np.float32)
+    found = _decompose(X, "gram", n_components=128)
+    assert found.moments.is_single
+    assert found.singular_values.size == 130
