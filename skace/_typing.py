@@ -11,6 +11,7 @@ __all__ = [
     "BoolArray",
     "ColdItems",
     "DecayBy",
+    "Float64Array",
     "FloatArray",
     "HandleUnknown",
     "Histories",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Float64Array: TypeAlias = npt.NDArray[np.float64]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IdArray: TypeAlias = npt.NDArray[Any]  # integers or strings, as the caller's ids are
 IntArray: TypeAlias = npt.NDArray[np.int64]

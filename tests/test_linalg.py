@@ -1,4 +1,4 @@
-"""Tests of skace._linalg: sums in blocks against plain numpy."""
+"""Tests of sums and spectra of matrices read in blocks, against plain numpy."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
@@ -8,24 +8,22 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from skace import _linalg
+from skace import _row_blocks
 from skace._linalg import (
-    RowMoments,
-    accumulate_moments,
     fix_signs,
     ledoit_wolf_intensity,
     numerical_rank,
-    project_rows,
     right_singular_pairs,
-    row_blocks,
     singular_values,
 )
+from skace._row_blocks import project_rows, row_blocks
+from skace._row_moments import RowMoments, accumulate_moments
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of a few rows, so that small matrices take several."""
-    monkeypatch.setattr(_linalg, "_BLOCK_BYTES", 8 * 5 * 7)  # 7 rows of 5 columns
+    monkeypatch.setattr(_row_blocks, "_BLOCK_BYTES", 8 * 5 * 7)  # 7 rows of 5 columns
 
 
 def _rows(n=40, d=5, seed=0):

@@ -4,7 +4,7 @@
 import numpy as np
 import torch
 
-from skace._linalg import project_rows
+from skace._row_blocks import project_rows
 from skace._torch._tables import ItemModule
 from skace._typing import FloatArray
 

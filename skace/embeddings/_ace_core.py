@@ -10,7 +10,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skace._linalg import RowMoments, accumulate_moments, project_rows
+from skace._row_blocks import project_rows
+from skace._row_moments import RowMoments, accumulate_moments
 from skace._sklearn_compat import fit_context
 from skace.embeddings._decomposition import (
     choose_solver,

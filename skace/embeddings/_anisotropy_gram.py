@@ -6,7 +6,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skace._linalg import numerical_rank, read_rows, row_blocks, singular_values
+from skace._linalg import numerical_rank, singular_values
+from skace._row_blocks import read_rows, row_blocks
 from skace.embeddings._anisotropy_partition import partition_expansion
 from skace.embeddings._spectrum import (
     above_rank,

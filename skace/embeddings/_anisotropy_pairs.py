@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skace._linalg import read_rows
+from skace._row_blocks import read_rows
 from skace.data import Interactions
 from skace.embeddings._spectrum import check_embeddings, refuse_zero_rows
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from skace._linalg import read_rows, right_singular_pairs, row_blocks, singular_values
+from skace._linalg import right_singular_pairs, singular_values
+from skace._row_blocks import read_rows, row_blocks
 from skace.embeddings._spectrum import check_embeddings, moments_of
 
 __all__ = ["partition_expansion", "partition_isotropy"]

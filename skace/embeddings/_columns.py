@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skace._linalg import read_rows, row_blocks
+from skace._row_blocks import read_rows, row_blocks
 
 __all__ = ["ColumnMoments", "column_moments"]
 

@@ -8,15 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.extmath import randomized_svd
 
-from skace._linalg import (
-    RowMoments,
-    accumulate_moments,
-    fix_signs,
-    ledoit_wolf_intensity,
-    numerical_rank,
-    right_singular_pairs,
-)
+from skace._linalg import fix_signs, ledoit_wolf_intensity, numerical_rank, right_singular_pairs
 from skace._memo import Memo
+from skace._row_moments import RowMoments, accumulate_moments
 
 __all__ = [
     "MEMO",

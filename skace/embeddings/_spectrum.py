@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from skace._linalg import accumulate_moments, numerical_rank, singular_values
+from skace._linalg import numerical_rank, singular_values
+from skace._row_moments import accumulate_moments
 from skace._typing import FloatArray
 
 __all__ = [

@@ -13,7 +13,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skace._linalg import RowMoments, read_rows, row_blocks
+from skace._row_blocks import read_rows, row_blocks
+from skace._row_moments import RowMoments
 from skace._sklearn_compat import fit_context
 from skace.embeddings._columns import column_moments
 from skace.embeddings._decomposition import (

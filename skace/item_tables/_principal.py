@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skace._linalg import accumulate_moments, numerical_rank, right_singular_pairs
+from skace._linalg import numerical_rank, right_singular_pairs
+from skace._row_moments import accumulate_moments
 
 __all__ = ["PrincipalAxes", "over", "principal_axes"]
 

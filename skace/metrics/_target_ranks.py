@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skace._linalg import row_blocks
+from skace._row_blocks import row_blocks
 from skace._topk import ranks_of_targets
 from skace._typing import FloatArray, IntArray
 from skace._windows import past_events

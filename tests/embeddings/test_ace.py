@@ -492,9 +492,9 @@ def test_memmaps_stream_to_the_same_result(make_cone, tmp_path, dtype, order):
 def test_memory_does_not_grow_with_the_rows(make_cone, tmp_path, monkeypatch):
     import tracemalloc
 
-    from skace import _linalg
+    from skace import _row_blocks
 
-    monkeypatch.setattr(_linalg, "_BLOCK_BYTES", 64 * 1024)
+    monkeypatch.setattr(_row_blocks, "_BLOCK_BYTES", 64 * 1024)
     F = np.tile(make_cone(n=1000, d=64, decay=0.97).astype(np.float32), (40, 1))
     np.save(tmp_path / "vectors.npy", F)
     mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scipy.special import logsumexp
 from scipy.stats import ortho_group
 
-from skace import _linalg
+from skace import _row_blocks, _row_moments
 from skace.embeddings import (
     anisotropy_report,
     condition_number,
@@ -201,15 +201,15 @@ def test_report_holds_the_values_of_the_functions(make_cone):
 def test_report_reads_the_rows_once(make_cone, tmp_path, monkeypatch):
     np.save(tmp_path / "vectors.npy", make_cone(n=300).astype(np.float16))
     rows = np.load(tmp_path / "vectors.npy", mmap_mode="r")
-    monkeypatch.setattr(_linalg, "_BLOCK_BYTES", 8 * 10 * 100)
+    monkeypatch.setattr(_row_blocks, "_BLOCK_BYTES", 8 * 10 * 100)
     parts = []
-    read = _linalg.read_rows
+    read = _row_moments.read_rows
 
     def noting(X, part, **options):
         parts.append((part.start, part.stop))
         return read(X, part, **options)
 
-    monkeypatch.setattr(_linalg, "read_rows", noting)
+    monkeypatch.setattr(_row_moments, "read_rows", noting)
     report = anisotropy_report(rows)
     assert parts == [(0, 100), (100, 200), (200, 300)]
     assert_allclose(report["mean_cosine"], mean_cosine(np.asarray(rows)), rtol=1e-10)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
-from skace import ACETransformer, OnItems, _linalg
+from skace import ACETransformer, OnItems, _row_blocks
 from skace.embeddings import GlobalScaler
 from skace.embeddings._columns import column_moments
 
@@ -87,7 +87,7 @@ def test_what_is_not_finite_is_refused(make_cone, bad):
 def test_sums_over_columns_do_not_depend_on_blocks(n, d, n_block, shift, seed):
     X = np.random.default_rng(seed).normal(size=(n, d)) + shift
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_linalg, "_BLOCK_BYTES", 8 * d * n_block)
+        patch.setattr(_row_blocks, "_BLOCK_BYTES", 8 * d * n_block)
         moments = column_moments(X)
     assert_allclose(moments.mean, X.mean(axis=0), rtol=1e-12, atol=1e-9)
     assert_allclose(moments.squares, n * X.var(axis=0), rtol=1e-6, atol=1e-6)
@@ -96,7 +96,7 @@ def test_sums_over_columns_do_not_depend_on_blocks(n, d, n_block, shift, seed):
 
 @pytest.mark.parametrize("block_rows", [1, 4, 100])
 def test_zero_rows_are_left_out_if_asked(make_cone, monkeypatch, block_rows):
-    monkeypatch.setattr(_linalg, "_BLOCK_BYTES", 8 * 10 * block_rows)
+    monkeypatch.setattr(_row_blocks, "_BLOCK_BYTES", 8 * 10 * block_rows)
     F = make_cone(n=20)
     X = np.vstack([np.zeros((5, 10)), F, np.zeros((5, 10))])
     skipped, whole = column_moments(X, skip_zeros=True), column_moments(F)

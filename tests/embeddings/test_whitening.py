@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import StandardScaler
 
-from skace import OnItems, _linalg
+from skace import OnItems, _row_blocks
 from skace.embeddings import ACETransformer, WhiteningTransformer
 from skace.embeddings._decomposition import MEMO
 
@@ -351,7 +351,7 @@ def test_row_order_does_not_matter(make_cone, seed, method, n_groups):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_groups", [1, 3])
 def test_a_memmap_is_read_in_blocks(make_cone, tmp_path, monkeypatch, method, n_groups):
-    monkeypatch.setattr(_linalg, "_BLOCK_BYTES", 64 * 1024)
+    monkeypatch.setattr(_row_blocks, "_BLOCK_BYTES", 64 * 1024)
     F = np.tile(make_cone(n=1000, d=48, decay=0.97).astype(np.float32), (20, 1))
     np.save(tmp_path / "vectors.npy", F)
     mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
