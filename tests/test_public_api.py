@@ -111,6 +111,7 @@ EXPORTS = {
         "DualViewTable",
         "FrozenTable",
         "IDTable",
+        "ItemModule",
         "ItemTable",
         "MLPAdapter",
         "NullSpaceTable",

@@ -1,6 +1,8 @@
 """How item features enter a model: parameter objects, free of torch until they build."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from typing import TYPE_CHECKING, Any
+
 from skace.item_tables._aligned import AlignedAdapter
 from skace.item_tables._base import ItemTable
 from skace.item_tables._dual_view import DualViewTable
@@ -11,14 +13,27 @@ from skace.item_tables._null_space import NullSpaceTable
 from skace.item_tables._spectral import SpectralAdapter
 from skace.item_tables._trainable import TrainableTable
 
+if TYPE_CHECKING:
+    from skace._torch._tables import ItemModule
+
 __all__ = [
     "AlignedAdapter",
     "DualViewTable",
     "FrozenTable",
     "IDTable",
+    "ItemModule",
     "ItemTable",
     "MLPAdapter",
     "NullSpaceTable",
     "SpectralAdapter",
     "TrainableTable",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the one name that needs torch when somebody asks for it."""
+    if name == "ItemModule":
+        from skace._torch._tables import ItemModule
+
+        return ItemModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
