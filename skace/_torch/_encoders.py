@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from skace._torch._layers import BLOCKS, Dropout, initialise
+from skace._torch._products import Linear
 
 __all__ = ["BERT4RecEncoder", "GRU4RecEncoder", "SASRecEncoder", "Transformer"]
 
@@ -118,7 +119,7 @@ class BERT4RecEncoder(nn.Module):
             dropout=dropout,
             attention_dropout=attention_dropout,
         )
-        self.head = nn.Linear(width, width)
+        self.head = Linear(width, width)
         self.head_norm = nn.LayerNorm(width)
         initialise(self)
 
@@ -156,7 +157,7 @@ class GRU4RecEncoder(nn.Module):
             batch_first=True,
             dropout=dropout if n_layers > 1 else 0.0,  # between layers
         )
-        self.narrow = nn.Linear(hidden_dim, width)
+        self.narrow = Linear(hidden_dim, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D)."""

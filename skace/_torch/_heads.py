@@ -7,15 +7,17 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from skace._torch._products import Linear
+
 __all__ = ["build_head", "random_linear"]
 
 _ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU}
 
 
-def random_linear(n_in: int, n_out: int, std: float, generator: torch.Generator) -> nn.Linear:
+def random_linear(n_in: int, n_out: int, std: float, generator: torch.Generator) -> Linear:
     """Linear layer with weights from N(0, std) and biases of 0."""
     # A layer made the usual way would first draw from torch's global generator.
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
+    layer: Linear = nn.utils.skip_init(Linear, n_in, n_out)  # type: ignore[no-untyped-call]
     nn.init.normal_(layer.weight, std=std, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer

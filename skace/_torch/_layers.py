@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from skace._torch._products import Linear, linear
+
 __all__ = [
     "BLOCKS",
     "Dropout",
@@ -52,8 +54,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.n_heads = n_heads
         self.dropout = dropout
-        self.qkv = nn.Linear(width, 3 * width)
-        self.mix_heads = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.mix_heads = Linear(width, width)
 
     def forward(
         self,
@@ -70,8 +72,8 @@ class SelfAttention(nn.Module):
             query, key, value = self._by_head(self.qkv(x), 3)
         else:
             weight, bias, D = self.qkv.weight, self.qkv.bias, x.shape[2]
-            (query,) = self._by_head(F.linear(at_places(x, places), weight[:D], bias[:D]), 1)
-            key, value = self._by_head(F.linear(x, weight[D:], bias[D:]), 2)
+            (query,) = self._by_head(linear(at_places(x, places), weight[:D], bias[:D]), 1)
+            key, value = self._by_head(linear(x, weight[D:], bias[D:]), 2)
             if visible is None:
                 visible = torch.arange(x.shape[1], device=x.device) <= places[:, None]
         # Padding is on the right, so the causal mask alone hides it from real positions.
@@ -99,8 +101,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, factor: int = 2) -> None:
         super().__init__()
-        self.widen = nn.Linear(width, factor * width)
-        self.narrow = nn.Linear(factor * width, width)
+        self.widen = Linear(width, factor * width)
+        self.narrow = Linear(factor * width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D)."""
@@ -113,9 +115,9 @@ class SwiGLU(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.gate = nn.Linear(width, 2 * width, bias=False)
-        self.widen = nn.Linear(width, 2 * width, bias=False)
-        self.narrow = nn.Linear(2 * width, width, bias=False)
+        self.gate = Linear(width, 2 * width, bias=False)
+        self.widen = Linear(width, 2 * width, bias=False)
+        self.narrow = Linear(2 * width, width, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D)."""
@@ -173,8 +175,8 @@ class LiGRBlock(nn.Module):
         super().__init__()
         self.attention = SelfAttention(width, n_heads, attention_dropout)
         self.feedforward = SwiGLU(width)
-        self.attention_gate = nn.Linear(width, width)
-        self.feedforward_gate = nn.Linear(width, width)
+        self.attention_gate = Linear(width, width)
+        self.feedforward_gate = Linear(width, width)
         self.attention_norm = nn.LayerNorm(width)
         self.feedforward_norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)

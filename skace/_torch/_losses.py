@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from skace._torch._competitors import Table, all_vectors, vectors_at
+from skace._torch._products import linear, matmul
 from skace._torch._sampled_losses import (
     BinaryCrossEntropy,
     PairwiseRanking,
@@ -86,13 +87,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, hidden, table, targets, weights, block_rows, shifts):  # type: ignore[no-untyped-def]
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
-        grad_table = torch.zeros_like(table) if ctx.needs_input_grad[1] else None
+        # Turned, (D, V): a block then adds whole rows.
+        grad_turned = table.new_zeros(table.shape[::-1]) if ctx.needs_input_grad[1] else None
         products = table.to(hidden.dtype)
         places = torch.arange(min(block_rows, hidden.shape[0]), device=hidden.device)
         for begin in range(0, hidden.shape[0], block_rows):
             rows = slice(begin, begin + block_rows)
             target, weight = targets[rows, None], weights[rows, None]
-            logits = hidden[rows] @ products.T  # (n, V)
+            logits = linear(hidden[rows], products)  # (n, V)
             if shifts is not None:
                 logits = _shift(logits.float(), target, *shifts)
             log_p, residual = _softmax(logits, target)
@@ -100,18 +102,20 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             # Not scatter_add_, which copies the whole matrix on a CPU.
             residual[places[: len(residual)], target[:, 0]] -= 1
             residual = residual.to(hidden.dtype)
-            torch.mm(residual, products, out=grad_hidden[rows]).mul_(weight)
-            if grad_table is not None:
+            torch.mul(matmul(residual, products), weight, out=grad_hidden[rows])
+            if grad_turned is not None:
                 weighted = hidden[rows] * weight.to(hidden.dtype)
-                _add_product(grad_table, residual.T, weighted)
-        ctx.save_for_backward(grad_hidden, grad_table)
+                _add_product(grad_turned, weighted.T, residual)
+        ctx.save_for_backward(grad_hidden, grad_turned)
         return total
 
     @staticmethod
     def backward(ctx: Any, grad_total):  # type: ignore[no-untyped-def]
-        grad_hidden, grad_table = ctx.saved_tensors
-        if grad_table is not None:
-            grad_table = grad_table * grad_total
+        grad_hidden, grad_turned = ctx.saved_tensors
+        grad_table = None
+        if grad_turned is not None:
+            grad_table = grad_turned.new_empty(grad_turned.shape[::-1])
+            torch.mul(grad_turned.T, grad_total, out=grad_table)
         return grad_hidden * grad_total.to(grad_hidden.dtype), grad_table, None, None, None, None
 
 
@@ -135,10 +139,10 @@ def _softmax(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
     """Add ``left @ right`` to a float32 total."""
-    if left.dtype == total.dtype:
+    if total.is_cuda and left.dtype == total.dtype:
         total.addmm_(left, right)
     else:
-        total += left @ right
+        total += matmul(left, right)
 
 
 def full_softmax(

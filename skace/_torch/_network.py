@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from skace._torch._layouts import Layout, NextItemLayout, Question
+from skace._torch._products import linear
 from skace._torch._tables import ItemModule
 from skace._typing import FloatArray, IntArray
 
@@ -136,7 +137,7 @@ class Network(nn.Module):
             table = table[torch.from_numpy(columns).to(table.device)]
         hidden = torch.from_numpy(states).to(table.device)
         return in_halves(
-            lambda part: (hidden[part] @ table.T).cpu().numpy(), np.arange(len(states))
+            lambda part: linear(hidden[part], table).cpu().numpy(), np.arange(len(states))
         )
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from skace._torch._competitors import Table, vectors_at
+from skace._torch._products import linear
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -116,7 +117,7 @@ class SampledSoftmax:
             vectors_at(table, rows).to(hidden.dtype) for rows in (targets, drawn)
         )
         positive = (hidden * of_targets).sum(dim=1, keepdim=True)  # (N, 1)
-        negative = hidden @ of_drawn.T  # (N, K)
+        negative = linear(hidden, of_drawn)  # (N, K)
         negative = negative.float().masked_fill(targets[:, None] == drawn, -torch.inf)
         positive = positive.float()
         if self.log_q is not None:

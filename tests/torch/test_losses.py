@@ -574,3 +574,22 @@ def test_a_table_that_does_not_learn_gets_no_gradient_from_any_loss(name, negati
     loss(hidden, table, targets.long(), weights).backward()
     assert table.grad is None
     assert hidden.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("block_rows", [7, 64])
+def test_softmax_of_a_wide_table_is_the_cross_entropy(block_rows):
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(50, 32, generator=generator, requires_grad=True)
+    table = torch.randn(300, 32, generator=generator, requires_grad=True)
+    targets = torch.randint(300, (50,), generator=generator)
+    weights = torch.rand(50, generator=generator)
+    gradients = []
+    for compute in (
+        lambda: full_softmax(hidden, table, targets, weights, block_rows=block_rows),
+        lambda: (
+            weights @ torch.nn.functional.cross_entropy(hidden @ table.T, targets, reduction="none")
+        ),
+    ):
+        loss = 2 * compute()
+        gradients.append([loss.detach(), *torch.autograd.grad(loss, (hidden, table))])
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
