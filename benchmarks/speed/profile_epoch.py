@@ -26,7 +26,7 @@ NAMES = {
     "attention": ["attention"],
     "recurrence": ["gru", "lstm", "rnn"],
     "lookups": ["embedding", "index", "gather", "scatter"],
-    "encoder's products": ["mm", "linear", "matmul"],
+    "encoder's products": ["mm", "linear", "matmul", "conv"],
     "layer norm": ["layer_norm"],
 }
 SOFTMAX, REST, DISPATCH = "output softmax", "other elementwise", "Python and dispatch"
