@@ -13,9 +13,9 @@ _FEWEST = 2**12  # entries of a matrix for which the detour pays
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """`torch.nn.functional.linear`: ``x @ weight.T + bias``.
 
-    torch hands float32 products to MKL, which leaves the wide vector units of processors that
-    are not Intel's alone. A convolution with a 1 x 1 kernel is the same product and goes to
-    oneDNN, which uses them: two to three times the rate there.
+    torch hands float32 products to MKL, which does not do its best on processors that are not
+    Intel's. A convolution with a 1 x 1 kernel is the same product, and goes to oneDNN: on an
+    AMD EPYC with AVX-512 at 300 to 400 GFLOP/s on two cores, where MKL reaches 100 to 180.
 
     Parameters
     ----------
