@@ -26,6 +26,7 @@ def main():
     model.fit(train)
     if distributed.get_rank() == 0:
         print(f"NDCG@10 {model.score(test):.4f}")
+    distributed.barrier()  # no process leaves while another is at work
     distributed.destroy_process_group()
 
 

@@ -204,6 +204,7 @@ def test_ranks_fit_one_model():
     printed = run_alone(*words, str(EXAMPLES / "fit_on_ranks.py"))
     assert printed.count("epoch 5: loss") == 1
     assert len(re.findall(r"^NDCG@10 0\.1", printed, re.M)) == 1
+    assert "FutureWarning" not in printed
 
 
 def test_every_display_has_a_small_picture_in_the_docs():

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import dataclass
-from typing import TypeVar
+from inspect import signature
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,12 @@ from skace._typing import FloatArray, IntArray
 __all__ = ["Ranks"]
 
 T = TypeVar("T")
+
+# Training changes no buffers, so none are sent at a step. Versions of torch differ in the name.
+_ARGUMENTS = signature(DistributedDataParallel).parameters
+_SENDS_BUFFERS = (
+    "forward_sync_buffers" if "forward_sync_buffers" in _ARGUMENTS else "broadcast_buffers"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Ranks:
         if self.size == 1:
             return module
         # A share may leave a parameter out that those of other ranks ask for.
-        return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=True)
+        options: dict[str, Any] = {"find_unused_parameters": True, _SENDS_BUFFERS: False}
+        return DistributedDataParallel(module, **options)
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         """Sum over the ranks, the same on all of them."""

@@ -115,6 +115,7 @@ def main(folder):
             gradients=gradients[0],
             seeds=np.unique(seeds),
         )
+    distributed.barrier()
     distributed.destroy_process_group()
 
 
