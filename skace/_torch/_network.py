@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from skace._torch._layouts import Layout, NextItemLayout, Question
-from skace._torch._products import linear
+from skace._torch._products import stable_linear
 from skace._torch._tables import ItemModule
 from skace._typing import FloatArray, IntArray
 
@@ -137,7 +137,7 @@ class Network(nn.Module):
             table = table[torch.from_numpy(columns).to(table.device)]
         hidden = torch.from_numpy(states).to(table.device)
         return in_halves(
-            lambda part: linear(hidden[part], table).cpu().numpy(), np.arange(len(states))
+            lambda part: stable_linear(hidden[part], table).cpu().numpy(), np.arange(len(states))
         )
 
 

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["Linear", "linear", "matmul"]
+__all__ = ["Linear", "linear", "matmul", "stable_linear"]
 
 _FEWEST = 2**12  # entries of a matrix for which the detour pays
+_TILE = 4  # rows of a thread from which both libraries sum all columns in the same order
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -41,6 +42,30 @@ def matmul(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     if not _is_convolved(x, weight):
         return x @ weight
     return _as_rows(F.conv_transpose2d(_as_image(x), weight[:, :, None, None]), x)
+
+
+def stable_linear(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Product ``x @ weight.T``, equal in columns whose rows of the matrix are equal.
+
+    On a CPU a thread with fewer than four rows sums the last columns in another order than
+    those before, and equal items would not tie. Rows of zeros fill up the threads.
+
+    Parameters
+    ----------
+    x : torch.Tensor of shape (n, K)
+        Rows.
+    weight : torch.Tensor of shape (N, K)
+        Matrix.
+
+    Returns
+    -------
+    product : torch.Tensor of shape (n, N)
+        As `linear` returns, but for rounding.
+    """
+    if x.device.type != "cpu":
+        return linear(x, weight)
+    n_missing = -len(x) % (_TILE * torch.get_num_threads())
+    return linear(F.pad(x, (0, 0, 0, n_missing)), weight)[: len(x)]
 
 
 class Linear(nn.Linear):

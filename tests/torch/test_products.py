@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from skace._torch import _products
-from skace._torch._products import Linear, linear, matmul
+from skace._torch._products import Linear, linear, matmul, stable_linear
 
 WIDE, NARROW = (96, 64), (5, 4)  # which the detour pays for, and which not
 
@@ -53,6 +53,29 @@ def test_gradients_are_those_of_torch(draw):
         compute(*leaves).square().sum().backward()
         gradients += [leaf.grad for leaf in leaves]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [WIDE, NARROW])
+@pytest.mark.parametrize("n_rows", [0, 1, 3, 8, 13])
+def test_stable_products_are_those_of_torch(draw, shape, n_rows):
+    weight, x = draw(*shape), draw(n_rows, shape[1])
+    found = stable_linear(x, weight)
+    assert found.shape == (n_rows, shape[0])
+    torch.testing.assert_close(found, x @ weight.T)
+
+
+@pytest.mark.parametrize(("n_threads", "n_rows", "computed"), [(1, 1, 4), (1, 8, 8), (3, 13, 24)])
+def test_every_thread_gets_whole_tiles(draw, monkeypatch, n_threads, n_rows, computed):
+    sizes = []
+
+    def noting(x, weight):
+        sizes.append(len(x))
+        return linear(x, weight)
+
+    monkeypatch.setattr(_products, "linear", noting)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    stable_linear(draw(n_rows, 5), draw(7, 5))
+    assert sizes == [computed]
 
 
 def test_rows_that_are_not_contiguous(draw):
