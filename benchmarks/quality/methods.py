@@ -36,7 +36,7 @@ from skace.item_tables import (
     SpectralAdapter,
     TrainableTable,
 )
-from skace.recommenders import MELTEstimator
+from skace.recommenders import FMLPEstimator, MELTEstimator
 
 
 def _melt(**parameters):
@@ -48,6 +48,7 @@ BACKBONES = {
     "sasrec": SASRecEstimator,
     "gru4rec": GRU4RecEstimator,
     "bert4rec": BERT4RecEstimator,
+    "fmlp": FMLPEstimator,
     "melt": _melt,
 }
 # Where the parameters of the network are found in a pipeline.
