@@ -355,6 +355,23 @@ def test_filter_block_adds_and_normalises():
     torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [T, T - 1])
+def test_the_last_filter_block_is_its_last_position(length):
+    block, x = build(lambda: FilterBlock(D, length, 0.0)), inputs(length=length)
+    last = block(x, is_last=True)
+    torch.testing.assert_close(last, block(x)[:, -1:], rtol=1e-4, atol=1e-5)
+    last.square().sum().backward()
+    gradient, block.spectrum.grad = block.spectrum.grad, None
+    block(x)[:, -1].square().sum().backward()
+    torch.testing.assert_close(gradient, block.spectrum.grad, rtol=1e-3, atol=1e-4)
+
+
+def test_the_filters_answer_at_the_last_event_only():
+    states = filters()(inputs(n_sequences=3), torch.tensor([2, 6, 4]))
+    assert states.shape == (3, T, D)
+    assert states.any(dim=2).nonzero().tolist() == [[0, 1], [1, 5], [2, 3]]
+
+
 @pytest.mark.parametrize("length", [1, 3, T - 1])
 @pytest.mark.parametrize("filling", [1.0, 1e3])
 def test_padding_does_not_reach_the_filters(length, filling):
@@ -383,12 +400,14 @@ def test_every_event_changes_the_last_state_of_the_filters(place):
 
 
 def test_events_are_aligned_at_the_end_of_the_filters():
-    encoder = filters()
-    encoder.blocks, encoder.norm = torch.nn.ModuleList(), torch.nn.Identity()
-    x = inputs()
-    states = encoder(x[:, :4], torch.tensor([4, 2]))
-    torch.testing.assert_close(states[0], x[0, :4] + encoder.positions.weight[2:])
-    torch.testing.assert_close(states[1, :2], x[1, :2] + encoder.positions.weight[4:])
+    encoder, x, read = filters(), inputs(), []
+    encoder.norm = torch.nn.Identity()
+    encoder.blocks[0].register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    encoder(x[:, :4], torch.tensor([4, 2]))
+    expected = encoder.positions.weight.repeat(2, 1, 1)
+    expected[0, 2:] += x[0, :4]
+    expected[1, 4:] += x[1, :2]
+    torch.testing.assert_close(read[0], expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
