@@ -83,7 +83,7 @@ def methods(width, alphas):
         "raw": Method(),
         "random": Method(table=TrainableTable(), reads_features=False),
         "random .1": Method(table=TrainableTable(init_std=0.1), reads_features=False),
-        "id": Method(table=IDTable(), grid={"rec__item_table__init_std": [0.02, 0.1]}),
+        "id": Method(table=IDTable(), grid={"rec__dropout": [0.1, 0.2, 0.3, 0.5]}),
         "pca": Method([("ace", ACETransformer(width, alpha=np.inf, center=True))]),
         "whitening": Method([("ace", ACETransformer(width, alpha=0))]),
         "ace": Method([("ace", ACETransformer(width))], grid={"ace__alpha": alphas}),
