@@ -153,6 +153,12 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
     assert np.intersect1d(seen[0]._ends, test._ends).size == 0
 
 
+def test_patience_is_that_of_the_network(compare):
+    words = ["--data", "unread", "--patience", "7", "--width", "8"]
+    pipeline, *_ = compare.build_row(compare.read_arguments(words), "ace@1", None, None)
+    assert pipeline["rec"].n_iter_no_change == 7
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     ("model", "features"),
@@ -160,6 +166,7 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
         ("sasrec", "id,random .1,power,llm2x,llminit,whitenrec,alpharec,alphafuse"),
         ("gru4rec", "ace@1,whitenrec+,spectran,llm-esr"),
         ("bert4rec", "ace@1,llmemb"),
+        ("fmlp", "random,ace@1"),
         ("melt", "ace@1,id"),
         ("l3ae", "raw,ace@1"),
         ("ease", "raw"),
