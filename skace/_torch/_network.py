@@ -24,8 +24,8 @@ class Network(nn.Module):
     """What is trained and asked.
 
     Histories are read to the last ``max_length`` events. Inference is float32, and its
-    result does not depend on how rows are grouped. The layout says what the encoder is told
-    and where it answers; without one the last state does. An encoder with ``reads_places``
+    result depends on how rows are grouped in its rounding only. The layout says what the encoder
+    is told and where it answers; without one the last state does. An encoder with ``reads_places``
     can be asked for these states alone.
     """
 

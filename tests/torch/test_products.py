@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from skace._torch import _products
+from skace._torch._network import Network
 from skace._torch._products import Linear, linear, matmul, stable_linear
+from skace._torch._tables import FrozenItems
 
 WIDE, NARROW = (96, 64), (5, 4)  # which the detour pays for, and which not
 
@@ -76,6 +78,17 @@ def test_every_thread_gets_whole_tiles(draw, monkeypatch, n_threads, n_rows, com
     monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
     stable_linear(draw(n_rows, 5), draw(7, 5))
     assert sizes == [computed]
+
+
+def test_scores_of_a_network_are_stable_products(draw, monkeypatch):
+    sizes = []
+    network = Network(torch.nn.Identity(), FrozenItems(draw(7, 5)), 3)
+    monkeypatch.setattr(
+        _products, "linear", lambda x, weight: sizes.append(len(x)) or linear(x, weight)
+    )
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert network.inner_products(draw(1, 5).numpy()).shape == (1, 7)
+    assert sizes == [8]
 
 
 def test_rows_that_are_not_contiguous(draw):
