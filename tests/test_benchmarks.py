@@ -133,7 +133,7 @@ def test_a_second_run_takes_what_the_first_one_fitted(
 
 
 def test_alpha_is_chosen_without_the_test_rows(compare, folder):
-    X = compare.read_data(folder, None)
+    X = compare.read_data(folder)
     train, test = compare.leave_last_out(X)
     seen = []
 
@@ -151,6 +151,17 @@ def test_alpha_is_chosen_without_the_test_rows(compare, folder):
     finally:
         compare.GridSearchCV = original
     assert np.intersect1d(seen[0]._ends, test._ends).size == 0
+
+
+def test_vectors_are_named_where_there_are_several(compare, folder):
+    np.save(folder / "embeddings_other.npy", np.ones((60, 3), dtype=np.float16))
+    with pytest.raises(
+        SystemExit, match=r"embeddings_made.npy, embeddings_other.npy.*--embeddings"
+    ):
+        compare.main(["--data", str(folder)])
+    X = compare.read_data(folder, "embeddings_other.npy")
+    assert X.catalog.n_features == 3
+    assert X.catalog.provenance == {"file": "embeddings_other.npy"}
 
 
 def test_patience_is_that_of_the_network(compare):

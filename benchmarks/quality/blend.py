@@ -31,6 +31,7 @@ CHOOSERS = ("ndcg@10", "ndcg@20")
 def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder")
+    parser.add_argument("--embeddings", help="file in the folder, if it has several embeddings_*")
     parser.add_argument("--alpha", type=float, default=1.0, help="of ACE, relative")
     parser.add_argument("--epochs", type=int, default=50, help="most epochs of SASRec")
     parser.add_argument("--width", type=int, default=128, help="of SASRec")
@@ -124,7 +125,7 @@ def main(words=None):
     """Fit, choose on validation rows, rank the test rows; print and store."""
     arguments = read_arguments(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    train, test = leave_last_out(read_data(arguments.data, None))
+    train, test = leave_last_out(read_data(arguments.data, arguments.embeddings))
     counts = np.bincount(train._item_codes, minlength=train.n_items)
     tail = train.catalog.item_ids[popularity_groups(counts, head=0.2)["tail"]]
     is_tail = np.isin(test.items, tail)

@@ -25,9 +25,9 @@ MODELS = {
 }
 
 
-def measure(folder, name, store_counts):
+def measure(folder, embeddings, name, store_counts):
     """Number of items, and most matrices that a fit held."""
-    train, _ = leave_last_out(read_data(folder, None))
+    train, _ = leave_last_out(read_data(folder, embeddings))
     model = MODELS[name].set_params(store_counts=store_counts)
     tracemalloc.start()
     model.fit(train)
@@ -41,13 +41,17 @@ def main(words=None):
     """Fit every model on every folder, with both ways of storing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument(
+        "--embeddings", help="file in the folders, if they have several embeddings_*"
+    )
     parser.add_argument("--models", default=",".join(MODELS))
     arguments = parser.parse_args(words)
     print(f"{'data':<10} {'model':<8} {'items':>8} {'auto':>8} {'stored':>8}")
     for folder in arguments.data:
         for name in arguments.models.split(","):
             (n_items, auto), (_, stored) = (
-                in_own_process(measure, folder, name, store) for store in ("auto", True)
+                in_own_process(measure, folder, arguments.embeddings, name, store)
+                for store in ("auto", True)
             )
             print(f"{folder.name:<10} {name:<8} {n_items:>8} {auto:>8.2f} {stored:>8.2f}")
 

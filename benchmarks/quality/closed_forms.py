@@ -57,6 +57,9 @@ GRIDS["l3ae of ace"] = (
 def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders")
+    parser.add_argument(
+        "--embeddings", help="file in the folders, if they have several embeddings_*"
+    )
     parser.add_argument("--models", default=",".join(GRIDS), help="rows of the table")
     parser.add_argument(
         "--parameters", type=Path, help="JSON of another run whose parameters are taken, unsearched"
@@ -80,9 +83,9 @@ def search(name, train):
     return found.best_params_, float(found.best_score_)
 
 
-def fit_and_rank(folder, name, parameters):
+def fit_and_rank(folder, embeddings, name, parameters):
     """Fit on all rows before the test and rank it; runs in a process of its own."""
-    train, test = leave_last_out(read_data(folder, None))
+    train, test = leave_last_out(read_data(folder, embeddings))
     forget_peak()  # reading the files may have taken more than a fit
     before = peak_memory()
     model = GRIDS[name][0].set_params(**parameters)
@@ -130,11 +133,11 @@ def main(words=None):
         records = json.loads(arguments.parameters.read_text())["models"]
         known = {record["model"]: record["parameters"] for record in records}
     for folder in arguments.data:
-        train, _ = leave_last_out(read_data(folder, None))
+        train, _ = leave_last_out(read_data(folder, arguments.embeddings))
         records = []
         for name in arguments.models.split(","):
             parameters, score = search(name, train) if known is None else (known[name], None)
-            record = in_own_process(fit_and_rank, folder, name, parameters)
+            record = in_own_process(fit_and_rank, folder, arguments.embeddings, name, parameters)
             record["validation NDCG@10"] = score
             logging.info("%s: %s", folder.name, record)
             records.append(record)

@@ -76,7 +76,7 @@ def read_arguments(words):
     parser.add_argument(
         "--data", type=Path, required=True, help="folder; see benchmarks/README.rst"
     )
-    parser.add_argument("--embeddings", help="file in the folder (default: the first embeddings_*)")
+    parser.add_argument("--embeddings", help="file in the folder, if it has several embeddings_*")
     parser.add_argument(
         "--features",
         default="random,pca,whitening,ace",
@@ -103,12 +103,28 @@ def read_arguments(words):
     return parser.parse_args(words)
 
 
-def read_data(folder, embeddings):
-    """Interactions with the catalog of a folder."""
+def read_data(folder, embeddings=None):
+    """Interactions with the catalog of a folder; ``embeddings`` names one file of several."""
     items = pq.read_table(folder / "items.parquet")
-    path = folder / embeddings if embeddings else min(folder.glob("embeddings_*.npy"))
+    path = folder / embeddings if embeddings else only_vectors(folder)
     vectors = np.load(path).astype(np.float32)
     catalog = Catalog(items["item_id"].to_numpy(), vectors, provenance={"file": path.name})
+    return read_log(folder, catalog)
+
+
+def only_vectors(folder):
+    """The one file of vectors: which of several is meant nobody could tell from a table."""
+    found = sorted(path.name for path in folder.glob("embeddings_*.npy"))
+    if len(found) != 1:
+        raise SystemExit(
+            f"{folder} holds {len(found)} files embeddings_*.npy ({', '.join(found)}), not one; "
+            "name the file to read with --embeddings."
+        )
+    return folder / found[0]
+
+
+def read_log(folder, catalog=None):
+    """Interactions of a folder."""
     return Interactions.from_frame(pq.read_table(folder / "interactions.parquet"), catalog=catalog)
 
 

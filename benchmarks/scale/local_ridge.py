@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quality"))
 
-from compare import read_data
+from compare import read_log
 from measuring import describe_machine, in_own_process, peak_memory
 
 from skace.datasets import make_shop
@@ -41,7 +41,7 @@ def read_arguments(words):
 def rows_of(source):
     """Training and test rows of a folder, or of a shop of so many items."""
     if isinstance(source, Path):
-        return leave_last_out(read_data(source, None))
+        return leave_last_out(read_log(source))
     n_events = 10 * source
     shop = make_shop(source, source, n_events, n_features=16, random_state=0)
     return leave_last_out(shop.interactions)
