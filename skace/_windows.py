@@ -7,7 +7,7 @@ import numpy as np
 
 from skace._typing import BoolArray, IntArray
 
-__all__ = ["Windows", "batch_order", "cut_windows", "past_events"]
+__all__ = ["Windows", "batch_order", "cut_windows", "past_events", "rows_asked"]
 
 _BUCKET_BATCHES = 50  # batches that are drawn together, then sorted by length
 
@@ -126,3 +126,10 @@ def past_events(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
     rows = np.repeat(np.arange(lengths.size), lengths)
     first = np.cumsum(lengths) - lengths  # of each row, among all events
     return rows, starts[rows] + np.arange(rows.size) - first[rows]
+
+
+def rows_asked(windows: Windows, is_row: BoolArray) -> tuple[IntArray, IntArray]:
+    """Window number and log position of each training row that the windows ask for."""
+    numbers, events = past_events(windows.first_targets, windows.starts + windows.lengths + 1)
+    is_asked = is_row[events]
+    return numbers[is_asked], events[is_asked]

@@ -130,27 +130,30 @@ def test_a_second_run_takes_what_the_first_one_fitted(
     assert fitted == [1, 1]
     with pytest.raises(SystemExit, match="holds fits of other settings"):
         compare.main([*words, "0", "--width", "4"])
+    np.save(folder / "embeddings_made.npy", np.ones((60, 16)))
+    with pytest.raises(SystemExit, match="holds fits of other settings"):
+        compare.main([*words, "0"])
 
 
-def test_alpha_is_chosen_without_the_test_rows(compare, folder):
-    X = compare.read_data(folder)
-    train, test = compare.leave_last_out(X)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_alpha_is_chosen_without_the_test_rows(compare, folder, monkeypatch):
     seen = []
 
     class Spy(compare.GridSearchCV):
         def fit(self, X, y=None, **params):
-            seen.append(X)
+            seen.append((self.param_grid, X))
             return super().fit(X, y, **params)
 
-    compare.GridSearchCV, original = Spy, compare.GridSearchCV
-    try:
-        words = ["--data", str(folder), "--epochs", "1", "--width", "8", "--alphas", "0,1"]
-        pipeline, grid, rows = compare.build_row(compare.read_arguments(words), "ace", train, None)
-        assert grid == {"ace__alpha": [0.0, 1.0]}
-        compare.search(pipeline, grid, rows)
-    finally:
-        compare.GridSearchCV = original
-    assert np.intersect1d(seen[0]._ends, test._ends).size == 0
+    monkeypatch.setattr(compare, "GridSearchCV", Spy)
+    words = ["--data", str(folder), "--features", "ace", "--epochs", "1", "--width", "8"]
+    words += ["--alphas", "0,1", "--seeds", "0", "--output", str(folder / "out")]
+    compare.main(words)
+    [(grid, X)] = seen
+    assert grid == {"ace__alpha": [0.0, 1.0]}
+    everything = compare.read_data(folder)
+    train, test = compare.leave_last_out(everything)
+    assert np.intersect1d(X._ends, test._ends).size == 0
+    assert np.array_equal(np.sort(X._ends), np.sort(train._ends))
 
 
 def test_vectors_are_named_where_there_are_several(compare, folder):

@@ -1,6 +1,6 @@
 """Tables of stored comparisons, for the pages of docs/benchmarks.
 
-python benchmarks/quality/as_rst.py results/beauty_sasrec.json > docs/benchmarks/beauty_sasrec.rst
+python benchmarks/quality/as_rst.py results/beauty_sasrec.json
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pyarrow.parquet as pq
 from cells import Cells
@@ -126,6 +127,11 @@ def only_vectors(folder):
 def read_log(folder, catalog=None):
     """Interactions of a folder."""
     return Interactions.from_frame(pq.read_table(folder / "interactions.parquet"), catalog=catalog)
+
+
+def fingerprint(X):
+    """Hash of events and vectors, which tells folders of the same name apart."""
+    return joblib.hash([X.users, X.items, X.timestamps, X.catalog.item_ids, X.catalog.features])
 
 
 def draw_users(X, n_users):
@@ -327,7 +333,7 @@ def main(words=None):
     histories = {"off": ["kept"], "on": ["masked"], "both": ["kept", "masked"]}
     rows, validation, tables = [], {}, {}
     name = f"{arguments.data.name}_{arguments.model}"
-    cells = Cells(arguments.output / f"{name}_fits", vars(arguments))
+    cells = Cells(arguments.output / f"{name}_fits", vars(arguments) | {"log": fingerprint(X)})
     for features in arguments.features.split(","):
         logging.info("features: %s", features)
         row = Row(features)

@@ -78,7 +78,9 @@ def methods(width, alphas):
     """All methods by name, for networks of a width."""
     pca = ("pca", OnItems(make_pipeline(PCA(width, svd_solver="covariance_eigh"), GlobalScaler())))
     whitened = ("zca", WhiteningTransformer())
-    views = FeatureUnion([("full", WhiteningTransformer()), ("groups", WhiteningTransformer())])
+    views = FeatureUnion(
+        [("full", WhiteningTransformer()), ("groups", WhiteningTransformer(n_groups=4))]
+    )
     return {
         "raw": Method(),
         "random": Method(table=TrainableTable(), reads_features=False),

@@ -46,7 +46,7 @@ def all_vectors(table: Table) -> torch.Tensor:
     """Vectors of all rows, (V, D)."""
     if isinstance(table, torch.Tensor):
         return table
-    return table.table if table.rows is None else table.table[table.rows]
+    return table.table if table.rows is None else table.table.index_select(0, table.rows)
 
 
 class Competitors:

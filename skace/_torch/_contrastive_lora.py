@@ -18,8 +18,8 @@ def import_peft() -> Any:
         if error.name != "peft":
             raise
         raise ImportError(
-            "lora_rank needs peft, which is not installed. Install it with 'pip install "
-            "skace[lora]', or pass lora_rank=None to train all weights."
+            "lora_rank needs peft, which is not installed. Install it with 'pip install peft', "
+            "or pass lora_rank=None to train all weights."
         ) from error
     return peft
 

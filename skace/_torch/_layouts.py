@@ -4,9 +4,10 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 
-from skace._typing import IntArray
+from skace._typing import FloatArray, IntArray
 
 __all__ = ["Batch", "ClozeLayout", "LastItemLayout", "Layout", "NextItemLayout", "Question"]
 
@@ -54,6 +55,16 @@ class Layout(ABC):
         longest : int
             The greatest length, known without asking the device.
         """
+
+    def chances(self, numbers: IntArray) -> FloatArray:
+        """Chance of each training row of the windows to be asked for in an epoch.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_rows,)
+            Number of the window in which each row stands, from `skace._windows.rows_asked`.
+        """
+        return np.ones(numbers.size)
 
     @abstractmethod
     def question(self, items: torch.Tensor, lengths: torch.Tensor) -> Question:
@@ -125,6 +136,14 @@ class ClozeLayout(Layout):
             weights=torch.where(is_masked, weights[places], 0.0),
             context={"is_masked": is_masked, "is_read": is_read},
         )
+
+    def chances(self, numbers: IntArray) -> FloatArray:
+        """Chance of each row to be masked; see `Layout.chances`."""
+        n_rows = np.bincount(numbers)[numbers]  # in the row's window
+        # Where no draw falls below the ratio, the lowest of them is masked.
+        among = self.mask_ratio + (1 - self.mask_ratio) ** n_rows / n_rows
+        is_last = np.append(np.diff(numbers) != 0, True)[: numbers.size]
+        return self.finetune_ratio * is_last + (1 - self.finetune_ratio) * among
 
     def _draw(self, is_target: torch.Tensor) -> torch.Tensor:
         """Choose targets to mask, (B, T); at least one in each row."""

@@ -51,7 +51,8 @@ def build_loss(
     gbce_t : float
         Calibration of "gbce" in [0, 1]; without effect on the others.
     counts : torch.Tensor of shape (V,)
-        Training rows of each item that competes, in the order of the table.
+        Of each item that competes, in the order of the table: its training rows; for
+        negatives of the batch, how often it is a target, up to a factor.
 
     Returns
     -------

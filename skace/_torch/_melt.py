@@ -133,6 +133,8 @@ class ItemBranch:
         Events of the log; at least one.
     threshold : int
         Fewest training events of a head item.
+    adds_user_map : bool, default=True
+        Whether the map of users is added to the states; one that is not learned is not.
     """
 
     span = 50  # as published
@@ -145,6 +147,8 @@ class ItemBranch:
         starts: IntArray,
         lengths: IntArray,
         threshold: int,
+        *,
+        adds_user_map: bool = True,
     ) -> None:
         self.rows = rows
         self.counts = counts
@@ -152,6 +156,7 @@ class ItemBranch:
         self.starts = starts
         self.lengths = lengths
         self.threshold = threshold
+        self.adds_user_map = adds_user_map
 
     def __len__(self) -> int:
         return self.rows.size
@@ -168,7 +173,8 @@ class ItemBranch:
         owners, histories = self._draw(chosen, rng)
         encoder = _encoder(reader)
         states = reader.states(table, self.starts[histories], self.lengths[histories])
-        states = states + encoder.user_map(states)
+        if self.adds_user_map:
+            states = states + encoder.user_map(states)
         places = torch.from_numpy(owners).to(table.device)
         total = states.new_zeros(chosen.size, states.shape[1]).index_add(0, places, states)
         means = total / torch.bincount(places, minlength=chosen.size)[:, None]

@@ -79,11 +79,25 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
 
 @contextmanager
 def private_generator(seed: int, device: torch.device) -> Iterator[torch.Generator]:
-    """Seed torch's generators for the block, then put the caller's state back."""
+    """Seed torch's generators for the block, then put the caller's state back.
+
+    Neither the caller's default type nor a `torch.no_grad` around reach into it.
+    """
     cuda = [device] if device.type == "cuda" else []
-    with _training_lock, torch.random.fork_rng(devices=cuda):
+    with _training_lock, torch.random.fork_rng(devices=cuda), torch.enable_grad(), _float32():
         reseed(seed, device)
         yield torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """Make float32 the default type for the block."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def reseed(seed: int, device: torch.device) -> None:

@@ -16,7 +16,7 @@ def check_sequences(sequences: Iterable[Any], name: str) -> list[Any]:
             f"{name} is the string {sequences!r}; pass a list of sequences of item ids, "
             f"for one visitor [[{sequences!r}]]."
         )
-    if isinstance(sequences, np.ndarray) and sequences.dtype.kind != "O":
+    if isinstance(sequences, np.ndarray) and (sequences.dtype.kind != "O" or sequences.ndim > 1):
         raise ValueError(
             f"{name} is an array of shape {sequences.shape}, in which padding cannot be told "
             "from items; pass a list of lists of item ids, oldest first."

@@ -140,7 +140,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     -----
     Progress of a fit shows in scikit-learn's ``ProgressBar``
     (``encoder.set_callbacks(ProgressBar())``, or of a search around it), which draws with
-    rich (``pip install skace[progress]``). scikit-learn calls callbacks in ``fit`` only. Lines
+    rich (``pip install rich``). scikit-learn calls callbacks in ``fit`` only. Lines
     of the logger "skace" at level INFO tell of both: of a fit, and of new texts that
     ``transform`` encodes.
 

@@ -22,7 +22,7 @@ def import_pyplot(caller: Any) -> Any:
         name = caller.__name__ if isinstance(caller, type) else type(caller).__name__
         raise ImportError(
             f"{name} draws with matplotlib, which is not installed; install it with "
-            "pip install 'skace[plots]'."
+            "pip install matplotlib."
         ) from error
     return matplotlib.pyplot
 

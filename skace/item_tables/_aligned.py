@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -45,10 +46,11 @@ class AlignedAdapter(FeatureTable):
     inner_dim : int, default=768
         Width between the two layers.
 
-    reference : FrozenEstimator of a fitted recommender, or None, default=None
+    reference : fitted recommender, FrozenEstimator of one, or None, default=None
         A model with ``item_vectors_`` as wide as the table; of a fitted pipeline the last
-        step counts. Wrap it in `sklearn.frozen.FrozenEstimator`: searches clone a model
-        before they fit it, and a clone has forgotten what was learned.
+        step counts. A clone of the table keeps it as it is. As a value in the grid of a
+        search wrap it in `sklearn.frozen.FrozenEstimator`: values are cloned on their own, and
+        a clone of a recommender has forgotten what was learned.
 
     init_std : float, default=0.02
         Standard deviation of the weights at the start; biases are 0.
@@ -132,6 +134,14 @@ class AlignedAdapter(FeatureTable):
         self.init_std = init_std
         self.scale = scale
 
+    def __sklearn_clone__(self):
+        # A clone of the reference would forget its fit.
+        parameters = self.get_params(deep=False)
+        reference = self.reference
+        if hasattr(reference, "get_params") and not isinstance(reference, FrozenEstimator):
+            parameters["reference"] = FrozenEstimator(reference)
+        return type(self)(**parameters)
+
     def _check_sizes(self, n_features, width):
         if self.alpha == 0:
             return
@@ -161,6 +171,8 @@ class AlignedAdapter(FeatureTable):
         from skace._torch._heads import build_head
         from skace._torch._projected import ProjectedItems
 
+        if self.alpha != 0:  # raises before any work
+            vectors, is_known = _reference_vectors(_recommender_in(self.reference), item_ids)
         n_components = min(self.n_components, features.shape[1])
         axes = principal_axes(features, n_components)
         source = ProjectedItems(features, axes.mean, axes.vectors)
@@ -170,16 +182,16 @@ class AlignedAdapter(FeatureTable):
             items.rescale(self.scale)
         if self.alpha == 0:
             return items
-        vectors, is_known = _reference_vectors(_recommender_in(self.reference), item_ids)
         return AlignedItems(
             source, head, vectors, is_known, alpha=self.alpha, temperature=self.temperature
         )
 
 
 def _recommender_in(reference):
-    """The recommender behind a frozen estimator, a pipeline, or both."""
+    """The recommender behind a frozen estimator, a fitted search, a pipeline, or all of them."""
     if isinstance(reference, FrozenEstimator):
         reference = reference.estimator
+    reference = getattr(reference, "best_estimator_", reference)
     return reference[-1] if isinstance(reference, Pipeline) else reference
 
 
@@ -194,6 +206,10 @@ def _check_reference(model, width):
     if not hasattr(model, "item_vectors_"):
         raise ValueError(
             f"reference, a {name}, has no item_vectors_; pass a fitted neural recommender."
+        )
+    if sp.issparse(model.item_vectors_):
+        raise ValueError(
+            f"reference, a {name}, has sparse item_vectors_; pass a fitted neural recommender."
         )
     found = model.item_vectors_.shape[1]
     if found != width:

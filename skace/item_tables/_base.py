@@ -38,7 +38,7 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
     ----------
     scores_cold : bool
         False for a table that knows nothing of items without a training row; these then
-        score ``-inf``.
+        score ``-inf``, as they do for any table on a catalog without features.
 
     reads_features : bool
         False for a table that leaves features aside; its `width` and `build` are then

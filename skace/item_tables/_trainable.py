@@ -18,7 +18,7 @@ class TrainableTable(ItemTable):
     """Start from the item features and train every entry.
 
     The way of ACE, LLM2X and LLMInit. Without features the table starts at random, which
-    is the classical recommender of item ids.
+    is the classical recommender of item ids, and cold items score ``-inf``.
 
     Parameters
     ----------
@@ -28,8 +28,9 @@ class TrainableTable(ItemTable):
     cold_items : {"excluded", "negatives"}, default="excluded"
         Items of the catalog without a training row. "excluded": they take no part in the
         softmax or among negatives, so training does not push them down, and their vector
-        stays where the features put it. "negatives": they are wrong answers at every
-        position, as is usual elsewhere.
+        stays where the features put it. An item whose only rows are first events of users
+        is not cold, although it never is a right answer. "negatives": they are wrong
+        answers at every position, as is usual elsewhere.
 
     sparse : bool, default=False
         Whether a step updates only the vectors that it has looked up, by Adam without the

@@ -64,8 +64,9 @@ def ranking_report(
     report : dict of str to dict of str to float
         Figures by group of rows. The groups are ``"overall"``; ``"head"`` and ``"tail"``
         (all rows whose target is not head); ``"warm"``, ``"cold"`` (the target is in the
-        model's catalog but was no training target) and ``"unknown"`` (it is not in the
-        catalog); and ``"empty_past"``, rows without a history. The figures of each are
+        model's catalog but was no training target: ``is_cold_`` decides where a model has
+        it, else ``item_counts_``) and ``"unknown"`` (it is not in the catalog); and
+        ``"empty_past"``, rows without a history. The figures of each are
         ``"n_rows"``, ``"share"`` (of all rows), ``"misses"`` (share of the group's rows
         with an infinite rank), for each k ``"recall@k"``, ``"ndcg@k"`` and ``"mrr@k"``,
         then ``"mrr"`` and ``"mean_rank"`` (a miss counts as the number of items). Figures
@@ -136,12 +137,14 @@ def _row_groups(model: Any, X: Interactions, head: float) -> dict[str, BoolArray
     targets = columns_in(model.item_ids_, X)[X._item_codes]
     is_known = targets >= 0
     is_head = is_known & groups["head"][targets]
+    # Networks do not learn from rows held out for early stopping, which are counted.
+    is_cold = getattr(model, "is_cold_", groups["cold"])[targets]
     return {
         "overall": np.ones(len(X), dtype=bool),
         "head": is_head,
         "tail": ~is_head,
-        "warm": is_known & groups["warm"][targets],
-        "cold": is_known & groups["cold"][targets],
+        "warm": is_known & ~is_cold,
+        "cold": is_known & is_cold,
         "unknown": ~is_known,
         "empty_past": X._ends == X._starts,
     }

@@ -87,7 +87,8 @@ class EASEEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; where they are kept.
+        Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
+        since other fits of the same rows hold it too.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all

@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any, Self
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -98,6 +99,20 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
                     f"estimators: {name!r} is {type(member).__name__}, which has no "
                     "decision_function; give recommenders, or Pipelines that end in one."
                 )
+        if not fresh:
+            self._check_same_members()
+
+    def _check_same_members(self):
+        """Raise unless the estimators are those that were fitted."""
+        kinds = [
+            {name: type(_last_step(member)).__name__ for name, member in members}
+            for members in (self._members(), self.named_estimators_.items())
+        ]
+        if list(kinds[0].items()) != list(kinds[1].items()):
+            raise ValueError(
+                f"estimators are {kinds[0]}, but those that were fitted, which are to learn "
+                f"further, are {kinds[1]}; set them back, or fit anew."
+            )
 
     def _members(self):
         """Named estimators that take part."""
@@ -159,7 +174,8 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
     def _votes(self, member, queries):
         """Scores of an estimator, made comparable, in our columns: a new float32 array."""
         # Answers depend on the ids of the history alone, so the steps before need not run.
-        model = without_exclusion(_last_step(member))
+        # Which of them may be unknown was decided for all members together.
+        model = _skipping_unknown(without_exclusion(_last_step(member)))
         scores = np.array(model.decision_function(queries), dtype=np.float32)
         if not np.array_equal(model.item_ids_, self.item_ids_):
             places = Catalog(model.item_ids_).row_of(self.item_ids_)
@@ -173,11 +189,22 @@ def is_dropped(estimator):
     return isinstance(estimator, str) and estimator == "drop"
 
 
+def _skipping_unknown(model):
+    """Model that skips ids which it does not know; the given one is not changed."""
+    if getattr(model, "handle_unknown", "ignore") == "ignore":
+        return model
+    model = copy(model)
+    model.handle_unknown = "ignore"
+    return model
+
+
 def _last_step(estimator):
-    """The recommender inside of pipelines and frozen estimators."""
+    """The recommender inside of pipelines, fitted searches and frozen estimators."""
     while True:
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
         else:
@@ -193,7 +220,8 @@ def _set_k(estimator, k):
 
 def _fit_member(estimator, X, weights, X_val):
     """Fit an estimator or a Pipeline."""
-    prefix = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
+    has_prefix = isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]
+    prefix = f"{estimator.steps[-1][0]}__" if has_prefix else ""
     extra = {"X_val": None if X_val is None else X_val.as_validation()}
     extra["sample_weight"] = None if weights is None else weights[X._ends]
     given = {prefix + name: value for name, value in extra.items() if value is not None}
@@ -210,7 +238,7 @@ def _fit_further(estimator, X, weights):
     if isinstance(estimator, Pipeline):
         *steps, (name, last) = estimator.steps
         for _, step in steps:
-            X = step.transform(X)
+            X = X if step in (None, "passthrough") else step.transform(X)
         pipeline = copy(estimator)
         pipeline.steps = [*steps, (name, _fit_further(last, X, weights))]
         return pipeline

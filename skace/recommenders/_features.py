@@ -6,9 +6,11 @@ import scipy.sparse as sp
 
 __all__ = ["check_features"]
 
+_LARGEST = np.finfo(np.float32).max
+
 
 def check_features(features):
-    """Raise unless features are absent or a dense matrix."""
+    """Raise unless features are absent or a dense matrix that float32 can hold."""
     if sp.issparse(features):
         raise ValueError(
             "the item features are sparse; make them dense and narrow first, for example with "
@@ -19,6 +21,13 @@ def check_features(features):
             "the item features are texts; encode them first, for example with "
             "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128)))."
         )
+    if features is not None and features.size and features.itemsize > _LARGEST.itemsize:
+        reach = max(features.max(), -features.min())
+        if reach > _LARGEST:
+            raise ValueError(
+                f"the item features reach {reach:.3g}, which float32 cannot hold; scale them "
+                "first, for example with OnItems(GlobalScaler())."
+            )
 
 
 def _is_matrix(features):

@@ -6,7 +6,9 @@ import numpy as np
 from skace._validation import kind_of_ids
 from skace.data._inputs import rows_to_score
 
-__all__ = ["check_validation", "event_weights"]
+_NOTHING = 1e-30  # beside the largest weight, in float32
+
+__all__ = ["check_validation", "event_weights", "in_float32"]
 
 
 def event_weights(X, sample_weight, *, is_sorted):
@@ -33,11 +35,22 @@ def event_weights(X, sample_weight, *, is_sorted):
     return np.bincount(X._ends, weights=weights, minlength=n_events) / np.maximum(repeats, 1)
 
 
+def in_float32(weights):
+    """Weights of events (n_events,) with the largest as 1, and 0 for what float32 drowns."""
+    if weights is None:
+        return None
+    weights = weights / weights.max()
+    return np.where(weights > _NOTHING, weights, 0.0)
+
+
 def check_validation(X_val, X):
     """Validation rows, which must not be training rows."""
     if X_val is None:
         return None
-    X_val = rows_to_score(getattr(X_val, "interactions", X_val))
+    try:
+        X_val = rows_to_score(getattr(X_val, "interactions", X_val))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"X_val: {error}") from error
     if len(X_val) == 0:
         raise ValueError("X_val has no rows; leave it out, or give rows.")
     n_shared = _count_shared(X_val, X)

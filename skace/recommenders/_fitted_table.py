@@ -42,9 +42,15 @@ def check_same_table(table, fitted):
 
 def _is_same(value, other):
     """Whether two parameter values are equal; estimators are compared by their parameters."""
-    if hasattr(value, "get_params") and not isinstance(value, FrozenEstimator):
+    if isinstance(value, FrozenEstimator) or isinstance(other, FrozenEstimator):
+        return _unfrozen(value) is _unfrozen(other)
+    if hasattr(value, "get_params"):
         return type(value) is type(other)
     return value is other or np.array_equal(value, other)
+
+
+def _unfrozen(value):
+    return value.estimator if isinstance(value, FrozenEstimator) else value
 
 
 def _shown(value):

@@ -80,6 +80,8 @@ def histories_of(X, columns, n_items, handle_unknown, features=None):
         return _embed_unknown(X, columns, n_items, features)
     if handle_unknown == "error":
         _refuse_unknown(X, is_unknown, n_before)
+    if handle_unknown != "ignore":  # may have been set since the fit
+        raise ValueError(f"handle_unknown must be 'error' or 'ignore', got {handle_unknown!r}.")
     kept = np.concatenate([[0], np.cumsum(~is_unknown)])
     times = None if times is None else times[~is_unknown]
     return Histories(items[~is_unknown], kept[starts], kept[ends], times=times)

@@ -6,7 +6,7 @@ import numpy as np
 __all__ = ["check_something_remains", "hold_out_last"]
 
 
-def hold_out_last(X, fraction, rng):
+def hold_out_last(X, fraction, rng, weights=None):
     """Log positions of the last row of each user with two rows, for a share of these users.
 
     Parameters
@@ -17,30 +17,42 @@ def hold_out_last(X, fraction, rng):
         Share of the eligible users, in (0, 1].
     rng : numpy.random.RandomState
         Chooses the users when the share is below 1.
+    weights : ndarray of shape (n_events,) or None
+        Weight of each event of the log; rows of weight 0 are as good as absent.
 
     Returns
     -------
     positions : ndarray of shape (n_held_out,)
         Sorted; at least one if any user is eligible.
     """
-    last = _eligible(X)
+    last = _eligible(X, _rows_with_weight(X, weights))
     if fraction < 1 and last.size:
         last = np.sort(rng.choice(last, size=_n_held_out(last.size, fraction), replace=False))
     return last
 
 
-def _eligible(X):
+def _rows_with_weight(X, weights):
+    """Log positions of the rows that teach something, sorted, each once."""
+    rows = np.unique(X._ends)
+    return rows if weights is None else rows[weights[rows] > 0]
+
+
+def _eligible(X, rows):
     """Last row of each user of whom another row stays."""
-    events = np.unique(X._ends)
-    users = X._log.users_at(events)
+    users = X._log.users_at(rows)
     is_last = np.append(np.diff(users) != 0, True)
     is_second = np.append(False, np.diff(users) == 0)
-    return events[is_last & is_second]
+    return rows[(is_last & is_second)[: rows.size]]
 
 
 def _n_held_out(n_eligible, fraction):
     """Number of users whose last row is held out; at least one if any is eligible."""
     return max(1, round(fraction * n_eligible)) if n_eligible else 0
+
+
+def _have_past(X, rows):
+    """Whether each row is not the first event of its user."""
+    return rows > X._log.offsets[X._log.users_at(rows)]
 
 
 def check_something_remains(X, fraction, weights=None):
@@ -55,23 +67,21 @@ def check_something_remains(X, fraction, weights=None):
     weights : ndarray of shape (n_events,) or None
         Weight of each event of the log; rows of weight 0 teach nothing.
     """
-    events = np.unique(X._ends)
-    teaches = events > X._log.offsets[X._log.users_at(events)]
-    if not teaches.any():
+    if not _have_past(X, np.unique(X._ends)).any():
         raise ValueError(
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
             "the first event of each user."
         )
-    if weights is not None:
-        teaches &= weights[events] > 0
+    rows = _rows_with_weight(X, weights)
+    teaches = _have_past(X, rows)
     if not teaches.any():
         raise ValueError(
             "sample_weight is 0 for every row that has a past, so a sequence model has nothing to "
             "learn from; give some of them a positive weight."
         )
-    eligible = _eligible(X)
+    eligible = _eligible(X, rows)
     n_held_out = _n_held_out(eligible.size, fraction) if fraction else 0
-    n_at_risk = int(np.isin(events[teaches], eligible).sum())
+    n_at_risk = int(np.isin(rows[teaches], eligible).sum())
     if int(teaches.sum()) - min(n_held_out, n_at_risk) == 0:
         raise ValueError(
             f"all {int(teaches.sum())} row(s) of X with a past would be held out for early "

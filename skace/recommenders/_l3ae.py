@@ -96,7 +96,8 @@ class L3AEEstimator(LinearRecommender):
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; where they are kept.
+        Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
+        since other fits of the same rows hold it too.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all
@@ -105,6 +106,9 @@ class L3AEEstimator(LinearRecommender):
     item_features_ : ndarray of shape (n_items, n_features)
         Features that the model was fitted on, in ``dtype``, for `partial_fit`; those of the
         catalog itself where it has them so.
+
+    scores_cold_ : bool
+        Whether items without a training row have a score: the fit had an ``alignment``.
 
     Notes
     -----
@@ -199,6 +203,7 @@ class L3AEEstimator(LinearRecommender):
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
         self._learn_features(X.catalog, columns)
+        self.scores_cold_ = bool(self.alignment > 0)
         super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
 
     def _learn_features(self, catalog, columns):
@@ -231,4 +236,4 @@ class L3AEEstimator(LinearRecommender):
         )
 
     def _unscored(self):
-        return None if self.alignment else super()._unscored()
+        return None if self.scores_cold_ else super()._unscored()

@@ -148,8 +148,8 @@ class LinearRecommender(SequentialRecommender):
         counts = self._counts(sessions, stores)
         del sessions  # as large as the log
         if stores:
-            self.gram_ = counts.gram
-            self.cross_gram_ = counts.gram if counts.cross is None else counts.cross
+            self.gram_ = locked(counts.gram)
+            self.cross_gram_ = self.gram_ if counts.cross is None else locked(counts.cross)
         self.coef_ = self._weights(counts)
 
     def _counts(self, sessions, stores):
@@ -228,3 +228,11 @@ def _memory_of_counts(X, n_items, n_known):
     lengths = np.zeros(log.offsets.size - 1)
     np.maximum.at(lengths, users, X._ends + 1.0 - log.offsets[users])  # to the last row
     return _PAIR_BYTES * min(float(n_items) ** 2, (lengths**2).sum() + n_known)
+
+
+def locked(counts):
+    """The same counts, refusing writes: later fits of the same rows are given them too."""
+    counts.sort_indices()  # which scipy would do in place when it needs it
+    for part in (counts.data, counts.indices, counts.indptr):
+        part.flags.writeable = False
+    return counts

@@ -320,7 +320,11 @@ class MELTEstimator(NeuralRecommender):
         rows, bounds, starts, lengths = histories_before(
             items, is_learned, offsets, is_head, self.max_length
         )
-        heads = ItemBranch(rows, counts[rows], bounds, starts, lengths, item_threshold)
+        trains_users = len(users) > 0 and self.user_weight > 0
+        heads = ItemBranch(
+            *(rows, counts[rows], bounds, starts, lengths, item_threshold),
+            adds_user_map=trains_users,
+        )
         weights = (self.user_weight, self.item_weight)
         return MELTBranches(reader, log, users, heads, counts < item_threshold, weights, rng)
 

@@ -11,11 +11,12 @@ from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
-from skace._windows import cut_windows
+from skace._windows import cut_windows, rows_asked
 from skace.item_tables import ItemTable, TrainableTable
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._epochs import EpochLoop
 from skace.recommenders._features import check_features
+from skace.recommenders._fit_inputs import in_float32
 from skace.recommenders._fitted_table import check_same_table, kept_table
 from skace.recommenders._holdout import check_something_remains, hold_out_last
 from skace.recommenders._losses import check_loss, check_sparse
@@ -105,8 +106,8 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         "auto" takes CUDA where there is some, else the CPU; or "cpu", "cuda", "cuda:1".
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. "auto" is bfloat16 on CUDA, float32 elsewhere.
-        Weights, optimiser and inference are float32.
+        Of the products of encoder and loss in training. "auto" is bfloat16 on CUDA,
+        float32 elsewhere. Weights, optimiser and inference are float32.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous fit (with a fresh optimiser).
@@ -264,7 +265,8 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
             raise TypeError(f"item_table is the class {name}; pass an instance, {name}().")
         if n_passes is None:
             holds_out = self.early_stopping and X_val is None
-            check_something_remains(X, self.validation_fraction if holds_out else 0, weights)
+            fraction = self.validation_fraction if holds_out else 0
+            check_something_remains(X, fraction, in_float32(weights))
         check_loss(self.loss, self.negatives)
         table = self._table()
         if table.reads_features:
@@ -310,15 +312,19 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         from skace._torch._parallel import Ranks
         from skace._torch._runtime import private_generator, reseed, resolve_device
 
-        ranks = Ranks.current()
+        ranks, weights = Ranks.current(), in_float32(weights)
         seed = self.random_state
         if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
             seed = ranks.agreed(int(np.random.SeedSequence().generate_state(1)[0]))
         rng = check_random_state(seed)
         is_row = np.zeros(X._log.n_events, dtype=bool)
         is_row[X._ends] = True
+        if weights is not None:  # rows of weight 0 teach nothing, and stop nothing
+            is_row &= weights > 0
         if X_val is None and self.early_stopping and n_passes is None:
-            X_val = self._hold_out(X, is_row, rng)
+            X_val = self._hold_out(X, is_row, weights, rng)
+        if X_val is not None:
+            self._check_known(X_val)
         device = resolve_device(self.device)
         self._note_cold_items(X, columns, is_row)
         seed = rng.randint(np.iinfo(np.int32).max)
@@ -327,9 +333,6 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
             trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
             if ranks.number > 0:  # other dropout than the first rank's
                 reseed(seed + ranks.number, device)
-            if X_val is not None:
-                # Raises for unknown items before the first epoch.
-                self._histories(X_val, embeds=False)
             n_epochs = self.max_epochs if n_passes is None else n_passes
             if len(trainer.log.lengths) == 0:  # partial_fit with first events only
                 n_epochs = 0
@@ -337,9 +340,16 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
                 self._run_epochs(trainer, n_epochs, X_val, task)
         self._store_state()
 
-    def _hold_out(self, X, is_row, rng):
+    def _check_known(self, X_val):
+        """Raise if a history of validation rows holds unknown items."""
+        try:
+            self._histories(X_val, embeds=False)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X_val: {error}") from error
+
+    def _hold_out(self, X, is_row, weights, rng):
         """Take each user's last row out of ``is_row``; return these rows."""
-        held_out = hold_out_last(X, self.validation_fraction, rng)
+        held_out = hold_out_last(X, self.validation_fraction, rng, weights)
         if held_out.size == 0:
             warnings.warn(
                 "early_stopping finds no user with two rows of which one could be held out; "
@@ -410,7 +420,9 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         return np.zeros_like(self.is_cold_)
 
     def _unscored(self):
-        return None if self.item_table_.scores_cold else self.is_cold_
+        # Without features there is nothing to score them by.
+        is_scored = self.item_table_.scores_cold and self.n_item_features_ is not None
+        return None if is_scored else self.is_cold_
 
     def _features_by_column(self, catalog, columns):
         """Features in the order of the model's columns; rows of absent items are zero."""
@@ -424,7 +436,15 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
     def _check_growth(self, X):
         """Raise if new items cannot join the fitted table."""
         n_features = X.catalog.n_features
-        if self.n_item_features_ is None or n_features == self.n_item_features_:
+        if self.n_item_features_ is None:
+            return
+        if n_features == self.n_item_features_:
+            if not self._has_fitted_features(X.catalog):
+                raise ValueError(
+                    "the item features are not those of the fit: items that the model knows have "
+                    "other ones now; transform X with the transformers as they were fitted then, "
+                    "or fit anew with warm_start=False."
+                )
             return
         if n_features is not None:
             raise ValueError(
@@ -449,14 +469,17 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         from skace._torch._training import Trainer, build_optimizers
 
         event_weights = is_row if weights is None else is_row * weights
-        # Rows of weight 0 teach nothing: a batch of them alone would have no mean loss.
-        windows = self._cut_windows(event_weights > 0, X._log.offsets)
+        windows = self._cut_windows(is_row, X._log.offsets)
         items = columns[X._log.items]
         is_sparse = self._network.items.is_sparse
         competitors = Competitors(~self._spared(), device, is_sparse=is_sparse)
         log = DeviceLog(items, event_weights, windows, device, self._network.layout)
         dtype = resolve_precision(self.precision, device)
         reader = Reader(self._network, log.items, dtype)
+        if self.negatives == "in_batch":
+            counts = self._times_asked(items, windows, is_row)
+        else:
+            counts = self._learned_counts(X, items, is_row)
         return Trainer(
             network=self._network,
             log=log,
@@ -465,7 +488,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
                 n_negatives=self.n_negatives,
                 negatives=self.negatives,
                 gbce_t=self.gbce_t,
-                counts=competitors.among(self._learned_counts(X, items, is_row)),
+                counts=competitors.among(counts),
             ),
             competitors=competitors,
             optimizers=build_optimizers(self._network, self.learning_rate, self.weight_decay),
@@ -486,3 +509,10 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         events = np.unique(X._ends)
         held_out = events[~is_row[events]]
         return self.item_counts_ - np.bincount(items[held_out], minlength=self.item_ids_.size)
+
+    def _times_asked(self, items, windows, is_row):
+        """How often an epoch asks for each item, up to a factor; the rarest at least once."""
+        numbers, events = rows_asked(windows, is_row)
+        chances = self._network.layout.chances(numbers)
+        times = np.bincount(items[events], chances, minlength=self.item_ids_.size)
+        return times / times[times > 0].min(initial=1.0)

@@ -106,8 +106,8 @@ class SASRecEstimator(NeuralRecommender):
         "auto" takes CUDA where there is some, else the CPU; or "cpu", "cuda", "cuda:1".
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. "auto" is bfloat16 on CUDA, float32 elsewhere.
-        Weights, optimiser and inference are float32.
+        Of the products of encoder and loss in training. "auto" is bfloat16 on CUDA,
+        float32 elsewhere. Weights, optimiser and inference are float32.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous fit (with a fresh optimiser).
@@ -147,7 +147,8 @@ class SASRecEstimator(NeuralRecommender):
 
     is_cold_ : ndarray of shape (n_items,), bool
         Items of which no row was learned; rows held out for early stopping do not count.
-        Their vectors are those of the start: the features, or random ones without features.
+        Their vectors are those of the start: the features, or random ones without features;
+        the latter score ``-inf``.
 
     feature_sample_ : ndarray of shape (n, n_item_features_), float32
         Features of the first items, by which a catalog is recognised. Only with features.

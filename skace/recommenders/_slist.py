@@ -15,6 +15,8 @@ from skace.recommenders._session_splits import session_rows
 
 __all__ = ["SLISTEstimator"]
 
+_COUNT_PARAMETERS = ("alpha", "direction", "train_decay", "session_decay")
+
 
 class SLISTEstimator(LinearRecommender):
     """Session-aware linear item model, in closed form.
@@ -107,13 +109,17 @@ class SLISTEstimator(LinearRecommender):
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         Weighted products of the inputs of each pair of items, for `partial_fit`;
-        where they are kept.
+        where they are kept. Read-only, since other fits of the same rows hold it too.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with targets as columns.
 
     newest_time_ : float or None
         Time of the newest training row, in the unit of ``session_decay``; None without timestamps.
+
+    count_parameters_ : dict
+        ``alpha``, ``direction``, ``train_decay`` and ``session_decay`` as the rows were counted
+        with; `partial_fit` asks for the same.
 
     Notes
     -----
@@ -191,14 +197,27 @@ class SLISTEstimator(LinearRecommender):
                 "session_decay needs timestamps, but X has none; pass Interactions with "
                 "timestamps, or set session_decay=None."
             )
+        if not fresh:
+            self._check_counted_alike()
+
+    def _check_counted_alike(self):
+        """Raise if new rows would be counted in another way than the old ones."""
+        for name, was in self.count_parameters_.items():
+            value = getattr(self, name)
+            if value != was:
+                raise ValueError(
+                    f"{name}={value!r}, but the rows that were learned before were counted with "
+                    f"{name}={was!r}; set it back, or fit anew."
+                )
 
     def _count_settings(self):
-        return (self.alpha, self.direction, self.train_decay, self.session_decay)
+        return tuple(getattr(self, name) for name in _COUNT_PARAMETERS)
 
     def _count_reads_times(self):
         return self.session_decay is not None
 
     def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+        self.count_parameters_ = dict(zip(_COUNT_PARAMETERS, self._count_settings(), strict=True))
         self._age_counts(X, weights)
         super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
 

@@ -162,7 +162,7 @@ class StackingRecommender(EnsembleRecommender):
             return
         # None asks for fresh entropy, not for numpy's global generator.
         rng = np.random.RandomState() if self.random_state is None else self.random_state
-        held_out = hold_out_last(X, self.validation_fraction, check_random_state(rng))
+        held_out = hold_out_last(X, self.validation_fraction, check_random_state(rng), weights)
         rest = X._derive(ends=np.setdiff1d(X._ends, held_out))
         self._fit_members(rest, weights, None)
         learned = self._learn_weights(X._derive(ends=held_out))
@@ -175,6 +175,12 @@ class StackingRecommender(EnsembleRecommender):
     def _learn_weights(self, X):
         """Weights that rank the rows' own items best; they sum to 1."""
         evidence, is_rival = self._evidence(X)
+        if evidence.shape[1] == 0:
+            raise ValueError(
+                f"none of the {len(X)} validation row(s) tells anything about the weights: their "
+                "histories are empty, or the model does not know their items or may not recommend "
+                "them; pass another X_val, or set exclude_seen=False."
+            )
         self.n_validation_rows_ = evidence.shape[1]
         metric = _parse(self.metric)
 

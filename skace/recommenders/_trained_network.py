@@ -55,11 +55,16 @@ class TrainedNetwork:
         is_dense = catalog.n_features is not None and not sp.issparse(catalog.features)
         if not is_dense or catalog.n_features != self.n_item_features_:
             return None
-        # Features of the right width may still be those before a transformer.
+        return catalog.features if self._has_fitted_features(catalog) else None
+
+    def _has_fitted_features(self, catalog):
+        """Whether features of the right width are not, say, those before a transformer.
+
+        As far as the catalog has items of the sample.
+        """
         rows = catalog.row_of(self.item_ids_[: len(self.feature_sample_)])
         known = catalog.features[rows[rows >= 0]]
-        is_same = np.allclose(known, self.feature_sample_[rows >= 0], rtol=1e-4, atol=1e-6)
-        return catalog.features if is_same else None
+        return np.allclose(known, self.feature_sample_[rows >= 0], rtol=1e-4, atol=1e-6)
 
     def _read_ahead(self, histories):
         # Rows of like length are read together; among more rows there are more of them.

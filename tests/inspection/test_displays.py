@@ -122,7 +122,7 @@ def test_a_display_can_be_drawn_again(name):
 def test_without_matplotlib_one_sentence_says_what_to_install(name):
     text = (
         f"{name.partition('.')[0]} draws with matplotlib, which is not installed; install it with "
-        "pip install 'skace[plots]'."
+        "pip install matplotlib."
     )
     with pytest.raises(ImportError, match=f"^{re.escape(text)}$"):
         MAKERS[name]() if name in MAKERS else READY[name]().plot()

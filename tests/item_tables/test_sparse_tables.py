@@ -109,7 +109,9 @@ def test_a_sparse_table_repeats_itself_and_grows(small_log, quick_fit, kind):
     assert_array_equal(one.item_vectors_, other.item_vectors_)
     assert_array_equal(one.is_cold_, [False] * 5 + [True])
     before = pickle.loads(pickle.dumps(one)).item_vectors_
-    catalog = Catalog(["gum", "ash", "bay"], np.eye(3))  # one of them new
+    known = small_log.catalog
+    of_known = known.features[known.row_of(["ash", "bay"])]
+    catalog = Catalog(["gum", "ash", "bay"], np.vstack([np.ones(3), of_known]))  # one of them new
     one.partial_fit(Interactions.from_sequences([["ash", "bay", "gum"]], catalog=catalog))
     assert one.item_ids_.tolist() == [*other.item_ids_, "gum"]
     assert_array_equal((one.item_vectors_[:6] != before).any(axis=1), [True, True] + [False] * 4)

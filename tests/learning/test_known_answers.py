@@ -90,7 +90,7 @@ BACKBONES = {
     "gru4rec": GRU4RecEstimator(learning_rate=0.01, max_epochs=20),
     # An epoch learns from a few masked rows of each window: short windows, more epochs.
     "bert4rec": BERT4RecEstimator(
-        n_heads=1, attention_dropout=0.0, max_length=4, learning_rate=0.005, max_epochs=60
+        n_heads=1, attention_dropout=0.0, max_length=4, learning_rate=0.01, max_epochs=60
     ),
     "fmlp": FMLPEstimator(max_length=6, learning_rate=0.01, max_epochs=10),
 }

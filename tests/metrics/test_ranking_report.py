@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from skace import Catalog, Interactions
+from skace import Catalog, Interactions, SASRecEstimator
 from skace.metrics import mrr_scorer, ndcg_at_k, ranking_report, target_ranks
 from skace.model_selection import LeaveLastOut, leave_last_out
 from skace.recommenders import PopularityEstimator
@@ -152,3 +152,12 @@ def test_every_event_of_a_list_is_a_row(fitted, rows):
     sequences = [rows.items[rows.users == user].tolist() for user in np.unique(rows.users)]
     as_rows = Interactions.from_sequences(sequences)
     assert repr(ranking_report(fitted, sequences)) == repr(ranking_report(fitted, as_rows))
+
+
+def test_a_network_says_itself_what_it_has_not_learned():
+    X = Interactions.from_sequences([["a", "b", "c"], ["b", "a", "d"]])
+    model = SASRecEstimator(k=2, embedding_dim=8, max_epochs=1, random_state=0).fit(X)
+    assert model.is_cold_.tolist() == [False, False, True, True]  # held out, though counted
+    report = ranking_report(model, [["a", "c"]], k=1)
+    assert (report["warm"]["n_rows"], report["cold"]["n_rows"]) == (1, 1)
+    assert (report["warm"]["misses"], report["cold"]["misses"]) == (0.0, 1.0)

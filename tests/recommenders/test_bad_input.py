@@ -319,7 +319,7 @@ def test_fit_refuses_what_does_not_fit_its_rows(log, make_model, is_fitted, argu
         (lambda X: X[[]], "X_val has no rows; leave it out, or give rows."),
         (
             lambda X: X.next_queries(),
-            "query rows have no item: they ask what comes next. Use rows of the log, not "
+            "X_val: query rows have no item: they ask what comes next. Use rows of the log, not "
             "next_queries(), for fit, score and target_ranks.",
         ),
     ],
@@ -341,11 +341,17 @@ def test_unknown_items_in_validation_histories_are_found_before_the_first_epoch(
         model.fit(log)
     monkeypatch.setattr(Trainer, "run_epoch", None)
     text = (
-        "the history of X[1] holds item ids that the model has not been fitted on: 'x' (1 row(s) "
-        "affected); set handle_unknown='ignore' to skip such events, or partial_fit the model with "
-        "a catalog that holds them."
+        "X_val: the history of X[1] holds item ids that the model has not been fitted on: 'x' (1 "
+        "row(s) affected); set handle_unknown='ignore' to skip such events, or partial_fit the "
+        "model with a catalog that holds them."
     )
     assert_refused(model, ValueError, text, log, X_val=[["x", "a"]])
+
+
+def test_validation_rows_that_are_none_are_named(log):
+    text = "X_val: X must be Interactions or a list of sequences of item ids, got int"
+    with pytest.raises(TypeError, match=f"^{text}"):
+        sasrec().fit(log, X_val=5)
 
 
 @pytest.mark.parametrize(

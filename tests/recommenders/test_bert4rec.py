@@ -80,7 +80,7 @@ def test_nothing_after_the_last_training_row_of_a_user_is_seen_or_asked_for(
     assert not later & (context | targets.keys())
     # Every other row has its turn, but not the first event of a user, which has no past.
     assert targets.keys() == set(X.items.tolist()) - later - first
-    assert context >= first if max_length == 50 else context
+    assert context >= first
 
 
 def test_later_events_of_the_log_change_nothing(cycle):

@@ -335,6 +335,7 @@ def test_inference_is_float32_even_after_training_in_bfloat16(log):
     assert scores.dtype == model.encode(log).dtype == np.float32
     has_past = log._ends > log._starts
     expected = model.encode(log).astype(np.float64) @ model.item_vectors_.T.astype(np.float64)
+    expected[:, model.is_cold_] = -np.inf
     np.testing.assert_allclose(scores[has_past], expected[has_past], atol=1e-5)
 
 

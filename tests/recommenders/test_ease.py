@@ -1,6 +1,7 @@
 """EASE and EDLAE: every item from the others, by brute force and by hand."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pickle
 from itertools import product
 
 import numpy as np
@@ -9,10 +10,11 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skace import Interactions, PopularityEstimator, leave_last_out
 from skace.datasets import make_checkerboard
-from skace.recommenders import EASEEstimator
+from skace.recommenders import EASEEstimator, SLISTEstimator
 
 
 def ease(**parameters):
@@ -158,3 +160,15 @@ def test_repeats_in_a_log_count_once_and_in_a_decayed_history_add_up():
     assert_array_equal(twice, once)
     once, twice = model.set_params(history_decay=1e6).decision_function([["bay"], ["bay", "bay"]])
     assert_allclose(twice, 2 * once, rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", [EASEEstimator(k=2), SLISTEstimator(k=2)])
+def test_counts_that_later_fits_share_cannot_be_written_to(model):
+    X = Interactions.from_sequences([["a", "b", "c"], ["b", "c"]])
+    model = clone(model).fit(X)
+    for counts in (model.gram_, model.cross_gram_):
+        with pytest.raises(ValueError, match="read-only"):
+            counts.data[:] = 0
+    again = clone(model).fit(X)
+    assert_array_equal(again.coef_, model.coef_)
+    assert pickle.loads(pickle.dumps(model)).gram_.data.flags.writeable

@@ -164,6 +164,15 @@ def test_without_alignment_cold_items_score_minus_infinity():
     assert_array_equal(np.isneginf(scores), [[False, False, False, True]])
 
 
+@pytest.mark.parametrize("alignment", [0, 1])
+def test_whether_cold_items_are_scored_is_that_of_the_fit(alignment):
+    model = l3ae(alignment=alignment).fit(rows())
+    before = model.decision_function([["cob"]])
+    assert_array_equal(
+        model.set_params(alignment=1 - alignment).decision_function([["cob"]]), before
+    )
+
+
 def test_new_items_join_with_their_features_and_old_ones_keep_theirs():
     model = l3ae().fit(rows(VECTORS[:3], IDS[:3]))
     # Another order, other vectors for the known items, and one more.

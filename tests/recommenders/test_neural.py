@@ -14,7 +14,7 @@ from skace import Catalog, Interactions, leave_last_out
 from skace._torch import _losses
 from skace._torch._tables import TrainableItems
 from skace.datasets import make_cycle
-from skace.item_tables import FrozenTable, ItemTable, TrainableTable
+from skace.item_tables import FrozenTable, IDTable, ItemTable, TrainableTable
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
@@ -225,6 +225,90 @@ def test_negatives_are_counted_in_the_rows_that_are_learned(
     assert counts == [expected]
 
 
+def test_rivals_of_the_batch_are_corrected_by_how_often_they_are_targets(counts):
+    """First events are in the log, but no target: [0, x] with every x alike."""
+    X = Interactions.from_sequences([[0, 1 + user % 4] for user in range(40)])
+    GRU4RecEstimator(**QUICK, loss="sampled_softmax", negatives="in_batch").fit(X)
+    GRU4RecEstimator(**QUICK, loss="sampled_softmax", negatives="popularity").fit(X)
+    assert counts == [[0, 10, 10, 10, 10], [40, 10, 10, 10, 10]]
+
+
+def test_first_events_do_not_weigh_on_rivals_of_the_batch():
+    """After 0 the items 1 to 4 are equally likely; 1 is often a first event as well."""
+    X = Interactions.from_sequences([*([0, 1 + user % 4] for user in range(60)), *[[1, 5]] * 60])
+    model = SASRecEstimator(
+        k=1,
+        embedding_dim=4,
+        n_heads=1,
+        n_layers=1,
+        dropout=0,
+        attention_dropout=0,
+        loss="sampled_softmax",
+        negatives="in_batch",
+        learning_rate=0.02,
+        max_epochs=150,
+        batch_size=120,
+        early_stopping=False,
+        random_state=0,
+    ).fit(X)
+    assert np.ptp(model.decision_function([[0]])[0, 1:5]) < 0.2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@backbones
+def test_rows_of_weight_0_are_as_good_as_absent(cycle, cls):
+    """They are not held out, they stop nothing, and they do not count as learned."""
+    _, last = leave_last_out(cycle)
+    weights = np.ones(len(cycle))
+    weights[last._ends] = 0
+    parameters = QUICK | {"early_stopping": True, "loss": "bce", "negatives": "popularity"}
+    model = cls(**parameters).fit(cycle, sample_weight=weights)
+    apart = cls(**parameters).fit(cycle[weights > 0])
+    assert model.loss_curve_ == apart.loss_curve_
+    assert model.validation_scores_ == apart.validation_scores_
+    np.testing.assert_array_equal(model.item_vectors_, apart.item_vectors_)
+    np.testing.assert_array_equal(model.is_cold_, apart.is_cold_)
+
+
+@backbones
+def test_weights_that_vanish_beside_the_largest_are_0(cycle, cls):
+    weights = np.where(np.arange(len(cycle)) < 20, np.exp(-120.0), 1.0)
+    parameters = QUICK | {"batch_size": 1, "max_epochs": 1}
+    model = cls(**parameters).fit(cycle, sample_weight=weights)
+    apart = cls(**parameters).fit(cycle, sample_weight=np.round(weights))
+    np.testing.assert_array_equal(model.item_vectors_, apart.item_vectors_)
+    tiny = cls(**parameters).fit(cycle, sample_weight=np.full(len(cycle), 1e-50))
+    plain = cls(**parameters).fit(cycle)
+    np.testing.assert_array_equal(tiny.item_vectors_, plain.item_vectors_)
+
+
+@pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
+def test_other_features_than_those_of_the_fit_are_refused(cycle, way):
+    X = cycle.with_features(np.eye(len(cycle.catalog.item_ids), 8) + 0.1)
+    model = SASRecEstimator(**QUICK, item_table=FrozenTable(), warm_start=True).fit(X)
+    state = model.item_vectors_.copy()
+    other = X.with_features(2 * X.catalog.features)
+    text = (
+        "the item features are not those of the fit: items that the model knows have other ones "
+        "now; transform X with the transformers as they were fitted then, or fit anew with "
+        "warm_start=False."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.partial_fit(other) if way == "partial_fit" else model.fit(other)
+    np.testing.assert_array_equal(model.item_vectors_, state)
+    assert np.isfinite(model.fit(X).item_vectors_).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_without_features_cold_items_are_not_scored(small_log):
+    catalog = Catalog(small_log.catalog.item_ids)
+    X = Interactions(small_log.users, small_log.items, small_log.timestamps, catalog=catalog)
+    ids = SASRecEstimator(**QUICK, item_table=IDTable()).fit(X).decision_function(X[1:3])
+    scores = SASRecEstimator(**QUICK).fit(X).decision_function(X[1:3])
+    np.testing.assert_array_equal(scores, ids)
+    assert np.isneginf(scores[:, 5]).all()  # fig is in no row
+
+
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 def test_counts_of_new_events_join_those_of_earlier_ones(small_log, counts, method):
     model = GRU4RecEstimator(**QUICK, warm_start=True).fit(small_log[TRAIN])
@@ -374,3 +458,21 @@ def test_an_untrained_model_costs_the_logarithm_of_the_number_of_items(cycle, cl
     parameters = QUICK | {"max_epochs": 1, "learning_rate": 1e-9, "embedding_dim": 8}
     model = cls(item_table=TrainableTable(init_std=1e-6), **parameters).fit(X)
     assert model.loss_curve_[0] == pytest.approx(np.log(7), rel=1e-5)
+
+
+def test_features_that_float32_cannot_hold_are_refused(cycle):
+    features = np.ones((len(cycle.catalog.item_ids), 4))
+    features[3, 2] = -1e60
+    text = (
+        "the item features reach 1e+60, which float32 cannot hold; scale them first, for example "
+        "with OnItems(GlobalScaler())."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        SASRecEstimator(**QUICK).fit(cycle.with_features(features))
+
+
+def test_a_wrong_handle_unknown_is_found_when_it_is_asked(cycle):
+    model = SASRecEstimator(**QUICK).fit(cycle).set_params(handle_unknown="skip")
+    text = "handle_unknown must be 'error' or 'ignore', got 'skip'."
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.predict([[1, 999]])

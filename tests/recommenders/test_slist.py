@@ -269,3 +269,22 @@ def test_slist_finds_the_next_step_of_a_cycle():
     assert model.predict([[8, 9], [3]]).tolist() == [[0], [4]]
     sets = SLISTEstimator(k=1, alpha=1).fit(train)
     assert recall_scorer(k=1)(sets, test) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("alpha", 1.0), ("direction", "all"), ("train_decay", None), ("session_decay", 3.0)],
+)
+def test_new_rows_are_counted_like_the_old_ones(name, value):
+    X = make_cycle(n_users=6, n_items=5, length=4, random_state=0)
+    model = slist(store_counts=True).fit(X)
+    was = model.get_params()[name]
+    text = (
+        f"{name}={value!r}, but the rows that were learned before were counted with "
+        f"{name}={was!r}; set it back, or fit anew."
+    )
+    before = model.coef_.copy()
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.set_params(**{name: value}).partial_fit(X)
+    assert_array_equal(model.coef_, before)
+    assert model.fit(X).count_parameters_[name] == value

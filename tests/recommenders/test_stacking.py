@@ -1,6 +1,8 @@
 """Tests of votes whose weights are learned."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -154,3 +156,24 @@ def test_metrics_that_cannot_be_searched_are_refused(metric, text):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared
         StackingRecommender(members(), k=1, metric=metric).fit([["a", "b", "c"], ["b", "c"]])
     assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "inputs", "n_rows"),
+    [
+        ({"exclude_seen": True}, {"X": [["a", "b", "a"], ["b", "a", "b"]]}, 2),
+        ({}, {"X": [["a", "b", "c"], ["b", "c"]], "X_val": [["a", "z"]]}, 2),
+    ],
+    ids=["seen targets", "unknown targets"],
+)
+def test_validation_rows_that_tell_nothing_are_refused(parameters, inputs, n_rows):
+    members = [("a", EASEEstimator()), ("b", PopularityEstimator())]
+    model = StackingRecommender(members, k=2, **parameters)
+    text = (
+        f"none of the {n_rows} validation row(s) tells anything about the weights: their "
+        "histories are empty, or the model does not know their items or may not recommend them; "
+        "pass another X_val, or set exclude_seen=False."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.fit(**inputs)
+    assert not hasattr(model, "weights_")

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from skace import ACETransformer, Interactions, LeaveLastOut, ndcg_scorer
+from skace import ACETransformer, Interactions, LeaveLastOut, SASRecEstimator, ndcg_scorer
 from skace.datasets import make_shop
 from skace.model_selection import leave_last_out
 from skace.recommenders import (
@@ -223,3 +225,82 @@ def test_encode_is_not_offered(shop):
     model = VotingRecommender(members()).fit(train)
     assert not hasattr(model, "encode")
     assert not hasattr(model, "item_vectors_")
+
+
+def test_members_skip_ids_that_only_others_know():
+    old = EASEEstimator(k=2, regularization=1).fit([["a", "b"], ["b", "c"]])
+    parts = [("old", FrozenEstimator(old)), ("top", PopularityEstimator())]
+    model = VotingRecommender(parts, k=2).fit([["a", "d"], ["d", "b"], ["c", "a"]])
+    both, known = model.decision_function([["d", "a"], ["a"]])
+    assert_allclose(both, known, atol=1e-6)
+    with pytest.raises(ValueError, match="set handle_unknown='ignore'"):
+        model.predict([["nobody knows"]])
+    assert old.handle_unknown == "error"
+
+
+def test_a_search_may_be_a_member(shop):
+    train, test = shop
+    grid = {"regularization": [1, 10]}
+    search = GridSearchCV(EASEEstimator(), grid, cv=LeaveLastOut(), scoring=ndcg_scorer())
+    model = VotingRecommender([("search", search), ("top", PopularityEstimator())]).fit(train)
+    best = search.fit(train).best_estimator_
+    alone = VotingRecommender([("best", best), ("top", PopularityEstimator())]).fit(train)
+    assert_allclose(model.decision_function(test), alone.decision_function(test), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_weights_and_validation_rows_reach_members_in_pipelines(shop):
+    train, test = shop
+    weights = np.linspace(0, 1, len(train))
+    vectors = []
+    for is_routing in (False, True):
+        with config_context(enable_metadata_routing=is_routing):
+            ace, network = ACETransformer(8), SASRecEstimator(max_epochs=1, random_state=0)
+            if is_routing:
+                network.set_fit_request(X_val=True, sample_weight=True)
+                ace.set_fit_request(sample_weight=False)
+            pipe = Pipeline([("ace", ace), ("rec", network)])
+            model = VotingRecommender([("net", pipe)])
+            model.fit(train, X_val=test, sample_weight=weights)
+            fitted = model.estimators_[0]["rec"]
+        assert len(fitted.validation_scores_) == 1
+        vectors.append(fitted.item_vectors_)
+    assert_array_equal(*vectors)
+    unweighted = VotingRecommender([("net", pipe)]).fit(train).estimators_[0]["rec"]
+    assert (unweighted.item_vectors_ != vectors[0]).any()
+
+
+def test_pipelines_with_a_step_that_does_nothing_learn_further(shop):
+    train, test = shop
+    ease = EASEEstimator(store_counts=True)
+    pipe = Pipeline([("none", "passthrough"), ("rec", ease)])
+    one, other = (
+        VotingRecommender([("part", part)]).fit(train).partial_fit(test) for part in (pipe, ease)
+    )
+    assert_allclose(one.decision_function(test), other.decision_function(test), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [
+        ({"b": "drop"}, "{'a': 'EASEEstimator'}"),
+        ({"a": SLISTEstimator()}, "{'a': 'SLISTEstimator', 'b': 'PopularityEstimator'}"),
+        (
+            {"estimators": [("b", PopularityEstimator()), ("a", EASEEstimator())]},
+            "{'b': 'PopularityEstimator', 'a': 'EASEEstimator'}",
+        ),
+    ],
+    ids=["dropped", "another", "another order"],
+)
+def test_other_members_than_those_of_the_fit_do_not_learn_further(shop, change, now):
+    train, test = shop
+    members = [("a", EASEEstimator(store_counts=True)), ("b", PopularityEstimator())]
+    model = VotingRecommender(members).fit(train)
+    before = model.decision_function(test)
+    text = (
+        f"estimators are {now}, but those that were fitted, which are to learn further, are "
+        "{'a': 'EASEEstimator', 'b': 'PopularityEstimator'}; set them back, or fit anew."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        model.set_params(**change).partial_fit(test)
+    assert_array_equal(model.decision_function(test), before)

@@ -5,15 +5,19 @@ import re
 import threading
 from contextlib import suppress
 
+import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
+from skace import GRU4RecEstimator
 from skace._torch._runtime import (
     autocast,
     private_generator,
     resolve_device,
     resolve_precision,
 )
+from skace.datasets import make_cycle
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -159,3 +163,20 @@ def test_the_callers_cuda_generator_goes_on_where_it_was():
     with private_generator(0, CPU):
         torch.rand(1)
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+def test_settings_of_the_caller_do_not_reach_into_a_fit():
+    X = make_cycle(n_users=20, n_items=6, length=6, n_features=8, random_state=0)
+    model = GRU4RecEstimator(k=1, max_epochs=1, early_stopping=False, random_state=0)
+    expected = clone(model).fit(X).item_vectors_
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = clone(model).fit(X)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {value.dtype for value in found.encoder_state_.values()} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(found.item_vectors_, expected)
+    with torch.no_grad():
+        np.testing.assert_array_equal(clone(model).fit(X).item_vectors_, expected)
+        assert not torch.is_grad_enabled()

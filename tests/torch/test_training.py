@@ -17,7 +17,7 @@ from skace._torch._batches import Batch, DeviceLog
 from skace._torch._competitors import Competitors, all_vectors, vectors_at
 from skace._torch._encoders import BERT4RecEncoder
 from skace._torch._layouts import ClozeLayout
-from skace._torch._losses import SampledSoftmax, full_softmax
+from skace._torch._losses import build_loss, full_softmax
 from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
 from skace._torch._training import Trainer, build_optimizers
@@ -199,9 +199,19 @@ def test_a_cold_item_is_moved_by_nothing(small_log):
     assert (after[:5] != before[:5]).any(dim=1).all()
 
 
-@pytest.mark.parametrize("loss", [full_softmax, SampledSoftmax(3)], ids=["full", "sampled"])
-def test_padding_gets_no_gradient(small_log, loss):
-    trainer = build_trainer(small_log, loss=loss)
+@pytest.mark.parametrize(
+    ("loss", "negatives"),
+    [
+        ("softmax", "uniform"),
+        *((loss, "uniform") for loss in ("sampled_softmax", "bce", "gbce", "bpr")),
+        *((loss, "popularity") for loss in ("sampled_softmax", "bce", "bpr")),
+        *((loss, "in_batch") for loss in ("sampled_softmax", "bce", "bpr")),
+    ],
+)
+def test_padding_gets_no_gradient(small_log, loss, negatives):
+    counts = torch.ones(N_ITEMS)
+    options = {"n_negatives": 3, "negatives": negatives, "gbce_t": 0.75, "counts": counts}
+    trainer = build_trainer(small_log, loss=build_loss(loss, **options))
     # The output side is taken off, so that all gradient comes through what was read.
     rivals = torch.randn(N_ITEMS, D, generator=torch.Generator().manual_seed(1))
     trainer.competitors.of = lambda _table, targets: (rivals, targets)
