@@ -130,8 +130,8 @@ def test_without_peft_the_error_says_what_to_install_before_a_model_is_loaded(mo
     monkeypatch.delitem(sys.modules, "peft", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Hider(), *sys.meta_path])
     finding = (
-        r"^lora_rank needs peft, which is not installed\. Install it with 'pip install "
-        r"skace\[lora\]', or pass lora_rank=None to train all weights\.$"
+        r"^lora_rank needs peft, which is not installed\. Install it with 'pip install peft', "
+        r"or pass lora_rank=None to train all weights\.$"
     )
     with pytest.raises(ImportError, match=finding):
         ContrastiveTextEncoder("nobody/nothing", lora_rank=8, device="cpu").fit(TEXTS)
