@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 # More words for pip, for instance PIP_ARGS="--index-url https://..." for another package index.
 PIP_ARGS ?=
-# More words for pytest, for instance PYTEST_ARGS="-m 'not slow' tests/data".
+# More words for pytest, for instance PYTEST_ARGS="-m 'not slow' tests/data", or "-n 0" for one process.
 PYTEST_ARGS ?=
 # More words for sphinx, for instance DOCS_ARGS="-D plot_gallery=0" to leave the examples unexecuted.
 DOCS_ARGS ?=
@@ -40,7 +40,7 @@ demo: $(VENV)/.runs
 
 test: lint
 	$(SAY) "tests and doctests"
-	@$(BIN)/python -m pytest --quiet $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.develops $(VENV)/.documents
 	$(SAY) "style (ruff)"
