@@ -174,6 +174,16 @@ def test_each_branch_changes_the_model(shop, weight):
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-5
 
 
+def test_without_user_branch_the_map_of_users_is_left_alone(shop):
+    """It would be learned as a part of the item branch, and then be dropped."""
+    maps = [
+        melt(**weights).fit(shop).encoder_state_["user_map.weight"]
+        for weights in ({"user_weight": 0, "item_weight": 0}, {"user_weight": 0}, {})
+    ]
+    np.testing.assert_array_equal(maps[1], maps[0])
+    assert (maps[2] != maps[0]).any()
+
+
 def test_cold_items_keep_their_features(shop):
     counts = np.bincount(shop.catalog.row_of(shop.items), minlength=shop.n_items)
     rarest = shop.catalog.item_ids[np.argsort(counts)[:5]]

@@ -21,7 +21,7 @@ from skace._torch._losses import build_loss, full_softmax
 from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
 from skace._torch._training import Trainer, build_optimizers
-from skace._windows import cut_windows
+from skace._windows import cut_windows, rows_asked
 from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _epochs
 
 CPU = torch.device("cpu")
@@ -440,3 +440,23 @@ def test_cuda_answers_like_the_cpu(small_log, name):
     np.testing.assert_allclose(
         opened.decision_function(small_log), scores, rtol=tolerance, atol=tolerance
     )
+
+
+@pytest.mark.parametrize(("mask_ratio", "finetune_ratio"), [(0.3, 0.4), (0.05, 0.0), (1.0, 1.0)])
+def test_chances_of_masked_rows_are_the_shares_of_many_epochs(mask_ratio, finetune_ratio):
+    weights = np.array([1.0, 1, 0, 1, 1, 1, 1, 1])  # users of 5 and 3 events
+    windows = cut_windows(weights > 0, np.array([0, 5, 8]), 4)
+    numbers, events = rows_asked(windows, weights > 0)
+    layout, n_epochs = ClozeLayout(mask_ratio, finetune_ratio), 4000
+    log = DeviceLog(np.arange(8), weights, windows, CPU, layout)
+    counts = np.zeros(8)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for _ in range(n_epochs):
+            batch = log.batch(np.arange(len(windows)))
+            asked = batch.targets[batch.weights > 0].numpy()
+            counts += np.bincount(asked, minlength=8)
+    expected = np.bincount(events, layout.chances(numbers), minlength=8)
+    # Not the first events, nor the row of weight 0; and the last rows only, if they are all.
+    assert np.flatnonzero(expected).tolist() == ([4, 7] if finetune_ratio == 1 else [1, 3, 4, 6, 7])
+    np.testing.assert_allclose(counts / n_epochs, expected, atol=0.03)
