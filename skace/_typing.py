@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from narwhals.typing import IntoSeries
 
 __all__ = [
     "BoolArray",
@@ -35,7 +36,7 @@ IdArray: TypeAlias = npt.NDArray[Any]  # integers or strings, as the caller's id
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 # One sequence of item ids for each visitor, oldest first.
-Histories: TypeAlias = Sequence[Sequence[Any] | IdArray] | npt.NDArray[np.object_]
+Histories: TypeAlias = Sequence[Sequence[Any] | IdArray] | npt.NDArray[np.object_] | IntoSeries
 Members: TypeAlias = list[tuple[str, Any]]  # names, and recommenders, Pipelines or "drop"
 RandomState: TypeAlias = int | np.random.RandomState | None
 

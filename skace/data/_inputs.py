@@ -32,7 +32,8 @@ def as_interactions(X: Any, *, catalog: Catalog | None = None) -> Interactions:
     Parameters
     ----------
     X : Interactions, frame or list of sequences of item ids
-        A frame needs the columns ``user_id``, ``item_id`` and ``timestamp``.
+        A frame needs the columns ``user_id``, ``item_id`` and ``timestamp``. A Series of
+        sequences counts as their list; its index is not read.
 
     catalog : Catalog or None, default=None
         What the items are. None builds one of ids only. Not with Interactions, which
@@ -116,8 +117,8 @@ def refuse_frame(X: Any) -> None:
 
 
 def _refuse_other_types(X: Any) -> None:
-    """Raise a TypeError for what is neither rows nor a list of sequences."""
-    if not isinstance(X, (list, tuple, np.ndarray, str)):
+    """Raise a TypeError for what is neither rows nor a list or Series of sequences."""
+    if not (isinstance(X, (list, tuple, np.ndarray, str)) or nw.dependencies.is_into_series(X)):
         raise TypeError(
             f"X must be Interactions or a list of sequences of item ids, got {type(X).__name__}."
         )

@@ -4,9 +4,17 @@
 from collections.abc import Iterable
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 
-__all__ = ["check_sequences"]
+__all__ = ["check_sequences", "listed"]
+
+
+def listed(values: Any) -> Any:
+    """A Series as a list, of lists if it is nested; anything else as it is."""
+    if nw.dependencies.is_into_series(values):
+        return nw.from_native(values, series_only=True).to_list()
+    return values
 
 
 def check_sequences(sequences: Iterable[Any], name: str) -> list[Any]:
@@ -21,7 +29,7 @@ def check_sequences(sequences: Iterable[Any], name: str) -> list[Any]:
             f"{name} is an array of shape {sequences.shape}, in which padding cannot be told "
             "from items; pass a list of lists of item ids, oldest first."
         )
-    sequences = list(sequences)
+    sequences = list(listed(sequences))
     for place, sequence in enumerate(sequences):
         if isinstance(sequence, (set, frozenset, dict)):
             raise ValueError(

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skace._doc_links import DocLinkMixin
 from skace.data import Interactions, ValidationSet
+from skace.data._sequences import listed
 
 __all__ = ["ItemTransformerMixin"]
 
@@ -37,9 +38,9 @@ class ItemTransformerMixin(DocLinkMixin):
 
     - `Interactions`: the core gets ``X.catalog.features``, one row per item, and what it
       returns becomes the features of the `Interactions` that is handed back;
-    - a list of sequences of item ids, in ``transform`` after a fit on `Interactions`:
-      handed on unchanged, so that ``Pipeline.predict([["pen", "ink"]])`` reaches the
-      recommender;
+    - a list or Series of sequences of item ids, in ``transform`` after a fit on
+      `Interactions`: handed on unchanged, so that ``Pipeline.predict([["pen", "ink"]])``
+      reaches the recommender;
     - anything else: the core gets it as it is.
 
     Notes
@@ -274,6 +275,7 @@ class ItemTransformerMixin(DocLinkMixin):
 
     def _hands_on(self, X):
         """Whether X is for the recommender behind this transformer."""
+        X = listed(X)
         if self._acts_on_text and isinstance(X, (list, tuple)) and _is_flat(X):
             return False  # new texts, not sequences of ids
         return _holds_sequences(X)
@@ -299,6 +301,7 @@ class ItemTransformerMixin(DocLinkMixin):
                     f"X is a frame of events, but {name} acts on item vectors; wrap it once "
                     "with Interactions.from_frame(frame, catalog=Catalog(item_ids, features))."
                 )
+        X = listed(X)
         if not self._acts_on_text and _holds_sequences(X) and not _could_be_vectors(X):
             raise ValueError(
                 f"X is a list of sequences of item ids, but {name} learns from item vectors. "
@@ -341,15 +344,20 @@ def _holds_sequences(X):
     # One filled sequence tells: ids are strings or integers, vectors have a float.
     if _is_flat(X):
         return all(isinstance(part, (str, Integral)) for part in X[:1])
-    first = next((part for part in X if len(part)), [])
+    first = next((part for part in X if _is_sequence(part) and len(part)), [])
     if isinstance(first, np.ndarray):
         return first.ndim == 1 and first.dtype.kind in "iuUO"
     return all(isinstance(value, (str, Integral)) for value in first)
 
 
+def _is_sequence(part):
+    """Whether an element of a list is a sequence, not a text or a number."""
+    return hasattr(part, "__len__") and not isinstance(part, str)
+
+
 def _is_flat(X):
-    """Whether some element of a list is no sequence, but a text or a number."""
-    return any(isinstance(part, str) or not hasattr(part, "__len__") for part in X)
+    """Whether a list has elements, none of which is a sequence."""
+    return len(X) > 0 and not any(map(_is_sequence, X))
 
 
 def _could_be_vectors(X):
@@ -358,6 +366,6 @@ def _could_be_vectors(X):
         return isinstance(X, np.ndarray)  # scikit-learn has words for such arrays
     if _is_flat(X):
         return not any(isinstance(part, str) for part in X)
-    if len({len(part) for part in X}) > 1:
+    if len({len(part) if _is_sequence(part) else None for part in X}) > 1:
         return False
     return not any(isinstance(value, str) for part in X[:1] for value in part)

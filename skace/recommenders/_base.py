@@ -291,8 +291,8 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows, queries (`Interactions.next_queries`), or one history per visitor. A row
-            is answered from its past; its own item is not looked at.
+            Rows, queries (`Interactions.next_queries`), or one history per visitor, also as
+            a Series. A row is answered from its past; its own item is not looked at.
 
         Returns
         -------
@@ -340,7 +340,7 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
             eligible, seen ones follow with a score of ``-inf``.
         """
         check_is_fitted(self)
-        users = getattr(X, "users", None)  # a list of histories has none
+        users = X.users if isinstance(X, Interactions) else None
         X = rows_to_predict(X)
         k = self.k if k is None else k
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:

@@ -46,7 +46,15 @@ def test_frames_are_read_by_their_standard_columns(frame_of):
 
 
 @pytest.mark.parametrize(
-    "histories", [HISTORIES, tuple(HISTORIES), np.array(HISTORIES, dtype=object)]
+    "histories",
+    [
+        HISTORIES,
+        tuple(HISTORIES),
+        np.array(HISTORIES, dtype=object),
+        pd.Series(HISTORIES, index=["users", "shape"]),
+        pl.Series(HISTORIES),
+        pa.chunked_array([HISTORIES]),
+    ],
 )
 def test_lists_are_read_as_one_user_each(histories):
     assert rows_of(as_interactions(histories)) == [([], "a"), (["a"], "b"), ([], "c")]

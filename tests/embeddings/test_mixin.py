@@ -13,12 +13,13 @@ import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skace import Interactions, LeaveLastOut
-from skace.embeddings import ACETransformer, ItemTransformerMixin
+from skace.embeddings import ACETransformer, ItemTransformerMixin, OnItems
 from skace.embeddings._decomposition import MEMO
 
 
@@ -234,6 +235,25 @@ def test_a_pipeline_answers_interactions_queries_and_lists(make_shop):
     table = ACETransformer(3).fit_transform(X.catalog.features)
     for row, last in zip(answer, (7, 4), strict=True):
         assert_array_equal(row, X.catalog.item_ids[np.argsort(-table @ table[last])[:3]])
+
+
+@pytest.mark.parametrize("series_of", [pd.Series, pl.Series])
+def test_a_series_of_histories_is_handed_on_and_one_of_texts_is_not(make_shop, series_of):
+    X = make_shop()
+    histories = series_of([["item001", "item007"], ["item004"]])
+    ace = ACETransformer(3).fit(X)
+    assert ace.transform(histories) is histories
+    gappy = series_of([["item001"], None])  # the recommender has words for that
+    assert ace.transform(gappy) is gappy
+    words = [f"word{row % 5} all" for row in range(X.n_items)]
+    texts = X.with_features(np.array(words, dtype=object))
+    encoder = OnItems(CountVectorizer()).fit(texts)
+    assert encoder.transform(histories) is histories
+    assert encoder.transform(gappy) is gappy
+    assert encoder.transform(series_of(["word1 all", "all"])).toarray().tolist() == [
+        [1, 0, 1, 0, 0, 0],
+        [1, 0, 0, 0, 0, 0],
+    ]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
