@@ -32,15 +32,20 @@ print(f"{F.shape[0]} items, {F.shape[1]} columns")
 # %%
 # Six methods
 # -----------
-# All but the raw vectors and the whitenings keep the 64 strongest directions.
+# All but the whitenings keep 64 directions; columns as they are, and the strongest else.
 
 import numpy as np
 from sklearn.decomposition import PCA
 
 from skace import ACETransformer, WhiteningTransformer
+from skace.embeddings import ColumnSelector
 
 width = 64
 methods = {
+    "columns (LLMInit)": {
+        method: ColumnSelector(width, method=method, random_state=0)
+        for method in ("variance", "strided", "random")
+    },
     "PCA (LLM2X)": {"PCA": PCA(width, svd_solver="full")},
     "whitening": {"ZCA": WhiteningTransformer()},
     "group whitening (WhitenRec)": {
@@ -74,11 +79,11 @@ for (method, name), Z in table.items():
 # In pictures
 # -----------
 # Singular values, largest first, each line relative to its largest. The grey line, the same in all
-# panels, is that of the vectors as they came. Flat is isotropic: PCA removes the common direction
-# and keeps the slope of the rest; full whitening flattens everything, and with it the noise at the
-# far end; group whitening leaves what one group of columns has in common with another; ACE turns
-# from flat to the original, and bends the strong directions down first; a power law tilts all
-# directions alike.
+# panels, is that of the vectors as they came. Flat is isotropic: some of the columns are about as
+# anisotropic as all of them; PCA removes the common direction and keeps the slope of the rest;
+# full whitening flattens everything, and with it the noise at the far end; group whitening leaves
+# what one group of columns has in common with another; ACE turns from flat to the original, and
+# bends the strong directions down first; a power law tilts all directions alike.
 
 import matplotlib.pyplot as plt
 
@@ -86,10 +91,7 @@ from skace.inspection import SpectrumDisplay
 
 raw = np.linalg.svd(F, compute_uv=False)
 fig, axes = plt.subplots(2, 3, figsize=(10, 6), sharex=True, sharey=True, layout="constrained")
-first = SpectrumDisplay({"raw": raw}, is_ordered=True).plot(axes[0, 0])
-axes[0, 0].get_legend().remove()
-axes[0, 0].set_title("raw")
-for ax, (method, variants) in zip(axes.flat[1:], vectors.items(), strict=True):
+for ax, (method, variants) in zip(axes.flat, vectors.items(), strict=True):
     spectra = {name: np.linalg.svd(Z, compute_uv=False) for name, Z in variants.items()}
     kept = {name: values[values > 1e-6 * values[0]] for name, values in spectra.items()}
     display = SpectrumDisplay({"raw": raw} | kept, is_ordered=True).plot(ax)
@@ -99,5 +101,5 @@ for ax, (method, variants) in zip(axes.flat[1:], vectors.items(), strict=True):
 for ax in axes.flat:
     ax.label_outer()
 grey = "the vectors as they came, in all panels"
-fig.legend(first.lines_, [grey], loc="outside lower center", frameon=False)
+fig.legend(display.lines_[:1], [grey], loc="outside lower center", frameon=False)
 plt.show()

@@ -89,10 +89,10 @@ def check_closed_forms(page):
 
 def check_method_spectra(page):
     panels = page.figures[0].axes
-    assert [len(ax.lines) for ax in panels] == [1, 2, 2, 3, 5, 4]
+    assert [len(ax.lines) for ax in panels] == [4, 2, 2, 3, 5, 4]
     flat = panels[2].lines[1].get_ydata()
     assert flat.min() == pytest.approx(1)
-    assert page.output.count(" of 64") == 8
+    assert page.output.count(" of 64") == 11
     (legend,) = page.figures[0].legends
     assert [text.get_text() for text in legend.get_texts()] == [page.grey]
     assert legend.get_lines()[0].get_color() == panels[3].lines[0].get_color()
