@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self, overload
 
 import narwhals as nw
@@ -275,7 +275,7 @@ class ItemTransformerMixin(DocLinkMixin):
 
     def _hands_on(self, X):
         """Whether X is for the recommender behind this transformer."""
-        X = listed(X)
+        X = _elements(X)
         if self._acts_on_text and isinstance(X, (list, tuple)) and _is_flat(X):
             return False  # new texts, not sequences of ids
         return _holds_sequences(X)
@@ -301,8 +301,7 @@ class ItemTransformerMixin(DocLinkMixin):
                     f"X is a frame of events, but {name} acts on item vectors; wrap it once "
                     "with Interactions.from_frame(frame, catalog=Catalog(item_ids, features))."
                 )
-        X = listed(X)
-        if not self._acts_on_text and _holds_sequences(X) and not _could_be_vectors(X):
+        if not self._acts_on_text and _holds_sequences(_elements(X)) and not _could_be_vectors(X):
             raise ValueError(
                 f"X is a list of sequences of item ids, but {name} learns from item vectors. "
                 "Fit it on Interactions whose catalog has features: from then on it hands "
@@ -333,26 +332,40 @@ def _as_features(output):
     return output
 
 
+def _elements(X):
+    """What a Series or a one-dimensional array of objects holds; anything else as it is."""
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind == "O":
+        return list(X)
+    return listed(X)
+
+
 def _holds_sequences(X):
     """Whether X looks like sequences of ids rather than rows of numbers."""
     if isinstance(X, ValidationSet):
         return True
-    if isinstance(X, np.ndarray):
-        return X.ndim == 1 and X.dtype.kind == "O"
     if not isinstance(X, (list, tuple)):
         return False
-    # One filled sequence tells: ids are strings or integers, vectors have a float.
-    if _is_flat(X):
-        return all(isinstance(part, (str, Integral)) for part in X[:1])
-    first = next((part for part in X if _is_sequence(part) and len(part)), [])
-    if isinstance(first, np.ndarray):
-        return first.ndim == 1 and first.dtype.kind in "iuUO"
-    return all(isinstance(value, (str, Integral)) for value in first)
+    # One filled sequence tells.
+    first = X[:1] if _is_flat(X) else next((part for part in X if _is_filled(part)), [])
+    return not _is_vector(first)
+
+
+def _is_vector(values):
+    """Whether values are numbers of a vector: ids are texts or integers, and may be missing."""
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return values.ndim != 1 or values.dtype.kind not in "iuU"
+    is_number = all(isinstance(value, Real) and value == value for value in values)  # nan != nan
+    return is_number and not all(isinstance(value, Integral) for value in values)
 
 
 def _is_sequence(part):
     """Whether an element of a list is a sequence, not a text or a number."""
-    return hasattr(part, "__len__") and not isinstance(part, str)
+    return hasattr(part, "__len__") and not isinstance(part, (str, bytes))
+
+
+def _is_filled(part):
+    """Whether an element of a list is a sequence with something in it."""
+    return _is_sequence(part) and len(part) > 0
 
 
 def _is_flat(X):
@@ -364,8 +377,9 @@ def _could_be_vectors(X):
     """Whether what holds sequences of ids could as well be rows of numbers."""
     if isinstance(X, (ValidationSet, np.ndarray)):
         return isinstance(X, np.ndarray)  # scikit-learn has words for such arrays
-    if _is_flat(X):
-        return not any(isinstance(part, str) for part in X)
-    if len({len(part) if _is_sequence(part) else None for part in X}) > 1:
-        return False
-    return not any(isinstance(value, str) for part in X[:1] for value in part)
+    rows = listed(X)
+    if _is_flat(rows):
+        return not any(isinstance(part, str) for part in rows)
+    if rows is not X or len({len(part) if _is_sequence(part) else None for part in rows}) > 1:
+        return False  # no transformer takes a Series of rows
+    return not any(isinstance(value, str) for part in rows[:1] for value in part)

@@ -4,6 +4,7 @@
 import numpy as np
 
 from skace._validation import kind_of_ids
+from skace.data import ValidationSet
 from skace.data._inputs import rows_to_score
 
 _NOTHING = 1e-30  # beside the largest weight, in float32
@@ -48,7 +49,7 @@ def check_validation(X_val, X):
     if X_val is None:
         return None
     try:
-        X_val = rows_to_score(getattr(X_val, "interactions", X_val))
+        X_val = rows_to_score(X_val.interactions if isinstance(X_val, ValidationSet) else X_val)
     except (TypeError, ValueError) as error:
         raise type(error)(f"X_val: {error}") from error
     if len(X_val) == 0:

@@ -243,17 +243,33 @@ def test_a_series_of_histories_is_handed_on_and_one_of_texts_is_not(make_shop, s
     histories = series_of([["item001", "item007"], ["item004"]])
     ace = ACETransformer(3).fit(X)
     assert ace.transform(histories) is histories
-    gappy = series_of([["item001"], None])  # the recommender has words for that
-    assert ace.transform(gappy) is gappy
     words = [f"word{row % 5} all" for row in range(X.n_items)]
     texts = X.with_features(np.array(words, dtype=object))
     encoder = OnItems(CountVectorizer()).fit(texts)
     assert encoder.transform(histories) is histories
-    assert encoder.transform(gappy) is gappy
-    assert encoder.transform(series_of(["word1 all", "all"])).toarray().tolist() == [
-        [1, 0, 1, 0, 0, 0],
-        [1, 0, 0, 0, 0, 0],
-    ]
+    for two in (series_of(["word1 all", "all"]), np.array(["word1 all", "all"], dtype=object)):
+        assert encoder.transform(two).toarray().tolist() == [[1, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]]
+    with pytest.raises(ValueError, match="X is a list of sequences of item ids, but ACE"):
+        ACETransformer(3).fit(series_of([[1, 2], [3, 4]]))
+
+
+@pytest.mark.parametrize(
+    "gappy",
+    [
+        [["item001"], None],
+        [["item001", None], ["item002"]],
+        [[None, "item001"]],
+        [[1, None]],
+        [[1.0, np.nan]],
+        [None, None],
+        [[], [None]],
+    ],
+)
+def test_histories_with_gaps_are_refused_by_the_recommender(make_shop, gappy):
+    ace = ACETransformer(3).fit(make_shop())
+    assert ace.transform(gappy) is gappy
+    series = pd.Series(gappy)
+    assert ace.transform(series) is series
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -354,6 +354,12 @@ def test_validation_rows_that_are_none_are_named(log):
         sasrec().fit(log, X_val=5)
 
 
+def test_validation_rows_may_be_a_series_of_any_index(log):
+    rows = pd.Series([["a", "b"], ["c"]], index=["interactions", "users"])
+    from_list = sasrec().fit(log.with_features(None), X_val=rows.tolist())
+    assert sasrec().fit(log.with_features(None), X_val=rows).loss_curve_ == from_list.loss_curve_
+
+
 @pytest.mark.parametrize(
     ("rows", "early_stopping", "text"),
     [
