@@ -177,7 +177,7 @@ def test_patience_is_that_of_the_network(compare):
 @pytest.mark.parametrize(
     ("model", "features"),
     [
-        ("sasrec", "id,random .1,power,llm2x,llminit,whitenrec,alpharec,alphafuse"),
+        ("sasrec", "id,random .1,power,llm2x,llminit,whitenrec,alpharec,alphafuse,frozen"),
         ("gru4rec", "ace@1,whitenrec+,spectran,llm-esr"),
         ("bert4rec", "ace@1,llmemb"),
         ("fmlp", "random,ace@1"),

@@ -30,6 +30,7 @@ from skace.embeddings import ColumnSelector, GlobalScaler
 from skace.item_tables import (
     AlignedAdapter,
     DualViewTable,
+    FrozenTable,
     IDTable,
     MLPAdapter,
     NullSpaceTable,
@@ -93,6 +94,7 @@ def methods(width, alphas):
             [("ace", ACETransformer(width, spectrum="power"))],
             grid={"ace__exponent": [0.25, 0.5, 0.75]},
         ),
+        "frozen": Method([("ace", ACETransformer(width))], FrozenTable(), {"ace__alpha": alphas}),
         "llm2x": Method([pca]),
         "llminit": Method([("columns", ColumnSelector(width)), ("scale", OnItems(GlobalScaler()))]),
         "whitenrec": Method([whitened], MLPAdapter(), {"rec__item_table__ratio": [0.5, 1.0]}),
