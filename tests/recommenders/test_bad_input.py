@@ -354,10 +354,14 @@ def test_validation_rows_that_are_none_are_named(log):
         sasrec().fit(log, X_val=5)
 
 
-def test_validation_rows_may_be_a_series_of_any_index(log):
+def test_the_index_of_a_series_is_not_read(log):
     rows = pd.Series([["a", "b"], ["c"]], index=["interactions", "users"])
     from_list = sasrec().fit(log.with_features(None), X_val=rows.tolist())
-    assert sasrec().fit(log.with_features(None), X_val=rows).loss_curve_ == from_list.loss_curve_
+    model = sasrec().fit(log.with_features(None), X_val=rows)
+    assert model.loss_curve_ == from_list.loss_curve_
+    pd.testing.assert_frame_equal(
+        model.recommend(rows).to_frame(), model.recommend(rows.tolist()).to_frame()
+    )
 
 
 @pytest.mark.parametrize(
