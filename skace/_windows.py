@@ -7,7 +7,7 @@ import numpy as np
 
 from skace._typing import BoolArray, IntArray
 
-__all__ = ["Windows", "batch_order", "cut_windows", "past_events", "rows_asked"]
+__all__ = ["Windows", "batch_order", "cut_windows", "n_batches", "past_events", "rows_asked"]
 
 _BUCKET_BATCHES = 50  # batches that are drawn together, then sorted by length
 
@@ -86,6 +86,11 @@ def _with_targets(windows: Windows, is_row: BoolArray) -> Windows:
     return Windows(
         windows.starts[has_target], windows.lengths[has_target], windows.first_targets[has_target]
     )
+
+
+def n_batches(n_windows: int, batch_size: int) -> int:
+    """Batches of an epoch, of which the last one may be smaller."""
+    return -(-n_windows // batch_size)
 
 
 def batch_order(

@@ -65,7 +65,11 @@ class AlignedItems(HeadItems):
         self.temperature = temperature
 
     def penalty(self, items: torch.Tensor) -> torch.Tensor | None:
-        """Alignment of the items of a step that the reference knows, each counted once."""
+        """Alignment of the items of a step that the reference knows, each counted once.
+
+        A contrast is among the items that stand together, so it is a mean over them, and
+        what an epoch holds is the mean of that over the rows that are learned (`ItemModule`).
+        """
         rows = torch.unique(items)
         rows = rows[self.is_known[rows]]
         if rows.numel() > _MOST_ITEMS:

@@ -16,10 +16,18 @@ __all__ = ["Auxiliary", "Reader"]
 
 
 class Auxiliary(ABC):
-    """A cost that is added to the mean loss of each step."""
+    """A mean over an epoch that is added to the mean loss.
 
-    def begin_epoch(self, n_steps: int) -> None:  # noqa: B027 (most need nothing)
+    It is a mean over things of which each has its turn once an epoch: a step's cost is the sum
+    over those of the step, times the steps of the epoch, over the number of all of them. The mean
+    over the steps is then exact, however unequal the steps are.
+    """
+
+    n_steps: int
+
+    def begin_epoch(self, n_steps: int) -> None:
         """Get ready for an epoch of so many steps."""
+        self.n_steps = n_steps
 
     @abstractmethod
     def cost(self, batch: Batch, table: torch.Tensor) -> torch.Tensor | None:
@@ -28,9 +36,14 @@ class Auxiliary(ABC):
         Parameters
         ----------
         batch : Batch
-            What the step learns the next item from.
+            What this rank learns the next item from; of an empty share ``numbers`` is empty.
         table : torch.Tensor of shape (n_items, D)
             The item table of the step.
+
+        Returns
+        -------
+        cost : torch.Tensor of shape () or None
+            This rank's part; parts are summed over the ranks.
         """
 
 

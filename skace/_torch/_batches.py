@@ -7,19 +7,25 @@ import numpy as np
 import torch
 
 from skace._torch._layouts import Batch, Layout, NextItemLayout
-from skace._typing import FloatArray, IntArray
-from skace._windows import Windows
+from skace._typing import BoolArray, FloatArray, IntArray
+from skace._windows import Windows, rows_asked
 
 __all__ = ["Batch", "DeviceLog"]
 
 
 class DeviceLog:
-    """Items and weights of all events, the windows over them, and how they are laid out."""
+    """Items and weights of all events, the windows over them, and how they are laid out.
+
+    Attributes
+    ----------
+    weight_asked : float
+        Weight of all rows that an epoch asks for; its expectation where they are drawn.
+    """
 
     def __init__(
         self,
         items: IntArray,
-        weights: FloatArray,
+        weights: FloatArray | BoolArray,
         windows: Windows,
         device: torch.device,
         layout: Layout | None = None,
@@ -30,6 +36,8 @@ class DeviceLog:
         bounds = np.stack([windows.starts, windows.lengths, windows.first_targets])
         self.bounds = torch.as_tensor(bounds).to(device)  # (3, n_windows)
         self.layout = NextItemLayout() if layout is None else layout
+        numbers, events = rows_asked(windows, weights > 0)
+        self.weight_asked = float(self.layout.chances(numbers) @ weights[events])
 
     def batch(self, numbers: IntArray) -> Batch:
         """Batch of the windows of these numbers."""

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 from skace._torch._auxiliary import Auxiliary, Reader
 from skace._torch._batches import Batch, DeviceLog
 from skace._torch._network import groups_of_similar_length
+from skace._torch._parallel import Ranks
 from skace._torch._tables import TrainableItems
 from skace._typing import BoolArray, FloatArray, IntArray
 
@@ -99,22 +100,25 @@ class UserBranch:
     def __len__(self) -> int:
         return self.lengths.size
 
+    def draw(self, chosen: IntArray, rng: np.random.RandomState) -> Any:
+        """How many of the last events of each chosen user are read, (n,)."""
+        return rng.randint(1, max(2, self.threshold - 1), size=chosen.size)
+
     def cost(
         self,
         chosen: IntArray,
+        n_recent: Any,
         reader: Reader,
         table: torch.Tensor,
-        rng: np.random.RandomState,
         progress: float | None,
     ) -> torch.Tensor:
-        """Weighted mean square of ``W_U f(few) - f(full)`` over entries."""
+        """Weighted mean square of ``W_U f(few) - f(full)`` over entries, summed over users."""
         starts, lengths = self.starts[chosen], self.lengths[chosen]
-        n_recent = rng.randint(1, max(2, self.threshold - 1), size=chosen.size)
         full = reader.states(table, starts, lengths)
         few = reader.states(table, starts + lengths - n_recent, n_recent)
         errors = (_encoder(reader).user_map(few) - full) ** 2  # (n, D)
         weights = _weights(progress, lengths - self.threshold, self.span, table)
-        cost: torch.Tensor = (weights * errors).mean()
+        cost: torch.Tensor = (weights * errors).mean(dim=1).sum()
         return cost
 
 
@@ -164,13 +168,14 @@ class ItemBranch:
     def cost(
         self,
         chosen: IntArray,
+        drawn: Any,
         reader: Reader,
         table: torch.Tensor,
-        rng: np.random.RandomState,
         progress: float | None,
     ) -> torch.Tensor:
-        """Weighted mean square of ``W_I mean(r + W_U r) - e`` over entries."""
-        owners, histories = self._draw(chosen, rng)
+        """Weighted mean square of ``W_I mean(r + W_U r) - e`` over entries, summed over items."""
+        owners = np.repeat(np.arange(chosen.size), [part.size for part in drawn])
+        histories = np.concatenate(drawn)
         encoder = _encoder(reader)
         states = reader.states(table, self.starts[histories], self.lengths[histories])
         if self.adds_user_map:
@@ -181,23 +186,25 @@ class ItemBranch:
         own = table[torch.from_numpy(self.rows[chosen]).to(table.device)]
         errors = (encoder.item_map(means) - own) ** 2  # (n, D)
         surplus = np.minimum(self.counts[chosen] - self.threshold, self.span - 1)
-        cost: torch.Tensor = (_weights(progress, surplus, self.span, table) * errors).mean()
+        weights = _weights(progress, surplus, self.span, table)
+        cost: torch.Tensor = (weights * errors).mean(dim=1).sum()
         return cost
 
-    def _draw(self, chosen: IntArray, rng: np.random.RandomState) -> tuple[IntArray, IntArray]:
-        """A few histories of each chosen item: its place among the chosen, and their numbers."""
+    def draw(self, chosen: IntArray, rng: np.random.RandomState) -> Any:
+        """Numbers of a few histories of each chosen item, (n,), each an array."""
         most = min(_MOST_CONTEXTS, max(1, self.threshold - 1))
-        drawn = []
-        for item in chosen:
+        drawn = np.empty(chosen.size, dtype=object)
+        for place, item in enumerate(chosen):
             begin, end = self.bounds[item : item + 2]
             n_drawn = rng.randint(1, min(most, end - begin) + 1)
-            drawn.append(begin + rng.choice(end - begin, size=n_drawn, replace=False))
-        owners = np.repeat(np.arange(chosen.size), [part.size for part in drawn])
-        return owners, np.concatenate(drawn)
+            drawn[place] = begin + rng.choice(end - begin, size=n_drawn, replace=False)
+        return drawn
 
 
 class MELTBranches(Auxiliary):
     """Both branches: a part of the head users and of the head items in each step.
+
+    Each branch is a mean over its heads, of which every rank learns from its share.
 
     Parameters
     ----------
@@ -214,7 +221,9 @@ class MELTBranches(Auxiliary):
     weights : tuple of two float
         Of the user and of the item branch; 0 leaves one out.
     rng : numpy.random.RandomState
-        Source of what is drawn.
+        Source of what is drawn, the same on all ranks.
+    ranks : Ranks
+        Which divide the heads of a step among them.
     """
 
     def __init__(
@@ -226,6 +235,7 @@ class MELTBranches(Auxiliary):
         is_tail: BoolArray,
         weights: tuple[float, float],
         rng: np.random.RandomState,
+        ranks: Ranks,
     ) -> None:
         self.reader = reader
         self.log = log
@@ -233,6 +243,7 @@ class MELTBranches(Auxiliary):
         self.is_tail = torch.as_tensor(is_tail).to(log.items.device)
         self.weights = weights
         self.rng = rng
+        self.ranks = ranks
         self.n_epochs = 1
         self.epoch = 0
         # Before its first epoch the map of items has learned nothing that could be passed on.
@@ -251,6 +262,7 @@ class MELTBranches(Auxiliary):
 
     def begin_epoch(self, n_steps: int) -> None:
         """Replace the vectors of tail items and divide the heads; see `Auxiliary`."""
+        super().begin_epoch(n_steps)
         if self.knows_items and self.trains_items:
             self.replace_tail()
         self.knows_items = True
@@ -268,9 +280,11 @@ class MELTBranches(Auxiliary):
         branches: tuple[UserBranch | ItemBranch, ...] = (self.users, self.items)
         for branch, parts, weight in zip(branches, self._parts, self.weights, strict=True):
             chosen = parts.pop()
-            if chosen.size and weight > 0:
-                cost = branch.cost(chosen, self.reader, table, self.rng, progress)
-                costs.append(weight * cost)
+            own = self.ranks.share(np.arange(chosen.size))
+            drawn = branch.draw(chosen, self.rng)  # for all of them: ranks draw alike
+            if own.size and weight > 0:
+                cost = branch.cost(chosen[own], drawn[own], self.reader, table, progress)
+                costs.append(weight * cost * self.n_steps / len(branch))
         return torch.stack(costs).sum() if costs else None
 
     @torch.no_grad()

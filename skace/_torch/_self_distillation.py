@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from skace._torch._auxiliary import Auxiliary, Reader
 from skace._torch._batches import Batch, DeviceLog
-from skace._typing import FloatArray, IntArray
+from skace._typing import BoolArray, FloatArray, IntArray
 from skace._windows import past_events
 
 __all__ = ["SelfDistillation", "mean_features", "similar_windows"]
@@ -67,6 +67,9 @@ def similar_windows(
 class SelfDistillation(Auxiliary):
     """Mean squared distance of states to the mean state of similar users, which stands still.
 
+    The mean is over the windows of an epoch that have similar ones, each alike, whatever its
+    rows weigh, and over the entries of a state.
+
     Parameters
     ----------
     reader : Reader
@@ -84,17 +87,20 @@ class SelfDistillation(Auxiliary):
         self.starts = log.bounds[0].cpu().numpy()
         self.lengths = log.lengths
         self.similar = similar
+        self.has_likes: BoolArray = np.any(similar >= 0, axis=1)  # (n_windows,)
         self.weight = weight
 
     def cost(self, batch: Batch, table: torch.Tensor) -> torch.Tensor | None:
         """Distance of the batch's windows to their likes; see `Auxiliary.cost`."""
         assert batch.numbers is not None
-        numbers = batch.numbers[(self.similar[batch.numbers] >= 0).any(axis=1)]
+        numbers = batch.numbers[self.has_likes[batch.numbers]]
         if numbers.size == 0:
             return None
         goals = self.mean_states(self.similar[numbers], table)
         own = self.reader.states(table, self.starts[numbers], self.lengths[numbers])
-        return self.weight * F.mse_loss(own, goals)
+        distances = ((own - goals) ** 2).mean(dim=1)  # (n,)
+        part: torch.Tensor = distances.sum() * (self.n_steps / int(self.has_likes.sum()))
+        return self.weight * part
 
     def mean_states(self, similar: IntArray, table: torch.Tensor) -> torch.Tensor:
         """Mean states of shape (n, D) of rows of windows (n, n_similar); each is read once."""

@@ -126,7 +126,7 @@ class ItemModule(nn.Module):
         return states
 
     def penalty(self, items: torch.Tensor) -> torch.Tensor | None:  # noqa: ARG002 (contract)
-        """Compute what the table adds to the mean loss of a step.
+        """Compute what the table adds to the loss of each row of a step.
 
         Parameters
         ----------
@@ -136,7 +136,8 @@ class ItemModule(nn.Module):
         Returns
         -------
         penalty : torch.Tensor of shape () or None
-            None for nothing, as by default.
+            None for nothing, as by default. Each row carries that of the step (and rank) in
+            which it stands, so the mean over an epoch is one over rows, by their weights.
         """
         return None
 

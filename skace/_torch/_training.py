@@ -17,13 +17,13 @@ from skace._torch._network import Network
 from skace._torch._parallel import Ranks
 from skace._torch._runtime import autocast
 from skace._typing import IntArray
-from skace._windows import batch_order
+from skace._windows import batch_order, n_batches
 
 __all__ = ["Trainer", "build_optimizers"]
 
 
-# (summed loss, summed weight, what is minimised), each of shape ()
-Costs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+# (summed loss, what is minimised), each of shape ()
+Costs = tuple[torch.Tensor, torch.Tensor]
 
 
 class _Step(nn.Module):
@@ -41,7 +41,14 @@ class _Step(nn.Module):
 
 @dataclass(slots=True, eq=False)
 class Trainer:
-    """One pass after another over the windows of a log."""
+    """One pass after another over the windows of a log.
+
+    Every row that is asked for weighs the same, up to its ``sample_weight``, whatever stands
+    beside it in its batch. So a step does not minimise the mean over its batch, which holds
+    windows of similar length and hence few or many rows, but its sum over the weight of a mean
+    step. The mean over the steps of an epoch is then the mean over its rows, also where the last
+    batch is cut short or several ranks share the batches.
+    """
 
     network: Network
     log: DeviceLog
@@ -59,11 +66,11 @@ class Trainer:
         self.model = self.ranks.wrap(_Step(self.network, self._costs))
 
     def run_epoch(self) -> float:
-        """Learn from every window once; return the mean loss in nats."""
+        """Learn from every window once; return the mean loss of a row in nats."""
         self.network.train()
         device = self.log.items.device
         # Sums stay on the device: reading them would make the GPU wait for us at each step.
-        total = torch.zeros(2, device=device, dtype=torch.float64)
+        total = torch.zeros((), device=device, dtype=torch.float64)
         batches = batch_order(self.log.lengths, self.batch_size, self.rng)
         if self.auxiliary is not None:
             self.auxiliary.begin_epoch(len(batches))
@@ -71,8 +78,11 @@ class Trainer:
             total += self.step(self._own_batch(numbers))
         self.network.items.pin_cold()
         self.network.eval()
-        loss, weight = self.ranks.total(total).tolist()
-        return float(loss / weight)
+        return float(self.ranks.total(total)) / self.log.weight_asked
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(p.isfinite().all()) for p in self.network.parameters())
 
     def _own_batch(self, numbers: IntArray) -> Batch:
         """What this rank learns of a batch of windows."""
@@ -81,33 +91,42 @@ class Trainer:
             return self.log.batch(own)
         # The others wait for our gradients: a window that teaches nothing gives zeros.
         batch = self.log.batch(numbers[:1])
-        return replace(batch, weights=torch.zeros_like(batch.weights))
+        return replace(batch, weights=torch.zeros_like(batch.weights), numbers=own)
 
     def step(self, batch: Batch) -> torch.Tensor:
-        """Update the network with one batch; return (summed loss, summed weight) of this rank.
+        """Update the network with one batch; return this rank's summed loss.
 
-        The item table and an auxiliary may add to the mean loss, which is not part of what is
-        returned.
+        What the item table and an auxiliary add to the loss is not part of what is returned.
         """
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        loss, weight, cost = self.model(batch)
+        loss, cost = self.model(batch)
         cost.backward()
         for optimizer in self.optimizers:
             optimizer.step()
-        return torch.stack([loss.detach(), weight]).double()
+        summed: torch.Tensor = loss.detach().double()
+        return summed
+
+    @property
+    def mean_step_weight(self) -> float:
+        """Weight that a step asks for in the mean of an epoch, over all ranks."""
+        return self.log.weight_asked / n_batches(self.log.lengths.size, self.batch_size)
 
     def _costs(self, batch: Batch) -> Costs:
-        """Summed loss and weight of a batch, and this rank's part of what is minimised."""
+        """Summed loss of a batch, and this rank's part of what is minimised."""
         table = self.network.items()  # (n_items, D), once a step
         loss, weight = self.batch_loss(batch, table)
-        extras = [self.network.items.penalty(batch.targets[batch.weights > 0])]
-        if self.auxiliary is not None:
-            extras.append(self.auxiliary.cost(batch, table))
-        # The mean of the parts over the ranks is the mean loss of the whole batch.
-        part = loss * self.ranks.size / self.ranks.total(weight)
-        cost = sum((extra for extra in extras if extra is not None), start=part)
-        return loss, weight, cost
+        part = loss
+        if batch.numbers is None or batch.numbers.size:  # not an empty share
+            penalty = self.network.items.penalty(batch.targets[batch.weights > 0])
+            if penalty is not None:  # each row carries that of the step in which it stands
+                part = part + weight * penalty
+        cost = part / self.mean_step_weight
+        extra = None if self.auxiliary is None else self.auxiliary.cost(batch, table)
+        if extra is not None:
+            cost = cost + extra
+        # Ranks exchange the mean of their gradients; what we want is the gradient of the sum.
+        return loss, cost * self.ranks.size
 
     def batch_loss(
         self, batch: Batch, table: torch.Tensor | None = None
@@ -120,6 +139,8 @@ class Trainer:
         with autocast(table.device, self.dtype):
             states = self.network.read(read, batch.context)
         hidden = states[is_target]  # (N, D)
+        if len(hidden) == 0:  # an empty share; losses that draw from the batch find nothing there
+            return hidden.sum(), weights.sum()
         vectors, targets = self.competitors.of(table, batch.targets[is_target])
         # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
         return self.loss(hidden.to(self.dtype), vectors, targets, weights), weights.sum()

@@ -28,7 +28,8 @@ class AlignedAdapter(FeatureTable):
     The recommendation adaptation training of LLMEmb [1]_. The features are reduced to
     their principal components and pass two linear maps without an activation. Beside the
     loss of the recommender, the vectors of each step's targets are aligned with those of
-    ``reference``, a recommender of item ids that was trained before.
+    ``reference``, a recommender of item ids that was trained before. Each row carries the
+    alignment of the step in which it is learned.
 
     Parameters
     ----------

@@ -166,7 +166,7 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
         Returns
         -------
         auxiliary : skace._torch._auxiliary.Auxiliary or None
-            Adds to the mean loss of each step; None for nothing.
+            A mean over the epoch that is added to the mean loss; None for nothing.
         """
 
 

@@ -67,7 +67,8 @@ class DualViewTable(FeatureTable):
     .. math:: \frac{a}{|B| D} \sum_{w \in B} \Bigl\lVert h_w - \mathrm{sg}\Bigl(
               \frac{1}{|N_w|} \sum_{v \in N_w} h_v\Bigr) \Bigr\rVert^2
 
-    to the loss of a step, with a the ``distillation``, B its windows, :math:`h_w` the state
+    to the mean loss of an epoch, with a the ``distillation``, B its windows that have similar
+    ones (each counts the same, whatever its rows weigh), :math:`h_w` the state
     after all events that training reads in a window (width D), :math:`N_w` the
     ``n_retrieved`` windows of other users that are most similar to it, and sg the stopped
     gradient. Similar is what has the largest cosine between mean item features: the paper

@@ -167,8 +167,8 @@ class BERT4RecEstimator(NeuralRecommender):
         one if there are none. 0 if `partial_fit` met no row with a past.
 
     loss_curve_ : list of float
-        Mean loss of each epoch, without what an item table adds to it. In nats with
-        ``loss="softmax"``.
+        Mean loss of the rows that each epoch asked for, by their weights, without what an
+        item table adds to it. In nats with ``loss="softmax"``.
 
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch; empty if there are none.
@@ -182,6 +182,11 @@ class BERT4RecEstimator(NeuralRecommender):
     for it; other events are context. An epoch learns from the masked rows only, so it takes
     several until every row has had its turn, and more epochs are needed than for
     `SASRecEstimator`. With ``finetune_ratio=1`` only the last row of each window is learned.
+
+    A masked row has its full weight, however often it is asked. Of n rows in a window the
+    chance of each is ``mask_ratio + (1 - mask_ratio) ** n / n``, as at least one is masked,
+    times ``1 - finetune_ratio``; the last one is asked with ``finetune_ratio`` more. So rows
+    of short histories, and last rows, are asked more often.
 
     Against the paper: blocks and feed-forward are those of `SASRecEstimator`, a masked
     event is never replaced by another item, positions are counted from the end of the window,

@@ -64,6 +64,11 @@ class EpochLoop:
                 f"the loss became {loss} in epoch {epoch}; lower learning_rate (now "
                 f"{self.learning_rate}) or check the scale of the item features."
             )
+        if not trainer.is_finite():  # the loss was taken before the last step
+            raise FloatingPointError(
+                f"weights became infinite or NaN in the last step of epoch {epoch}; lower "
+                f"learning_rate (now {self.learning_rate})."
+            )
         return loss
 
     def _is_out_of_patience(self, epoch):

@@ -142,7 +142,7 @@ class MELTEstimator(NeuralRecommender):
     Notes
     -----
     With f the state after a history, :math:`\theta_u` and :math:`\theta_i` the thresholds,
-    and L the ``max_length`` of the backbone, a step adds to the mean loss
+    and L the ``max_length`` of the backbone, an epoch adds to the mean loss of its rows
 
     .. math:: \lambda_u \, \mathrm{mean}_u \, w_u \, (W_U f(S_u^R) - f(S_u))^2
               + \lambda_i \, \mathrm{mean}_i \, w_i \, (W_I c_i - e_i)^2,
@@ -151,8 +151,9 @@ class MELTEstimator(NeuralRecommender):
     :math:`S_u` are the last L events of a head user, :math:`S_u^R` the last R of them, with R
     drawn from 1 to :math:`\theta_u - 2`; :math:`C_i^K` are K of the histories that stand
     before the training rows of a head item, with K drawn from 1 to :math:`\theta_i - 1` (and
-    at most 64). The gradient passes through both sides. Each head user and item has its turn
-    once an epoch. Epoch t of T weighs users by
+    at most 64). The means are over all heads, whatever the weights of their rows: each has its
+    turn once an epoch and counts the same. The gradient passes through both sides. Epoch t of
+    T weighs users by
 
     .. math:: w_u = \left| \sin \frac{\pi}{2} \left( \frac{t - 1}{T}
               + \frac{|S_u| - \theta_u}{L - \theta_u} \right) \right|
@@ -307,6 +308,7 @@ class MELTEstimator(NeuralRecommender):
 
     def _build_auxiliary(self, reader, log, X, event_weights, rng):
         from skace._torch._melt import ItemBranch, MELTBranches, UserBranch
+        from skace._torch._parallel import Ranks
 
         items, is_learned, offsets = log.items.cpu().numpy(), event_weights > 0, X._log.offsets
         counts = self._learned_counts(X, items, is_learned)
@@ -326,7 +328,8 @@ class MELTEstimator(NeuralRecommender):
             adds_user_map=trains_users,
         )
         weights = (self.user_weight, self.item_weight)
-        return MELTBranches(reader, log, users, heads, counts < item_threshold, weights, rng)
+        is_tail = counts < item_threshold
+        return MELTBranches(reader, log, users, heads, is_tail, weights, rng, Ranks.current())
 
     def _thresholds(self, is_learned, offsets, counts):
         """Fewest events of a head user and of a head item; those of the first fit stay."""

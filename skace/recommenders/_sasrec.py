@@ -164,8 +164,8 @@ class SASRecEstimator(NeuralRecommender):
         one if there are none. 0 if `partial_fit` met no row with a past.
 
     loss_curve_ : list of float
-        Mean loss of each epoch, without what an item table adds to it. In nats with
-        ``loss="softmax"``.
+        Mean loss of the rows that each epoch asked for, by their weights, without what an
+        item table adds to it. In nats with ``loss="softmax"``.
 
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch; empty if there are none.

@@ -15,6 +15,7 @@ from skace._torch._auxiliary import Reader
 from skace._torch._batches import DeviceLog
 from skace._torch._melt import ItemBranch, MELTBranches, MELTEncoder, UserBranch, curriculum
 from skace._torch._network import Network
+from skace._torch._parallel import Ranks
 from skace._torch._tables import TrainableItems
 from skace._windows import cut_windows
 
@@ -96,7 +97,8 @@ def test_weights_of_the_curriculum_are_shares(progress, surplus):
 def test_the_user_branch_is_that_of_a_loop(network, reader, progress):
     branch, table = user_branch(), network.items()
     chosen = np.array([1, 0])
-    cost = branch.cost(chosen, reader, table, np.random.RandomState(0), progress)
+    drawn = branch.draw(chosen, np.random.RandomState(0))
+    cost = branch.cost(chosen, drawn, reader, table, progress)
     squares = []
     for user in chosen:
         start, length = branch.starts[user], branch.lengths[user]
@@ -106,7 +108,7 @@ def test_the_user_branch_is_that_of_a_loop(network, reader, progress):
         if progress is not None:
             weight = abs(math.sin(math.pi / 2 * progress + math.pi / 2 * (4 - 3) / (6 - 3)))
         squares.append(weight * error**2)
-    torch.testing.assert_close(cost, torch.stack(squares).mean())
+    torch.testing.assert_close(cost, torch.stack(squares).mean(dim=1).sum())
 
 
 @pytest.mark.parametrize(("threshold", "most"), [(1, 1), (3, 1), (6, 4)])
@@ -118,7 +120,8 @@ def test_few_events_are_fewer_than_a_tail_user_may_have(network, reader, thresho
     for seed in range(40):
         read = []
         reader_of_lengths = _Recorder(reader, read)
-        branch.cost(np.array([0]), reader_of_lengths, table, np.random.RandomState(seed), None)
+        drawn = branch.draw(np.array([0]), np.random.RandomState(seed))
+        branch.cost(np.array([0]), drawn, reader_of_lengths, table, None)
         full, few = read
         assert full == (8, 6)
         assert few[0] + few[1] == 14  # the last ones
@@ -142,7 +145,8 @@ class _Recorder:
 def test_the_item_branch_is_that_of_a_loop(network, reader, progress):
     branch, table, read = item_branch(threshold=3), network.items(), []
     chosen = np.array([1, 0])
-    cost = branch.cost(chosen, _Recorder(reader, read), table, np.random.RandomState(3), progress)
+    drawn = branch.draw(chosen, np.random.RandomState(3))
+    cost = branch.cost(chosen, drawn, _Recorder(reader, read), table, progress)
     known = dict.fromkeys(zip(branch.starts[:2], branch.lengths[:2], strict=True), 0)
     known |= dict.fromkeys(zip(branch.starts[2:], branch.lengths[2:], strict=True), 1)
     encoder, squares = network.encoder, []
@@ -155,7 +159,7 @@ def test_the_item_branch_is_that_of_a_loop(network, reader, progress):
             surplus = branch.counts[item] - 3
             weight = abs(math.sin(math.pi / 2 * progress + math.pi / 100 * surplus))
         squares.append(weight * (encoder.item_map(mean) - table[branch.rows[item]]) ** 2)
-    torch.testing.assert_close(cost, torch.stack(squares).mean())
+    torch.testing.assert_close(cost, torch.stack(squares).mean(dim=1).sum())
     assert len(set(read)) == len(read)  # without replacement
 
 
@@ -165,24 +169,27 @@ def test_no_more_histories_are_read_than_allowed(monkeypatch, threshold):
     branch = item_branch(threshold)
     counts = set()
     for seed in range(60):
-        owners, histories = branch._draw(np.array([1]), np.random.RandomState(seed))
+        (histories,) = branch.draw(np.array([1]), np.random.RandomState(seed))
         assert set(histories) <= set(range(2, 7))
-        counts.add(owners.size)
+        counts.add(histories.size)
     assert counts == set(range(1, min(4, max(1, threshold - 1)) + 1))
 
 
-def branches(reader, log, *, weights=(0.5, 2.0), is_tail=(0, 0, 0, 1, 1)):
+ALONE = Ranks()
+
+
+def branches(reader, log, *, weights=(0.5, 2.0), is_tail=(0, 0, 0, 1, 1), ranks=ALONE):
     parts = user_branch(), item_branch()
     rng = np.random.RandomState(0)
-    return MELTBranches(reader, log, *parts, np.array(is_tail, dtype=bool), weights, rng)
+    return MELTBranches(reader, log, *parts, np.array(is_tail, dtype=bool), weights, rng, ranks)
 
 
 def watch(branch, seen):
-    """Let a branch cost 1 and note the heads and the progress that it is given."""
+    """Let each head of a branch cost 1 and note the heads and the progress that it is given."""
 
-    def cost(chosen, _reader, _table, _rng, progress):
+    def cost(chosen, _drawn, _reader, _table, progress):
         seen.append((chosen.tolist(), progress))
-        return torch.tensor(1.0)
+        return torch.tensor(float(chosen.size))
 
     branch.cost = cost
 
@@ -195,10 +202,26 @@ def test_every_head_has_its_turn_once_an_epoch(network, log, reader):
     for _ in range(2):
         auxiliary.begin_epoch(3)
         costs = [auxiliary.cost(log.batch(np.array([0])), table) for _ in range(3)]
-        assert sum(float(cost) for cost in costs if cost is not None) == 2 * 0.5 + 2 * 2.0
+        # The mean over the steps is the mean over the heads, although one step goes without.
+        mean = sum(float(cost) for cost in costs if cost is not None) / 3
+        assert mean == pytest.approx(0.5 + 2.0)
         assert any(cost is None for cost in costs)  # two heads, three steps
     for parts in seen:
         assert sorted(head for chosen, _ in parts for head in chosen) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_ranks_together_learn_what_one_does(network, log, reader, n_steps):
+    table = network.items()
+
+    def mean_cost(ranks):
+        auxiliary = branches(reader, log, ranks=ranks)
+        auxiliary.begin_epoch(n_steps)
+        costs = [auxiliary.cost(log.batch(np.array([0])), table) for _ in range(n_steps)]
+        return sum(cost.detach() for cost in costs if cost is not None) / n_steps
+
+    together = sum(mean_cost(Ranks(number, 2)) for number in range(2))
+    torch.testing.assert_close(together, mean_cost(ALONE))
 
 
 @pytest.mark.parametrize(("n_epochs", "expected"), [(1, [None]), (4, [0.0, 0.25, 0.5, 0.75])])
