@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 # More words for pip, for instance PIP_ARGS="--index-url https://..." for another package index.
 PIP_ARGS ?=
-# More words for pytest, for instance PYTEST_ARGS="-m 'not slow' tests/data", or "-n 0" for one process.
+# More words for pytest, for instance PYTEST_ARGS="tests/data", or "-n 0" for one process.
 PYTEST_ARGS ?=
 # More words for sphinx, for instance DOCS_ARGS="-D plot_gallery=0" to leave the examples unexecuted.
 DOCS_ARGS ?=
@@ -18,12 +18,14 @@ SAY := @printf -- '-- %s\n'
 IF_WRONG_SHOW := > $(VENV)/.output 2>&1 || { cat $(VENV)/.output; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs docs-check hooks format bench bench-quality clean
+.PHONY: help demo test test-slow test-portable lint docs docs-check hooks format bench bench-quality clean
 
 help:
 	@echo "make demo            the main job on a small made-up shop, start to end"
-	@echo "make test            linters, types, layers, docs, doctests and every test"
-	@echo "make lint            the same without the tests"
+	@echo "make test            linters, types, layers, docs, doctests and the tests"
+	@echo "make test-slow       the tests that take minutes: pages of the gallery, whole comparisons"
+	@echo "make test-portable   tests of what is learned, over seeds, threads and kernels (an hour)"
+	@echo "make lint            linters, types, layers and docs alone"
 	@echo "make docs            the pages, with the gallery, in docs/_build/html (runs every example)"
 	@echo "make docs-check      looks at these pages in a browser (chromium)"
 	@echo "make format          let the formatter rewrite what it can"
@@ -33,14 +35,24 @@ help:
 	@echo "make clean           remove the environment and all caches"
 
 # The models here are small: on few or busy cores more threads mostly wait for each other.
-demo test docs: export OMP_NUM_THREADS ?= 1
+demo test test-slow docs: export OMP_NUM_THREADS ?= 1
 
 demo: $(VENV)/.runs
 	@$(BIN)/python examples/demo.py
 
+PYTEST := $(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist worksteal
+
 test: lint
 	$(SAY) "tests and doctests"
-	@$(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
+	@$(PYTEST) -m "not minutes" $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.develops $(VENV)/.documents
+	$(SAY) "tests that take minutes"
+	@$(PYTEST) -m minutes tests $(PYTEST_ARGS)
+
+test-portable: $(VENV)/.develops $(VENV)/.documents
+	$(SAY) "tests of what is learned, over seeds, threads and kernels"
+	@$(BIN)/python tests/portable.py
 
 lint: $(VENV)/.develops $(VENV)/.documents
 	$(SAY) "style (ruff)"

@@ -1,9 +1,11 @@
 """Fixtures that every folder of tests shares."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import json
 import os
 import sys
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +27,52 @@ HIDDEN = ("torch", "skace._torch")
 def random_state():
     """Seed for whatever a test draws; one place to sweep the suite over seeds."""
     return 0
+
+
+def pytest_generate_tests(metafunc):
+    """Tests of what is learned take a ``training_seed``: 0, or those of ``SKACE_TEST_SEEDS``."""
+    if "training_seed" in metafunc.fixturenames:
+        seeds = os.environ.get("SKACE_TEST_SEEDS", "0").split(",")
+        metafunc.parametrize("training_seed", [int(seed) for seed in seeds])
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of what is learned are those that ask for a margin."""
+    for item in items:
+        if "margin" in getattr(item, "fixturenames", ()):
+            item.add_marker("learns")
+
+
+@pytest.fixture
+def margin(request):
+    """Check that a value is above (or below) a bound; ``make test-portable`` prints by how much."""
+    noted = os.environ.get("SKACE_TEST_MARGINS")
+
+    def check(value, *, above=None, below=None):
+        left = float(value - above if below is None else below - value)
+        if noted:
+            name = request.node.nodeid.split("::", 1)[1]
+            with Path(noted).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"file": request.path.name, "test": name, "margin": left}))
+                file.write("\n")
+        assert left > 0, f"{value} is not {'above' if below is None else 'below'} {above or below}"
+
+    return check
+
+
+def least_lead(model, X):
+    """Least lead of a row's own item before the best other one, in scores."""
+    scores = model.decision_function(X).astype(np.float64)
+    rows, targets = np.arange(len(X)), np.searchsorted(model.item_ids_, X.items)
+    own = scores[rows, targets]
+    scores[rows, targets] = -np.inf
+    return (own - scores.max(axis=1)).min()
+
+
+@pytest.fixture(name="least_lead")
+def least_lead_fixture():
+    """`least_lead`, for tests of what is learned: above 0 each row's own item comes first."""
+    return least_lead
 
 
 @pytest.fixture

@@ -257,6 +257,7 @@ def test_blend_is_chosen_on_validation_rows(scripts, folder, capsys):
     assert "blend by ndcg@20 - sasrec, R@20" in capsys.readouterr().out
 
 
+@pytest.mark.minutes
 def test_peers_take_turns(scripts, folder, capsys):
     script = scripts("speed/peers.py")
     script.python_of = lambda *_: sys.executable

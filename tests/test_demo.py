@@ -10,7 +10,7 @@ import pytest
 DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 def test_demo_scores_every_model_and_answers_a_visitor(capsys):
     runpy.run_path(str(DEMO))["main"](n_users=150, n_items=120, n_events=900)
     output = capsys.readouterr().out

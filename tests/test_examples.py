@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,8 @@ IMAGES = ROOT / "docs" / "images"
 
 def check_first_steps(page):
     scores = list(page.scores.values())
-    assert 0 < scores[0] < scores[1] < scores[2] < page.best_possible
+    for lower, higher in pairwise([0, *scores, page.best_possible]):
+        page.margin(higher, above=lower)
     assert page.output.count("may like") == 5
     assert len(page.figures[0].axes[0].patches) == 3
 
@@ -31,13 +33,13 @@ def check_first_steps(page):
 def check_tuning_alpha(page):
     scores = page.search.cv_results_["mean_test_score"]
     assert page.search.best_params_["ace__alpha"] not in (0, 10, np.inf)
-    assert scores[:3].min() > scores[4:].max()
+    page.margin(scores[:3].min(), above=scores[4:].max())
     assert [len(ax.containers) for ax in page.figures[0].axes] == [2, 2]  # the curve, and "auto"
 
 
 def check_item_tables(page):
     assert len(page.figures[0].axes[0].containers) == len(page.comparisons) == 5
-    assert page.comparisons["ACE, trained on"].low > 0
+    page.margin(page.comparisons["ACE, trained on"].low, above=0)
     assert {"decided", "open"} == set(re.findall(r"\]  (\w+)", page.output))
 
 
@@ -45,8 +47,9 @@ def check_cold_items(page):
     cold = {name: report["cold"]["recall@20"] for name, report in page.reports.items()}
     chance = 20 / page.X.n_items
     assert cold["bestsellers"] == cold["ids"] == 0
-    assert cold["trained"] < chance < cold["adapter"]
-    assert page.shelf["trained"] > 0.25
+    page.margin(cold["trained"], below=chance)
+    page.margin(cold["adapter"], above=chance)
+    page.margin(page.shelf["trained"], above=0.25)
 
 
 def check_long_tail(page):
@@ -55,7 +58,8 @@ def check_long_tail(page):
         group: scores["item vectors"][group] / scores["random start"][group]
         for group in ("5-19", "20-79", "80+")
     }
-    assert gain["5-19"] > gain["20-79"] > 1
+    page.margin(gain["5-19"], above=gain["20-79"])
+    page.margin(gain["20-79"], above=1)
     assert [len(bars) for bars in page.display.bars_] == [6, 6, 6]
 
 
@@ -71,14 +75,15 @@ def check_anonymous_sessions(page):
 def check_callbacks(page):
     assert page.output.count("SASRecEstimator - fit") == 3
     assert [row["task_id"] for row in page.epochs] == list(range(8))
-    assert page.short.n_iter_ < page.stopped.n_iter_ < 50
+    page.margin(page.stopped.n_iter_, above=page.short.n_iter_)
+    page.margin(page.stopped.n_iter_, below=50)
     assert page.short.loss_curve_[-1] < 4.5 <= page.short.loss_curve_[-2]
 
 
 def check_own_backbone(page):
     assert page.report.names("failed") == []
-    assert page.scores["FadingMemory"] > 0.9 * page.scores["SASRec"]
-    assert np.median(page.learned) > np.median(page.start)
+    page.margin(page.scores["FadingMemory"], above=0.9 * page.scores["SASRec"])
+    page.margin(np.median(page.learned), above=np.median(page.start))
     assert len(page.figures[0].axes[0].lines) == 2
 
 
@@ -112,14 +117,16 @@ def check_text_to_vectors(page):
     assert len(page.figures[0].axes[0].patches) == 2
 
 
-QUICK = [check_anonymous_sessions, check_callbacks, check_method_spectra]
-SLOW = [
+CHECKS = [
+    check_anonymous_sessions,
+    check_callbacks,
     check_closed_forms,
     check_cold_items,
     check_embedding_map,
     check_first_steps,
     check_item_tables,
     check_long_tail,
+    check_method_spectra,
     check_own_backbone,
     check_text_to_vectors,
     check_tuning_alpha,
@@ -159,17 +166,15 @@ def is_inside(text, figure):
 
 def test_every_page_has_a_check():
     names = {f"check_{path.stem.removeprefix('plot_')}" for path in EXAMPLES.glob("plot_*.py")}
-    assert names == {check.__name__ for check in QUICK + SLOW}
+    assert names == {check.__name__ for check in CHECKS}
 
 
+@pytest.mark.minutes
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
-@pytest.mark.parametrize(
-    "check",
-    [*QUICK, *(pytest.param(check, marks=pytest.mark.slow) for check in SLOW)],
-    ids=lambda check: check.__name__.removeprefix("check_"),
-)
-def test_a_page_draws_and_shows_what_it_says(check, run_page):
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_a_page_draws_and_shows_what_it_says(check, run_page, margin):
     page = run_page(check.__name__.removeprefix("check_"))
+    page.margin = margin
     assert page.figures
     for figure in page.figures:
         figure.canvas.draw()
@@ -191,6 +196,7 @@ def run_alone(*words):
     return done.stdout + done.stderr
 
 
+@pytest.mark.minutes
 def test_a_search_runs_on_dask():
     printed = run_alone(str(EXAMPLES / "search_on_dask.py"))
     scores = [float(score) for score in re.findall(r"NDCG@10 (\.?\d+\.\d+)", printed)]
@@ -199,6 +205,7 @@ def test_a_search_runs_on_dask():
     assert "best: {" in printed
 
 
+@pytest.mark.minutes
 def test_ranks_fit_one_model():
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     printed = run_alone(*words, str(EXAMPLES / "fit_on_ranks.py"))

@@ -102,12 +102,17 @@ def test_what_was_merged_is_stored_as_a_plain_model(model):
     assert_allclose(opened.transform(TEXTS), encoder.transform(TEXTS), atol=1e-6)
 
 
-def test_adapters_learn(model):
+def test_adapters_learn(model, training_seed, margin):
     encoder = ContrastiveTextEncoder(
-        str(model), lora_rank=8, max_epochs=12, learning_rate=3e-3, device="cpu", random_state=0
+        str(model),
+        lora_rank=8,
+        max_epochs=12,
+        learning_rate=3e-3,
+        device="cpu",
+        random_state=training_seed,
     ).fit(TEXTS)
     first, last = np.mean(encoder.loss_curve_[:3]), np.mean(encoder.loss_curve_[-3:])
-    assert last < 0.9 * first
+    margin(last / first, below=0.95)
 
 
 def test_a_model_without_a_transformer_has_no_place_for_adapters():

@@ -85,10 +85,16 @@ def with_twin(X):
 
 
 @every_table
+def test_the_loss_falls(quick_fit, table, training_seed, margin):
+    own = {"learning_rate": 0.01, "dropout": 0.0, "max_epochs": 14, "random_state": training_seed}
+    curve = quick_fit(table, **own).loss_curve_
+    margin(curve[-1] / curve[0], below=1)
+
+
+@every_table
 def test_a_fit_repeats_and_answers_the_same_after_pickling(tiny_shop, quick_fit, table):
     model, again = quick_fit(table), quick_fit(clone(table))
     assert model.loss_curve_ == again.loss_curve_
-    assert model.loss_curve_[1] < model.loss_curve_[0]
     restored = pickle.loads(pickle.dumps(model))
     scores = model.decision_function(tiny_shop)
     np.testing.assert_array_equal(restored.decision_function(tiny_shop), scores)
@@ -276,7 +282,7 @@ EXPECTED = dict.fromkeys(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @every_table
 def test_a_recommender_with_any_table_keeps_the_contract(table):
     sizes = {"n_layers": 1, "n_heads": 1, "max_epochs": 2, "batch_size": 16, "max_length": 6}

@@ -30,7 +30,6 @@ SMALL = {
     "batch_size": 16,
     "learning_rate": 0.01,
     "early_stopping": False,
-    "random_state": 0,
 }
 MODELS = {
     "softmax": {},
@@ -42,14 +41,6 @@ MODELS = {
     },
     "short windows": {"max_length": 3},
     "frozen table": {"item_table": FrozenTable(), "max_epochs": 40},
-    # Windows of 5, because only positions that were trained can be relied on.
-    "two layers, early stopping": {
-        "n_layers": 2,
-        "n_heads": 2,
-        "max_length": 5,
-        "early_stopping": True,
-        "n_iter_no_change": 8,
-    },
     "bfloat16": {"precision": "bfloat16"},
 }
 
@@ -68,10 +59,22 @@ def cycle():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", MODELS)
-def test_models_find_the_next_step_of_a_cycle(cycle, name):
+def test_early_stopping_stops_where_it_is_found(cycle, training_seed, margin):
+    """Windows of 5, because only positions that were trained can be relied on."""
     train, test = cycle
-    model = SASRecEstimator(**(SMALL | {"max_epochs": 20} | MODELS[name])).fit(train)
+    own = {"n_layers": 2, "n_heads": 2, "max_length": 5, "max_epochs": 40}
+    stops = {"early_stopping": True, "n_iter_no_change": 8, "random_state": training_seed}
+    model = SASRecEstimator(**(SMALL | own | stops)).fit(train)
+    margin(hit_rate(model, test), above=0.8)
+    margin(40 - model.n_iter_, above=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_find_the_next_step_of_a_cycle(cycle, name, training_seed, margin, least_lead):
+    train, test = cycle
+    parameters = SMALL | {"max_epochs": 20, "random_state": training_seed} | MODELS[name]
+    model = SASRecEstimator(**parameters).fit(train)
+    margin(least_lead(model, test), above=0)
     assert hit_rate(model, test) == 1.0
     assert model.predict([[8, 9], [3]]).tolist() == [[0], [4]]
 
@@ -81,19 +84,25 @@ TRAINING = {
     "n_layers": 1,
     "dropout": 0.1,
     "batch_size": 16,
+    "learning_rate": 0.01,
+    "max_epochs": 20,
     "early_stopping": False,
     "n_negatives": 8,
-    "random_state": 0,
 }
 BACKBONES = {
-    "sasrec": SASRecEstimator(n_heads=1, learning_rate=0.01, max_epochs=20),
-    "gru4rec": GRU4RecEstimator(learning_rate=0.01, max_epochs=20),
-    # An epoch learns from a few masked rows of each window: short windows, more epochs.
+    "sasrec": SASRecEstimator(**TRAINING, n_heads=1),
+    "gru4rec": GRU4RecEstimator(**TRAINING),
+    # An epoch learns from a few masked rows of each window, from either side of them: short
+    # windows and more epochs, of which dropout would take many more.
     "bert4rec": BERT4RecEstimator(
-        n_heads=1, attention_dropout=0.0, max_length=4, learning_rate=0.01, max_epochs=60
+        **TRAINING | {"dropout": 0.0, "batch_size": 32, "learning_rate": 0.003, "max_epochs": 40},
+        n_heads=1,
+        attention_dropout=0.0,
+        max_length=2,
     ),
-    "fmlp": FMLPEstimator(max_length=6, learning_rate=0.01, max_epochs=10),
+    "fmlp": FMLPEstimator(**TRAINING | {"max_epochs": 10}, max_length=6),
 }
+LATER = pytest.mark.minutes
 LOSSES = [
     ("softmax", "uniform"),
     ("sampled_softmax", "uniform"),
@@ -106,14 +115,22 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-@pytest.mark.parametrize(("loss", "negatives"), LOSSES)
-def test_every_backbone_finds_it_with_every_loss(cycle, name, loss, negatives):
+# A loss knows nothing of the network before it, so the other pairs can wait for test-slow.
+PAIRS = [
+    pytest.param(name, *loss, marks=[] if name == "sasrec" or loss == LOSSES[0] else LATER)
+    for name in BACKBONES
+    for loss in LOSSES
+]
+
+
+@pytest.mark.parametrize(("name", "loss", "negatives"), PAIRS)
+def test_every_backbone_finds_it_with_every_loss(
+    cycle, name, loss, negatives, training_seed, margin, least_lead
+):
     train, test = cycle
-    model = clone(BACKBONES[name]).set_params(loss=loss, negatives=negatives, **TRAINING)
-    if (name, loss) == ("bert4rec", "bpr"):  # pairs that are right already teach little
-        model.set_params(max_epochs=90)
-    assert hit_rate(model.fit(train), test) == 1.0
+    model = clone(BACKBONES[name])
+    model.set_params(loss=loss, negatives=negatives, random_state=training_seed).fit(train)
+    margin(least_lead(model, test), above=0)
 
 
 @pytest.mark.parametrize(
@@ -125,17 +142,19 @@ def test_every_backbone_finds_it_with_every_loss(cycle, name, loss, negatives):
         ("bert4rec", {"finetune_ratio": 1.0, "max_epochs": 30}),
     ],
 )
-def test_every_shape_of_a_backbone_finds_it(cycle, name, parameters):
+def test_every_shape_of_a_backbone_finds_it(
+    cycle, name, parameters, training_seed, margin, least_lead
+):
     train, test = cycle
-    model = clone(BACKBONES[name]).set_params(**(TRAINING | parameters))
-    assert hit_rate(model.fit(train), test) == 1.0
+    model = clone(BACKBONES[name]).set_params(**parameters, random_state=training_seed).fit(train)
+    margin(least_lead(model, test), above=0)
 
 
-def test_models_find_the_next_step_of_a_cycle_without_features():
+def test_models_find_the_next_step_of_a_cycle_without_features(training_seed, margin, least_lead):
     train, test = leave_last_out(make_cycle(n_users=40, n_items=10, length=12, random_state=0))
-    parameters = SMALL | {"max_epochs": 25, "embedding_dim": 16}
+    parameters = SMALL | {"max_epochs": 25, "embedding_dim": 16, "random_state": training_seed}
     model = SASRecEstimator(item_table=TrainableTable(init_std=0.3), **parameters).fit(train)
-    assert hit_rate(model, test) == 1.0
+    margin(least_lead(model, test), above=0)
 
 
 def test_popularity_does_not_find_it(cycle):
@@ -143,54 +162,72 @@ def test_popularity_does_not_find_it(cycle):
     assert hit_rate(PopularityEstimator(k=1).fit(train), test) < 0.3
 
 
-def test_one_step_of_the_cycle_is_learned_from_unseen_users(cycle):
+def test_one_step_of_the_cycle_is_learned_from_unseen_users(
+    cycle, training_seed, margin, least_lead
+):
     train, test = cycle
     known = train[train.users < 20]
-    model = SASRecEstimator(**(SMALL | {"max_epochs": 40})).fit(known)
-    assert hit_rate(model, test[test.users >= 20]) == 1.0
+    model = SASRecEstimator(**(SMALL | {"max_epochs": 40, "random_state": training_seed})).fit(
+        known
+    )
+    margin(least_lead(model, test[test.users >= 20]), above=0)
 
 
-def test_models_find_the_parity_of_a_checkerboard():
+def test_models_find_the_parity_of_a_checkerboard(training_seed, margin):
     X = make_checkerboard(n_users=60, n_items=12, n_features=8, random_state=0)
     train, test = leave_last_out(X)
-    model = SASRecEstimator(**(SMALL | {"max_epochs": 40, "k": 6, "exclude_seen": True})).fit(train)
-    # Only one item of the user's parity is left, and it comes first.
+    own = {"max_epochs": 40, "k": 6, "exclude_seen": True, "random_state": training_seed}
+    model = SASRecEstimator(**(SMALL | own)).fit(train)
+    # Only one item of the user's parity is left, and it comes before all of the other parity.
+    margin(lead_of_parity(model, test), above=0)
     assert hit_rate(model, test) == 1.0
-    model.set_params(exclude_seen=False)
-    parity = model.predict(test) % 2
-    np.testing.assert_array_equal(parity, np.tile(test.users[:, None] % 2, 6))
     popular = PopularityEstimator(k=6, exclude_seen=True).fit(train)
     assert hit_rate(popular, test) < 0.5
 
 
-def test_new_items_of_the_cycle_are_learned_as_they_come(cycle):
+def lead_of_parity(model, X):
+    """Least lead of a row's own item before those of the other parity."""
+    scores = model.decision_function(X)
+    is_other = model.item_ids_ % 2 != X.users[:, None] % 2
+    own = scores[np.arange(len(X)), np.searchsorted(model.item_ids_, X.items)]
+    return (own - np.where(is_other, scores, -np.inf).max(axis=1)).min()
+
+
+def test_new_items_of_the_cycle_are_learned_as_they_come(cycle, training_seed, margin, least_lead):
     """Items 8 and 9 join later; then the model knows the whole round."""
     train, test = cycle
     is_early = np.isin(train.items, range(8))
     catalog = Catalog(np.arange(8), train.catalog.features[:8])
     early = train[is_early]
     known = Interactions(early.users, early.items, early.timestamps, catalog=catalog)
-    model = SASRecEstimator(**(SMALL | {"max_epochs": 10})).fit(known)
+    model = SASRecEstimator(**(SMALL | {"max_epochs": 10, "random_state": training_seed})).fit(
+        known
+    )
     assert hit_rate(model, test) < 1.0
     for _ in range(15):
         model.partial_fit(train)
-    assert hit_rate(model, test) == 1.0
+    margin(least_lead(model, test), above=0)
 
 
-@pytest.mark.slow
+@pytest.mark.minutes
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_search_tells_a_good_learning_rate_from_a_hopeless_one(cycle):
+def test_a_search_tells_a_good_learning_rate_from_a_hopeless_one(cycle, training_seed, margin):
     train, test = cycle
     search = GridSearchCV(
         Pipeline(
             [
                 ("ace", ACETransformer(n_components=8, scale=0.3)),
-                ("rec", SASRecEstimator(**(SMALL | {"max_epochs": 40}))),
+                (
+                    "rec",
+                    SASRecEstimator(**(SMALL | {"max_epochs": 40, "random_state": training_seed})),
+                ),
             ]
         ),
         {"rec__learning_rate": [1e-6, 0.01]},
         cv=LeaveLastOut(),
         scoring=recall_scorer(k=1),
     ).fit(train)
+    hopeless, good = search.cv_results_["mean_test_score"]
+    margin(good - hopeless, above=0)
     assert search.best_params_ == {"rec__learning_rate": 0.01}
     assert search.score(test) == 1.0

@@ -17,7 +17,6 @@ from skace import (
     SASRecEstimator,
     leave_last_out,
     ndcg_scorer,
-    recall_scorer,
 )
 from skace.datasets import make_cycle, make_shop
 from skace.item_tables import FrozenTable, IDTable, MLPAdapter, TrainableTable
@@ -138,9 +137,10 @@ def test_short_histories_are_enhanced_and_long_ones_are_not(shop):
     np.testing.assert_allclose(enhanced[1], plain[1], atol=1e-6)
 
 
-def test_without_branches_it_is_the_backbone_trained_in_two_parts(shop):
+def test_without_branches_it_is_the_backbone_trained_in_two_parts(shop, training_seed, margin):
     """Weights of 0 leave a backbone of which the second training has a fresh optimiser."""
     alone = {"max_epochs": 1, "dropout": 0.0, "attention_dropout": 0.0}
+    alone["random_state"] = training_seed
     model = melt(user_weight=0, item_weight=0, backbone=alone, max_epochs=1).fit(shop)
     assert model.user_threshold_ == 1
     assert (model.n_pretraining_iter_, model.n_iter_) == (1, 1)
@@ -148,7 +148,7 @@ def test_without_branches_it_is_the_backbone_trained_in_two_parts(shop):
     assert model.loss_curve_ == pytest.approx(backbone.loss_curve_, rel=0.005)
     # One that goes on with the optimiser of the first is further than that.
     through = clone(model.estimator).set_params(max_epochs=2).fit(shop)
-    assert through.loss_curve_[1] < 0.995 * min(model.loss_curve_ + backbone.loss_curve_)
+    margin(through.loss_curve_[1] / min(model.loss_curve_ + backbone.loss_curve_), below=0.998)
 
 
 def test_the_first_training_is_that_of_the_backbone(shop):
@@ -197,7 +197,7 @@ def test_cold_items_keep_their_features(shop):
     assert (model.item_vectors_[~cold] != features[~cold]).any(axis=1).all()
 
 
-def test_it_finds_the_next_step_of_a_cycle():
+def test_it_finds_the_next_step_of_a_cycle(training_seed, margin, least_lead):
     """Users of 3 to 12 steps, and an item that is rarer than the others."""
     X = make_cycle(n_users=40, n_items=10, length=12, random_state=0)
     train, test = leave_last_out(X[X.timestamps < 3 + X.users % 10])
@@ -212,15 +212,16 @@ def test_it_finds_the_next_step_of_a_cycle():
         learning_rate=0.01,
         max_epochs=10,
         early_stopping=False,
-        random_state=0,
+        random_state=training_seed,
     )
-    model = MELTEstimator(backbone, k=1, max_epochs=30, item_quantile=0.1, user_quantile=0.6)
+    quantiles = {"item_quantile": 0.1, "user_quantile": 0.6}
+    model = MELTEstimator(backbone, k=1, max_epochs=30, item_weight=0.1, **quantiles)
     model.fit(train)
     is_tail_item = (model.item_counts_ < model.item_threshold_)[test._item_codes]
     is_tail_user = test._ends - test._starts < model.user_threshold_
     for is_chosen in (is_tail_item, ~is_tail_item, is_tail_user, ~is_tail_user):
         assert is_chosen.any()
-        assert recall_scorer(k=1)(model, test[is_chosen]) == 1.0
+        margin(least_lead(model, test[is_chosen]), above=0)
 
 
 # A wrapper that is a recommender.

@@ -233,7 +233,7 @@ def test_rivals_of_the_batch_are_corrected_by_how_often_they_are_targets(counts)
     assert counts == [[0, 10, 10, 10, 10], [40, 10, 10, 10, 10]]
 
 
-def test_first_events_do_not_weigh_on_rivals_of_the_batch():
+def test_first_events_do_not_weigh_on_rivals_of_the_batch(training_seed, margin):
     """After 0 the items 1 to 4 are equally likely; 1 is often a first event as well."""
     X = Interactions.from_sequences([*([0, 1 + user % 4] for user in range(60)), *[[1, 5]] * 60])
     model = SASRecEstimator(
@@ -249,9 +249,9 @@ def test_first_events_do_not_weigh_on_rivals_of_the_batch():
         max_epochs=150,
         batch_size=120,
         early_stopping=False,
-        random_state=0,
+        random_state=training_seed,
     ).fit(X)
-    assert np.ptp(model.decision_function([[0]])[0, 1:5]) < 0.2
+    margin(np.ptp(model.decision_function([[0]])[0, 1:5]), below=0.5)  # 1.1 if they did
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -446,10 +446,10 @@ def test_another_network_cannot_be_trained_on(cycle, cls, name):
 
 
 @backbones
-def test_the_loss_falls(cycle, cls):
+def test_the_loss_falls(cycle, cls, training_seed, margin):
     parameters = {"max_epochs": 25, "learning_rate": 0.01, "dropout": 0.1}
-    curve = cls(**(QUICK | parameters)).fit(cycle).loss_curve_
-    assert np.mean(curve[-3:]) < 0.75 * curve[0]
+    curve = cls(**(QUICK | parameters | {"random_state": training_seed})).fit(cycle).loss_curve_
+    margin(np.mean(curve[-3:]) / curve[0], below=0.9)
 
 
 @backbones

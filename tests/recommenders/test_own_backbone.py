@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
-from skace import LeaveLastOut, leave_last_out, recall_scorer
+from skace import LeaveLastOut, leave_last_out
 from skace.datasets import make_cycle
 from skace.recommenders import NeuralRecommender
 from skace.testing import parametrize_with_checks
@@ -56,21 +56,25 @@ def cycle():
 
 
 @pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "bce", "gbce", "bpr"])
-def test_it_learns_with_every_loss(cycle, loss):
+def test_it_learns_with_every_loss(cycle, loss, training_seed, margin, least_lead):
     train, test = cycle
     sizes = {"k": 1, "max_epochs": 30, "batch_size": 16, "early_stopping": False}
     model = ConvolutionEstimator(
-        learning_rate=0.01, loss=loss, n_negatives=8, random_state=0, **sizes
+        learning_rate=0.01, loss=loss, n_negatives=8, random_state=training_seed, **sizes
     )
-    assert recall_scorer(k=1)(model.fit(train), test) == 1.0
+    margin(least_lead(model.fit(train), test), above=0)
 
 
-def test_it_is_cloned_and_searched_by_its_inherited_parameters(cycle):
+def test_it_is_cloned_and_searched_by_its_inherited_parameters(cycle, training_seed, margin):
     model = ConvolutionEstimator(k=3, weight_decay=0.1, **SMALL)
     assert clone(model).get_params() == model.get_params()
     grid = {"learning_rate": [1e-6, 0.01], "negatives": ["uniform", "popularity"]}
-    model.set_params(loss="bce", n_negatives=8, early_stopping=False, random_state=0)
+    model.set_params(loss="bce", n_negatives=8, early_stopping=False, random_state=training_seed)
+    model.set_params(max_epochs=10)
     search = GridSearchCV(model, grid, cv=LeaveLastOut(), error_score="raise").fit(cycle[0])
+    rates = search.cv_results_["param_learning_rate"].data
+    scores = search.cv_results_["mean_test_score"]
+    margin(scores[rates == 0.01].min() - scores[rates == 1e-6].max(), above=0)
     assert search.best_params_["learning_rate"] == 0.01
 
 

@@ -133,7 +133,7 @@ def test_users_of_one_row_cannot_be_held_out():
 
 
 @pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
-def test_the_loss_falls(cycle, loss):
+def test_the_loss_falls(cycle, loss, training_seed, margin):
     parameters = QUICK | {"loss": loss, "max_epochs": 15, "learning_rate": 0.01}
-    curve = SASRecEstimator(**parameters).fit(cycle).loss_curve_
-    assert curve[-1] < 0.7 * curve[0]
+    curve = SASRecEstimator(**parameters | {"random_state": training_seed}).fit(cycle).loss_curve_
+    margin(curve[-1] / curve[0], below=0.85)

@@ -69,13 +69,16 @@ def test_an_epoch_shows_each_item_twice_in_batches_of_about_one_size(batch_size)
     assert not trainer.tower.network.training
 
 
-def test_letters_of_one_word_come_together():
-    trainer = _trainer(batch_size=7)
+def test_letters_of_one_word_come_together(training_seed, margin):
+    trainer = _trainer(batch_size=7, seed=training_seed)
     losses = [trainer.run_epoch() for _ in range(60)]
-    assert losses[-1] < 0.3 * losses[0]
+    margin(losses[-1] / losses[0], below=0.5)
     vectors = nn.functional.normalize(trainer.tower.network.weight.detach()[:14], dim=1)
-    nearest = (vectors @ vectors.T - 2 * torch.eye(14)).argmax(dim=1)
-    assert nearest.tolist() == [row ^ 1 for row in range(14)]
+    cosines = vectors @ vectors.T - 2 * torch.eye(14)
+    rows = torch.arange(14)
+    own = cosines[rows, rows ^ 1].clone()
+    cosines[rows, rows ^ 1] = -2
+    margin((own - cosines.amax(dim=1)).min(), above=0)
 
 
 def test_the_loss_of_an_epoch_weighs_items_alike(monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from skace import Catalog, Interactions, SASRecEstimator, leave_last_out, recall_scorer
+from skace import Catalog, Interactions, SASRecEstimator, leave_last_out
 from skace._torch._auxiliary import Reader
 from skace._torch._batches import DeviceLog
 from skace._torch._layouts import LastItemLayout
@@ -165,14 +165,15 @@ def test_every_backbone_is_distilled(cycle, cls):
     assert np.abs(plain.item_vectors_ - distilled.item_vectors_).max() > 1e-5
 
 
-def test_similar_users_come_closer(cycle):
+def test_similar_users_come_closer(cycle, training_seed, margin):
     """Users at one point of the cycle are alike; distilled, their states are."""
     spread = {}
     for weight in (0, 20):
-        model = fit(cycle, DualViewTable(distillation=weight), max_epochs=8, learning_rate=0.01)
+        own = {"max_epochs": 8, "learning_rate": 0.01, "random_state": training_seed}
+        model = fit(cycle, DualViewTable(distillation=weight), **own)
         states = model.encode(cycle.next_queries())
         spread[weight] = np.linalg.norm(states - states.mean(axis=0), axis=1).mean()
-    assert spread[20] < 0.8 * spread[0]
+    margin(spread[20] / spread[0], below=0.9)
 
 
 def test_more_users_are_asked_if_wanted(cycle):
@@ -212,7 +213,7 @@ def test_a_grid_reaches_it(cycle):
     assert model.fit(cycle).item_table_.n_retrieved == 2
 
 
-def test_a_distilled_model_finds_the_next_step_of_a_cycle():
+def test_a_distilled_model_finds_the_next_step_of_a_cycle(training_seed, margin, least_lead):
     X = make_cycle(n_users=30, n_items=8, length=10, n_features=16, random_state=0)
     train, test = leave_last_out(X)
     model = fit(
@@ -226,5 +227,6 @@ def test_a_distilled_model_finds_the_next_step_of_a_cycle():
         attention_dropout=0.0,
         learning_rate=0.01,
         max_epochs=25,
+        random_state=training_seed,
     )
-    assert recall_scorer(k=1)(model, test) == 1.0
+    margin(least_lead(model, test), above=0)
