@@ -24,12 +24,12 @@ def ranks_of_targets(scores: FloatArray, targets: IntArray) -> FloatArray:
     -------
     ranks : ndarray of shape (n_rows,), dtype float64
         Number of strictly better items plus half of the equal others, from 0; ``inf``
-        where the target is absent or its score is ``-inf``.
+        where the target is absent or its score is ``-inf`` or NaN. NaN is better than nothing.
     """
     own = scores[np.arange(targets.size), np.maximum(targets, 0)]
     ranks = np.full(targets.size, np.inf)
     # Row by row: a row stays in the caches, and numpy counts a whole array fastest.
-    for row in np.flatnonzero((targets >= 0) & ~np.isneginf(own)):
+    for row in np.flatnonzero((targets >= 0) & (own > -np.inf)):
         better = np.count_nonzero(scores[row] > own[row])
         equal = np.count_nonzero(scores[row] == own[row]) - 1
         ranks[row] = better + 0.5 * equal
@@ -49,8 +49,10 @@ def top_k(scores: FloatArray, k: int) -> IntArray:
     Returns
     -------
     columns : ndarray of shape (n_rows, k), dtype int64
-        Column numbers.
+        Column numbers. NaN comes last, like ``-inf``.
     """
+    if scores.size and np.isnan(scores.max()):
+        scores = np.where(np.isnan(scores), -np.inf, scores)
     columns = np.empty((len(scores), k), dtype=np.int64)
     for row, (values, floor) in enumerate(zip(scores, _floors(scores, k), strict=True)):
         among = np.flatnonzero(values >= floor)

@@ -1,14 +1,19 @@
 """Checks of what callers pass: they return the cleaned value or name the fault."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from skace._arrays import plain_array
 from skace._typing import IdArray
 
-__all__ = ["check_ids", "first_few", "kind_of_ids"]
+__all__ = ["check_ids", "first_few", "kind_of_ids", "warn_of_odd_ids", "width_of_texts"]
+
+# What libraries write for a missing value; as an id it is most likely one.
+_MISSING_WORDS = ["nan", "NaN", "NAN", "None", "null", "NULL", "NA", "N/A", "<NA>", "NaT"]
 
 
 def first_few(values: Iterable[Any], limit: int = 3) -> str:
@@ -19,6 +24,11 @@ def first_few(values: Iterable[Any], limit: int = 3) -> str:
             return ", ".join([*shown, "..."])
         shown.append(repr(value.item() if isinstance(value, np.generic) else value))
     return ", ".join(shown)
+
+
+def width_of_texts(n_items: int) -> int:
+    """Even number of components that the texts of so many items surely have, for messages."""
+    return 2 * max(1, min(64, n_items // 8))
 
 
 def kind_of_ids(ids: IdArray) -> str:
@@ -32,7 +42,7 @@ def check_ids(values: Any, name: str) -> IdArray:
     Floats are refused although they may be whole: they are what is left of integers
     after a missing value, and 2**53 + 1 is not one of them.
     """
-    ids = np.asarray(values)
+    ids = plain_array(values, name)
     if ids.ndim != 1:
         raise ValueError(
             f"{name} must be one-dimensional, got an array of shape {ids.shape}; "
@@ -48,7 +58,9 @@ def check_ids(values: Any, name: str) -> IdArray:
     if ids.dtype.kind in "iu":
         return _as_int64(ids, name)
     if ids.dtype.kind == "U":
+        _refuse_empty(ids, name)
         return ids
+    _refuse_gaps(ids, name)
     raise ValueError(
         f"{name} must be integers or strings, got dtype {ids.dtype} "
         f"(first value {first_few(ids[:1])}); convert the column, for example with "
@@ -67,9 +79,9 @@ def _ids_of_objects(ids: IdArray, name: str) -> IdArray:
     """Typed array from an object array; mixed types and missing values are refused."""
     types = {type(value) for value in ids.tolist()}
     if all(issubclass(t, str) for t in types):
-        return np.array(ids.tolist(), dtype=np.str_)  # StringDType does not cast
+        return _texts(ids.tolist(), name)
     if all(issubclass(t, (int, np.integer)) and t is not bool for t in types):
-        return np.array(ids.tolist())
+        return _integers([int(value) for value in ids.tolist()], name)
     bad = next(
         place
         for place, value in enumerate(ids.tolist())
@@ -82,3 +94,67 @@ def _ids_of_objects(ids: IdArray, name: str) -> IdArray:
         f"{first_few(ids[[bad]])} of type {type(ids[bad]).__name__}. Convert or drop such values "
         "first."
     )
+
+
+def _integers(numbers: list[int], name: str) -> IdArray:
+    """Array of integers; what does not fit in int64 is refused."""
+    most = max(numbers, key=abs, default=0)
+    if abs(most) >= 2**63:
+        raise ValueError(f"{name} holds {most}, which does not fit in int64; pass strings.")
+    return np.array(numbers, dtype=np.int64)
+
+
+def _texts(texts: list[Any], name: str) -> IdArray:
+    """Array of the texts themselves, whatever a subclass of str shows in their place."""
+    texts = [str.__str__(text) for text in texts]
+    for place, text in enumerate(texts):
+        if "\0" in text:
+            raise ValueError(
+                f"{name} holds {text!r} at position {place}, with a NUL character, which arrays of "
+                "texts cut off at the end of an id; replace it."
+            )
+    return np.array(texts, dtype=np.str_)
+
+
+def _refuse_empty(ids: IdArray, name: str) -> None:
+    """Raise for ids without a character: what a missing value leaves in a file."""
+    is_empty = ids == ""
+    if is_empty.any():
+        raise ValueError(
+            f"{name} is empty ('') for {int(is_empty.sum())} entries, first at position "
+            f"{int(np.argmax(is_empty))}; drop them, or give them an id."
+        )
+
+
+def _refuse_gaps(ids: IdArray, name: str) -> None:
+    """Raise for floats that are integers with missing values among them."""
+    if ids.dtype.kind != "f" or not np.isnan(ids).any():
+        return
+    is_missing = np.isnan(ids)
+    raise ValueError(
+        f"{name} is missing for {int(is_missing.sum())} entries, first at position "
+        f"{int(np.argmax(is_missing))}, which made the others {ids.dtype}; drop these rows, then "
+        "convert the column with .astype(int)."
+    )
+
+
+def warn_of_odd_ids(ids: IdArray, name: str) -> None:
+    """Warn of ids that look like missing values.
+
+    Parameters
+    ----------
+    ids : ndarray
+        Different ids.
+    name : str
+        What the caller calls them.
+    """
+    if kind_of_ids(ids) != "strings":
+        return
+    words = ids[np.isin(ids, _MISSING_WORDS)]
+    if words.size:
+        warnings.warn(
+            f"{name} holds {first_few(words)}, which is how libraries write a missing value; it is "
+            "taken as an id like any other. Drop such events, or rename the id if it is one.",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -97,6 +97,8 @@ EXPORTS = {
     ],
     "skace.exceptions": [
         "FutureLeakageWarning",
+        "RepeatedEventsWarning",
+        "RowOrderWarning",
     ],
     "skace.inspection": [
         "AlphaCurveDisplay",

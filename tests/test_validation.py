@@ -85,6 +85,11 @@ FLOATS = (
     "example with .astype(int) after dropping missing values."
 )
 
+GAPS = (
+    "ids is missing for 1 entries, first at position 1, which made the others float64; drop these "
+    "rows, then convert the column with .astype(int)."
+)
+
 
 @pytest.mark.parametrize(
     ("values", "text"),
@@ -98,9 +103,10 @@ FLOATS = (
         ([2, True, "a"], MIXED.format(1, "True of type bool")),
         (np.array([1, True], dtype=object), MIXED.format(1, "True of type bool")),
         (np.array(["a", np.nan], dtype=object), MIXED.format(1, "nan of type float")),
-        (pd.Series([1, pd.NA], dtype="Int64"), FLOATS.format("float64", "1.0")),
+        (pd.Series([1, pd.NA], dtype="Int64"), GAPS),
         ([1.0, 2.0], FLOATS.format("float64", "1.0")),
-        ([1, np.nan], FLOATS.format("float64", "1.0")),
+        ([1, np.nan], GAPS),
+        ([2**64], "ids holds 18446744073709551616, which does not fit in int64; pass strings."),
         ([True, False], FLOATS.format("bool", "True")),
         ([b"a"], FLOATS.format("|S1", "b'a'")),
         (

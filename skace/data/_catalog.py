@@ -7,12 +7,15 @@ from typing import Any, Self
 
 import joblib
 import narwhals as nw
+import narwhals.selectors as selectors
 import numpy as np
 import scipy.sparse as sp
 
+from skace._arrays import plain_array
 from skace._typing import BoolArray, IdArray, IntArray
-from skace._validation import check_ids, first_few, kind_of_ids
+from skace._validation import check_ids, first_few, kind_of_ids, warn_of_odd_ids
 from skace.data._html import html_table
+from skace.data._labels import rows_by_label, without_labels
 
 __all__ = ["Catalog"]
 
@@ -35,7 +38,9 @@ class Catalog:
 str of shape (n_items,), or frame with n_items rows, default=None
         Row ``i`` describes ``item_ids[i]``: numbers (float16, float32 and float64 are
         kept, memmaps stay on disk, sparse becomes CSR), one text per item, or a frame of
-        text columns. The array is not copied: do not write to it afterwards.
+        text columns. Texts may be missing (None or NaN); who reads them decides what that
+        means. Rows of a pandas frame or Series that are labelled with the item ids are
+        found by their labels. The array is not copied: do not write to it afterwards.
 
     missing : {"error", "mean"}, default="error"
         What to do with items whose vector is zero, which is how missing vectors are
@@ -56,8 +61,13 @@ str of shape (n_items,), or frame with n_items rows, default=None
     ------
     ValueError
         If ids repeat or have mixed types, if the features do not have one row per item,
-        or hold NaN, infinity, or (``missing="error"``) a zero row. The first offenders
-        are named.
+        are labelled with anything but the ids, or hold NaN, infinity, or
+        (``missing="error"``) a zero row. The first offenders are named.
+
+    Warns
+    -----
+    UserWarning
+        If ids look like missing values.
 
     Notes
     -----
@@ -87,12 +97,20 @@ str of shape (n_items,), or frame with n_items rows, default=None
         ids = check_ids(item_ids, "item_ids").copy()
         if ids.size == 0:
             raise ValueError("item_ids is empty; a catalog needs at least one item.")
-        features = _as_features(features, ids.size)
         _refuse_duplicates(ids)
+        warn_of_odd_ids(ids, "item_ids")
+        features = _as_features(rows_by_label(features, ids, item_ids), ids.size)
         if _is_matrix(features):
             _refuse_non_finite(features, ids)
             features = _fill_zero_rows(features, ids, missing)
         self._set(ids, features, provenance)
+
+    @classmethod
+    def _of_ids(cls, item_ids: IdArray) -> Self:
+        """Catalog of ids that were checked before."""
+        catalog = object.__new__(cls)
+        catalog._set(item_ids, None, None)
+        return catalog
 
     def _set(self, item_ids: IdArray, features: Any, provenance: Mapping[str, str] | None) -> None:
         """Store checked parts; arrays become read-only views."""
@@ -162,14 +180,15 @@ str of shape (n_items,), or frame with n_items rows, default=None
         >>> Catalog.from_frame(items, features="vector").features.shape
         (2, 2)
         """
-        table = nw.from_native(frame, eager_only=True)
+        table = eager_table(frame, "frame")
         wanted = [item, *([features] if isinstance(features, str) else features or [])]
         require_columns(table, wanted, "frame")
         matrix: Any = None
         if isinstance(features, str):
             matrix = _features_of_column(table[features], features)
         elif features is not None:
-            matrix = _features_of_columns(table.select(features))
+            # Rows of one frame belong together, whatever they are labelled.
+            matrix = without_labels(_features_of_columns(table.select(features)))
         return cls(table[item].to_numpy(), matrix, missing=missing, provenance=provenance)
 
     @property
@@ -222,7 +241,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
         ValueError
             If the ids are strings and those of the catalog integers, or the reverse.
         """
-        ids = check_ids(ids, "ids")
+        ids = ids if ids is self._item_ids else check_ids(ids, "ids")
         if ids.size == 0:
             return np.zeros(0, dtype=np.int64)
         if kind_of_ids(ids) != kind_of_ids(self._item_ids):
@@ -265,8 +284,8 @@ str of shape (n_items,), or frame with n_items rows, default=None
         Parameters
         ----------
         features : as in the constructor
-            One row per item, in the order of ``item_ids``. Zero rows are accepted here,
-            because a transformer may well map an item to zero.
+            One row per item, in the order of ``item_ids`` or labelled with them. Zero rows
+            are accepted here, because a transformer may well map an item to zero.
 
         provenance : mapping of str to str, default=None
             Replaces the present one; None keeps it.
@@ -276,6 +295,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
         catalog : Catalog
             A new catalog; this one is unchanged.
         """
+        features = rows_by_label(features, self._item_ids)
         features = _as_features(features, self.n_items)
         if _is_matrix(features):
             _refuse_non_finite(features, self._item_ids)
@@ -330,6 +350,13 @@ def describe_vectors(catalog: Catalog) -> dict[str, str]:
     return facts
 
 
+def eager_table(frame: Any, name: str) -> Any:
+    """Frame as narwhals sees it; one whose rows are not computed yet is refused."""
+    if nw.dependencies.is_polars_lazyframe(frame):
+        raise TypeError(f"{name} is a LazyFrame, which holds no rows yet; call .collect() first.")
+    return nw.from_native(frame, eager_only=True)
+
+
 def require_columns(table: Any, names: list[str], argument: str) -> None:
     """Raise a ValueError that lists the columns if one of ``names`` is absent."""
     absent = [name for name in names if name not in table.columns]
@@ -356,8 +383,10 @@ def _as_features(features: Any, n_items: int) -> Any:
         return None
     if is_sparse(features):
         features = sp.csr_array(features)
-    elif nw.dependencies.is_into_dataframe(features):
-        features = _features_of_columns(nw.from_native(features, eager_only=True))
+    elif nw.dependencies.is_into_dataframe(features) or nw.dependencies.is_polars_lazyframe(
+        features
+    ):
+        features = _features_of_columns(eager_table(features, "features"))
     if not sp.issparse(features) and not nw.dependencies.is_into_dataframe(features):
         features = _as_feature_array(features)
     if features.shape[0] != n_items:
@@ -370,11 +399,12 @@ def _as_features(features: Any, n_items: int) -> Any:
 
 def _as_feature_array(features: Any) -> Any:
     """Matrix of floats or one-dimensional array of texts."""
-    array = features if isinstance(features, np.ndarray) else np.asarray(features)
+    array = plain_array(features, "features")
     if array.ndim == 1 and array.dtype.kind in "OUT":
-        if not all(isinstance(text, str) for text in array.tolist()):
-            raise ValueError("features is one-dimensional but not all of it is text.")
-        return array
+        # numpy turns the numbers of a mixed list into texts without a word.
+        given = array if isinstance(features, np.ndarray) else np.asarray(features, dtype=object)
+        texts = _as_texts(given, "features")
+        return array if texts is given else texts
     if array.ndim == 2 and array.dtype.kind in "iub":
         return array.astype(np.float64)
     if array.ndim == 2 and array.dtype.kind == "f":
@@ -383,6 +413,32 @@ def _as_feature_array(features: Any) -> Any:
         f"features must be numbers of shape (n_items, n_features) or one text per item, "
         f"got dtype {array.dtype} and shape {array.shape}."
     )
+
+
+def _as_texts(array: Any, name: str) -> Any:
+    """One text per item; what is missing becomes None, anything else is refused."""
+    cells = array.tolist()
+    is_text = [isinstance(cell, str) for cell in cells]
+    if all(is_text):
+        return array
+    texts = np.empty(len(cells), dtype=object)
+    for place, cell in enumerate(cells):
+        # NaN and pandas.NA are no texts, but what frames put in the place of one.
+        if not is_text[place] and not _is_nothing(cell):
+            raise ValueError(
+                f"{name} holds texts, but row {place} is {cell!r}; give every item a text, or None."
+            )
+        texts[place] = cell if is_text[place] else None
+    if not any(is_text):
+        raise ValueError(f"{name} holds no text at all: it is missing for all {len(cells)} items.")
+    return texts
+
+
+def _is_nothing(cell: Any) -> bool:
+    """Whether a cell is None, NaN or NA."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, float) and cell != cell
 
 
 def _refuse_duplicates(ids: IdArray) -> None:
@@ -454,7 +510,7 @@ def _take_features(features: Any, rows: IntArray) -> Any:
     """Rows of features of any supported form."""
     if features is None or is_sparse(features) or isinstance(features, np.ndarray):
         return None if features is None else features[rows]
-    return nw.from_native(features, eager_only=True)[rows.tolist(), :].to_native()
+    return without_labels(nw.from_native(features, eager_only=True)[rows.tolist(), :].to_native())
 
 
 def _fingerprint(ids: IdArray, features: Any) -> str:
@@ -486,15 +542,8 @@ def _features_of_column(column: Any, name: str) -> Any:
     if values.dtype.kind in "fiub":
         return values[:, None]
     cells = values.tolist()
-    is_text = [isinstance(cell, str) for cell in cells]
-    if all(is_text):
-        return values
-    if any(is_text):
-        place = is_text.index(False)
-        raise ValueError(
-            f"column {name!r} holds texts, but row {place} is {cells[place]!r}; give every item a "
-            "text or drop it."
-        )
+    if any(isinstance(cell, str) for cell in cells) or all(map(_is_nothing, cells)):
+        return _as_texts(values, f"column {name!r}")
     return _stack_vectors(cells, name)
 
 
@@ -508,11 +557,11 @@ def _stack_vectors(cells: list[Any], name: str) -> Any:
                 f"column {name!r} must hold vectors of equal length; row 0 is {len(cells[0])} "
                 f"long, row {place} is {len(cell)} long."
             )
-    return np.stack([np.asarray(cell) for cell in cells])
+    return np.stack([plain_array(cell, f"column {name!r}") for cell in cells])
 
 
 def _features_of_columns(table: Any) -> Any:
     """Matrix from numeric columns, else the frame itself."""
-    if all(dtype.is_numeric() for dtype in table.schema.values()):
-        return table.to_numpy()
+    if all(dtype.is_numeric() or dtype == nw.Boolean for dtype in table.schema.values()):
+        return table.with_columns(selectors.boolean().cast(nw.Float64)).to_numpy()
     return table.to_native()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skace._typing import BoolArray, IntArray
-from skace.data._log import EventLog
+from skace.data._log import take_events
 
 __all__ = ["k_core"]
 
@@ -57,14 +57,7 @@ def k_core(X: Any, n: int) -> Any:
     if not is_kept.any():
         raise ValueError(f"k_core({n}) leaves no event; lower n.")
     item_rows, items = np.unique(log.items[is_kept], return_inverse=True)
-    user_rows, codes = np.unique(users[is_kept], return_inverse=True)
-    new_log = EventLog(
-        items=items.astype(np.int64),
-        offsets=np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64),
-        user_ids=log.user_ids[user_rows],
-        timestamps=None if log.timestamps is None else log.timestamps[is_kept],
-        source=log.source[is_kept],
-    )
+    new_log = take_events(log, is_kept, items.astype(np.int64))
     ends = np.arange(new_log.n_events, dtype=np.int64)
     return X._derive(log=new_log, catalog=X.catalog.take(item_rows), ends=ends)
 

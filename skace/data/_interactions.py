@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from types import ModuleType
 from typing import Any, NoReturn, Self
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from skace._typing import BoolArray, IdArray, IntArray
-from skace._validation import check_ids, first_few, kind_of_ids
+from skace._typing import Float64Array, IdArray, IntArray
+from skace._validation import check_ids, first_few, kind_of_ids, warn_of_odd_ids
 from skace.data import _filters, _merge, _repr
-from skace.data._catalog import Catalog, require_columns
-from skace.data._log import EventLog, check_timestamps, sort_events
+from skace.data._catalog import Catalog, eager_table, require_columns
+from skace.data._log import EventLog, first_of_each, sort_events, take_events
+from skace.data._row_values import check_weights, in_row_order
 from skace.data._sequences import check_sequences
+from skace.data._times import Times, check_times, is_before, read_moment
 from skace.data._validation_set import ValidationSet
 
 __all__ = ["Interactions"]
@@ -38,12 +40,20 @@ class Interactions:
         Item ids, all integers or all strings.
 
     timestamps : array-like of shape (n_events,) or None, default=None
-        Numbers or datetime64. The log is sorted by user and time; events of equal time
+        Numbers or datetimes. The log is sorted by user and time; events of equal time
         keep their order. None: the events of each user are in time order already.
+
+    weights : array-like of shape (n_events,) or None, default=None
+        Weight of each event, finite and at least 0. It stays with its event, whatever is
+        sorted or sliced, and stands for ``sample_weight`` where none is given.
 
     catalog : Catalog or None, default=None
         What the items are. It may hold items that the log lacks (cold items), but not
         the reverse. None builds one of ids only.
+
+    drop_duplicates : bool, default=False
+        Whether to keep only the first of events that have user, item and time in common.
+        False keeps them and warns. Without timestamps nothing is dropped.
 
     Attributes
     ----------
@@ -56,14 +66,26 @@ class Interactions:
     Raises
     ------
     ValueError
-        If the lengths differ, the log is empty, times are missing, or items are absent
-        from the catalog (or of another type than its ids). The first offenders are named.
+        If the lengths differ, the log is empty, times are missing or cannot be compared, or
+        items are absent from the catalog (or of another type than its ids). The first
+        offenders are named.
+
+    Warns
+    -----
+    RepeatedEventsWarning
+        If events repeat user, item and time of earlier ones; `drop_duplicates` keeps one.
+
+    UserWarning
+        If ids look like missing values.
 
     Notes
     -----
     "Before" means an earlier position in the user's log, not an earlier time. A new
     object's rows are in log order (user, time, original order); `source_rows` tells the
     place of each row in the caller's input.
+
+    Datetimes with a time zone are kept in UTC; the zone is remembered, and moments that are
+    given later without one (``next_queries(at=)``, ``TemporalSplit(cuts=)``) are read in it.
 
     Storage is three flat arrays and offsets per user; a slice costs 8 bytes a row.
 
@@ -93,7 +115,14 @@ class Interactions:
     device = "cpu"
 
     def __init__(
-        self, users: Any, items: Any, timestamps: Any = None, *, catalog: Catalog | None = None
+        self,
+        users: Any,
+        items: Any,
+        timestamps: Any = None,
+        *,
+        weights: Any = None,
+        catalog: Catalog | None = None,
+        drop_duplicates: bool = False,
     ) -> None:
         user_ids = check_ids(users, "users")
         item_ids = check_ids(items, "items")
@@ -104,9 +133,12 @@ class Interactions:
             )
         if user_ids.size == 0:
             raise ValueError("the log is empty; Interactions needs at least one event.")
-        times = check_timestamps(timestamps, user_ids.size)
-        catalog = Catalog(np.unique(item_ids)) if catalog is None else catalog
-        log = sort_events(user_ids, rows_in_catalog(item_ids, catalog, "items"), times)
+        times = check_times(timestamps, user_ids.size)
+        own_weights = check_weights(weights, user_ids.size, "weights")
+        catalog = catalog_of(item_ids, "items") if catalog is None else catalog
+        rows = rows_in_catalog(item_ids, catalog, "items")
+        log = sort_events(user_ids, rows, times, own_weights, drop_duplicates=bool(drop_duplicates))
+        warn_of_odd_ids(log.user_ids, "users")
         self._set(log, catalog, np.arange(log.n_events, dtype=np.int64))
 
     def _set(
@@ -144,7 +176,9 @@ class Interactions:
         user: str = "user_id",
         item: str = "item_id",
         timestamp: str | None = "timestamp",
+        weight: str | None = None,
         catalog: Catalog | None = None,
+        drop_duplicates: bool = False,
     ) -> "Interactions":
         """Interactions from a pandas, polars or pyarrow frame with one row per event.
 
@@ -163,7 +197,13 @@ class Interactions:
             Column of times (numbers or datetimes). None: the rows of each user are in
             time order already.
 
+        weight : str or None, default=None
+            Column of weights, as the constructor has them.
+
         catalog : Catalog or None, default=None
+            As in the constructor.
+
+        drop_duplicates : bool, default=False
             As in the constructor.
 
         Returns
@@ -184,10 +224,16 @@ class Interactions:
         >>> Interactions.from_frame(log).items
         array([9, 7])
         """
-        table = nw.from_native(frame, eager_only=True)
-        require_columns(table, [user, item, *([timestamp] if timestamp else [])], "frame")
-        times = table[timestamp].to_numpy() if timestamp else None
-        X = cls(table[user].to_numpy(), table[item].to_numpy(), times, catalog=catalog)
+        table = eager_table(frame, "frame")
+        _require_events(table, user, item, timestamp, weight)
+        X = cls(
+            table[user].to_numpy(),
+            table[item].to_numpy(),
+            table[timestamp].to_native() if timestamp else None,
+            weights=table[weight].to_numpy() if weight else None,
+            catalog=catalog,
+            drop_duplicates=drop_duplicates,
+        )
         return X._derive(backend=table.implementation)
 
     @classmethod
@@ -226,7 +272,9 @@ class Interactions:
         return rows_of_sequences(sequences, catalog, "sequences")
 
     @classmethod
-    def concat(cls, parts: Iterable["Interactions"]) -> "Interactions":
+    def concat(
+        cls, parts: Iterable["Interactions"], *, drop_duplicates: bool = False
+    ) -> "Interactions":
         """Join logs and rows.
 
         Parameters
@@ -235,6 +283,10 @@ class Interactions:
             Slices of one log are joined row after row. Different logs are merged: users
             and items are matched by id, the events of a user sorted by time (by order of
             the parts where times are equal or absent), and the rows are those of all parts.
+
+        drop_duplicates : bool, default=False
+            Whether to keep only the first of events that have user, item and time in common,
+            as logs that overlap have; for different logs with timestamps.
 
         Returns
         -------
@@ -246,7 +298,14 @@ class Interactions:
         ------
         ValueError
             If an item has different features in two catalogs, if only one of them has
-            features, if some parts have timestamps and others not, or ids differ in type.
+            features, if some parts have timestamps or weights and others not, if times cannot
+            be compared (numbers and datetimes, two units, with a time zone and without), or
+            ids differ in type.
+
+        Warns
+        -----
+        RepeatedEventsWarning
+            If events of one log repeat those of another, as in logs that overlap.
 
         Examples
         --------
@@ -261,7 +320,7 @@ class Interactions:
             raise ValueError("parts is empty; give at least one Interactions.")
         if all(part._log is parts[0]._log for part in parts):
             return parts[0]._derive(**_merge.joined_rows(parts))
-        return parts[0]._derive(**_merge.merged_logs(parts))
+        return parts[0]._derive(**_merge.merged_logs(parts, bool(drop_duplicates)))
 
     @property
     def catalog(self) -> Catalog:
@@ -305,15 +364,122 @@ class Interactions:
 
     @property
     def timestamps(self) -> npt.NDArray[Any] | None:
-        """Time of each row's event, shape (n_rows,), or None. Query rows have none."""
+        """Time of each row's event, shape (n_rows,), or None. Query rows have none.
+
+        In UTC where the caller's times had a time zone.
+        """
         self._refuse_queries("timestamps")
         return None if self._log.timestamps is None else self._log.timestamps[self._ends]
+
+    @property
+    def _times(self) -> Times | None:
+        """Times of the rows, with their zone."""
+        times = self.timestamps
+        return None if times is None else Times(times, self._log.zone)
+
+    @property
+    def time_zone(self) -> str | None:
+        """Time zone of the caller's times; None for numbers, and for datetimes without one."""
+        return None if self._log.zone is None else str(self._log.zone)
+
+    @property
+    def weights(self) -> Float64Array | None:
+        """Weight of each row's event, shape (n_rows,), or None. Query rows have none."""
+        self._refuse_queries("weights")
+        return None if self._log.weights is None else self._log.weights[self._ends]
 
     @property
     def source_rows(self) -> IntArray:
         """Place of each row in the caller's input, shape (n_rows,)."""
         self._refuse_queries("source_rows")
         return self._log.source[self._ends]
+
+    def drop_duplicates(self) -> "Interactions":
+        """Keep the first of events that have user, item and time in common.
+
+        Returns
+        -------
+        X : Interactions
+            A new log without the others, and the rows that remain; `source_rows` still counts
+            in the caller's input. Without timestamps no event repeats another.
+
+        Examples
+        --------
+        >>> import warnings
+        >>> from skace import Interactions
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     X = Interactions(["al"] * 3, ["pen", "pen", "ink"], [1, 1, 2])
+        >>> X.drop_duplicates().source_rows
+        array([0, 2])
+        """
+        self._refuse_queries("repeats")
+        is_kept = first_of_each(self._log)
+        position = np.cumsum(is_kept) - 1
+        ends = self._ends[is_kept[self._ends]]
+        return self._derive(log=take_events(self._log, is_kept), ends=position[ends])
+
+    def in_row_order(self, values: Any) -> npt.NDArray[Any]:
+        """Bring values of the caller's input into the order of the rows.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_input,)
+            One for each event of the input (of all parts, after `concat`), in its order; for
+            instance a column of the frame that the log came from.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows,)
+            That of each row: ``values[X.source_rows]``.
+
+        Raises
+        ------
+        ValueError
+            If the values are not one for each event.
+
+        Examples
+        --------
+        >>> from skace import Interactions
+        >>> X = Interactions(["bo", "al", "al"], ["pen", "ink", "pen"], [5, 2, 1])
+        >>> X.in_row_order(["given first", "given second", "given third"])
+        array(['given third', 'given second', 'given first'], dtype='<U12')
+        """
+        self._refuse_queries("place in the input")
+        return in_row_order(values, self.source_rows, self._log)
+
+    def with_weights(self, weights: Any) -> "Interactions":
+        """Same rows with other weights.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_rows,) or None
+            Weight of each row, finite and at least 0, in the order of the rows. None leaves
+            them without.
+
+        Returns
+        -------
+        X : Interactions
+            Its log shares all arrays but the weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skace import Interactions
+        >>> X = Interactions(["bo", "al", "al"], ["pen", "ink", "pen"], [5, 2, 1])
+        >>> X.with_weights(np.exp(X.timestamps - 5)).weights.round(2)
+        array([0.02, 0.05, 1.  ])
+        """
+        self._refuse_queries("weights")
+        if weights is None and self._log.weights is None:
+            return self
+        checked = check_weights(weights, len(self), "weights")
+        if checked is not None:
+            # Events that are no rows here cannot be reached; of repeats the mean counts.
+            n_events = self._log.n_events
+            repeats = np.bincount(self._ends, minlength=n_events)
+            sums = np.bincount(self._ends, weights=checked, minlength=n_events)
+            checked = sums / np.maximum(repeats, 1)
+        return self._derive(log=replace(self._log, weights=checked))
 
     @property
     def n_users(self) -> int:
@@ -410,7 +576,8 @@ class Interactions:
         ----------
         at : timestamp or None, default=None
             Moment of the question, a number, datetime or ISO string like the timestamps:
-            only rows before it count as history. None: all rows.
+            only rows before it count as history. Without a time zone it is read in that of
+            the log. None: all rows.
 
         Returns
         -------
@@ -435,11 +602,11 @@ class Interactions:
         users = np.unique(row_users)
         ends = self._ends if self.is_query else self._ends + 1
         if at is not None:
-            times = self.timestamps
+            times = self._times
             if times is None:
                 raise ValueError("at needs timestamps, but the log has none.")
-            is_before = _is_before(times, at)
-            ends, row_users = ends[is_before], row_users[is_before]
+            is_earlier = is_before(times, read_moment(at, "at"), "at")
+            ends, row_users = ends[is_earlier], row_users[is_earlier]
         last = self._log.offsets[users]
         np.maximum.at(last, np.searchsorted(users, row_users), ends)
         return self._derive(ends=last, users=users)
@@ -499,7 +666,7 @@ class Interactions:
         return core
 
     def to_frame(self, backend: Any = None) -> Any:
-        """Rows as a frame of users, items and timestamps.
+        """Rows as a frame of users, items, timestamps and weights.
 
         Parameters
         ----------
@@ -510,8 +677,8 @@ class Interactions:
         Returns
         -------
         frame : dataframe
-            Columns ``user_id``, ``item_id`` (rows of the log only) and ``timestamp`` (if
-            the log has times), one line per row.
+            Columns ``user_id``, ``item_id`` (rows of the log only), ``timestamp`` (if the log
+            has times, in their time zone) and ``weight`` (if it has weights), one line per row.
         """
         return _repr.rows_to_frame(self, backend or self._backend)
 
@@ -522,16 +689,25 @@ class Interactions:
         return _repr.html(self)
 
 
-def _is_before(times: npt.NDArray[Any], at: Any) -> BoolArray:
-    """Mask of the times that are earlier than ``at``."""
-    try:
-        moment = np.datetime64(at) if times.dtype.kind == "M" else at
-        return np.asarray(times < moment)
-    except (TypeError, ValueError) as error:
+def _require_events(
+    table: Any, user: str, item: str, timestamp: str | None, weight: str | None
+) -> None:
+    """Raise if a column is absent."""
+    given = [name for name in (user, item, weight) if name]
+    require_columns(table, given, "frame")
+    if timestamp and timestamp not in table.columns:
         raise ValueError(
-            f"at={at!r} cannot be compared with the timestamps, which are {times.dtype}; give it "
-            "in their kind."
-        ) from error
+            f"frame has no column {timestamp!r}; its columns are "
+            f"{', '.join(map(repr, table.columns))}. Name the column of times with timestamp=, or "
+            "pass timestamp=None if the events of each user are in time order."
+        )
+
+
+def catalog_of(item_ids: IdArray, name: str) -> Catalog:
+    """Catalog of the different ones of some ids."""
+    different = np.unique(item_ids)
+    warn_of_odd_ids(different, name)
+    return Catalog._of_ids(different)
 
 
 def rows_in_catalog(item_ids: IdArray, catalog: Catalog, name: str) -> IntArray:
@@ -566,13 +742,14 @@ def _log_of_sequences(
     ids = check_ids(list(chain.from_iterable(sequences)), f"the ids in {name}")
     if catalog is None:
         # A catalog cannot be empty; its one item is never referred to.
-        catalog = Catalog(np.unique(ids) if ids.size else np.zeros(1, dtype=np.int64))
+        catalog = catalog_of(ids if ids.size else np.zeros(1, dtype=np.int64), name)
     log = EventLog(
         items=rows_in_catalog(ids, catalog, f"the ids in {name}"),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         user_ids=np.arange(lengths.size),
         timestamps=None,
         source=np.arange(ids.size, dtype=np.int64),
+        n_inputs=ids.size,
     )
     return log, catalog
 

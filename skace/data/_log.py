@@ -1,19 +1,22 @@
 """EventLog: the flat arrays behind every slice of an ``Interactions``."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from dataclasses import dataclass
+import datetime
+import warnings
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skace._typing import IdArray, IntArray
-from skace._validation import first_few
+from skace._typing import BoolArray, Float64Array, IdArray, IntArray
+from skace.data._times import Times
+from skace.exceptions import RepeatedEventsWarning
 
-__all__ = ["EventLog", "check_timestamps", "sort_events"]
+__all__ = ["EventLog", "first_of_each", "sort_events", "take_events"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class EventLog:
     """All events, sorted by user, then time, then original order.
 
@@ -23,55 +26,150 @@ class EventLog:
     items: IntArray  # (n_events,) catalog rows
     offsets: IntArray  # (n_log_users + 1,)
     user_ids: IdArray  # (n_log_users,)
-    timestamps: npt.NDArray[Any] | None  # (n_events,)
+    timestamps: npt.NDArray[Any] | None  # (n_events,); in UTC if there is a zone
     source: IntArray  # (n_events,) place of each event in the caller's input
+    zone: datetime.tzinfo | None = None  # in which the caller told the times
+    weights: Float64Array | None = None  # (n_events,)
+    n_inputs: int = 0  # events of the input, of which some may have been left out
+    facts: dict[str, int] = field(default_factory=dict)  # counts, once they were asked for
 
     @property
     def n_events(self) -> int:
         """Number of events."""
         return int(self.items.size)
 
+    @property
+    def times(self) -> Times | None:
+        """Times with their zone."""
+        return None if self.timestamps is None else Times(self.timestamps, self.zone)
+
     def users_at(self, positions: IntArray) -> IntArray:
         """User code of the event at each log position."""
         # side="right": users without events share their offset with the next user.
         return np.searchsorted(self.offsets, positions, side="right") - 1
 
+    def count(self, fact: str) -> int:
+        """Number of events that are "tied" with the one before, or "repeated".
 
-def check_timestamps(values: Any, n_events: int) -> npt.NDArray[Any] | None:
-    """One-dimensional integer, float or datetime64 array without missing values."""
-    if values is None:
-        return None
-    times = np.asarray(values)
-    if times.shape != (n_events,):
-        raise ValueError(
-            f"timestamps must have one value per event: expected shape ({n_events},), "
-            f"got {times.shape}."
-        )
-    if times.dtype.kind not in "iufM" and times.size:
-        raise ValueError(
-            f"timestamps must be numbers or datetime64, got dtype {times.dtype} (first value "
-            f"{first_few(times[:1])}); parse them first, for example with pandas.to_datetime."
-        )
-    is_missing = np.isnat(times) if times.dtype.kind == "M" else ~np.isfinite(times)
-    if times.size and is_missing.any():
-        raise ValueError(
-            f"timestamps is missing for {int(is_missing.sum())} event(s), first at position "
-            f"{int(np.argmax(is_missing))}; drop these events, or pass timestamps=None if the "
-            "events are in time order."
-        )
-    return times
+        An event is tied if it has user and time of the event before it; it is repeated if an
+        earlier one has its item as well. Without timestamps there are neither.
+        """
+        if fact not in self.facts:
+            is_tied = _is_tied(self)
+            self.facts["tied"] = int(is_tied.sum())
+            self.facts["repeated"] = int(_is_repeated(self, is_tied).sum())
+        return self.facts[fact]
 
 
-def sort_events(users: IdArray, items: IntArray, timestamps: npt.NDArray[Any] | None) -> EventLog:
-    """Build the log; equal times of a user keep the order in which they came."""
+def _is_tied(log: EventLog) -> BoolArray:
+    """Whether each event has user and time of the one before it."""
+    is_tied = np.zeros(log.n_events, dtype=bool)
+    if log.timestamps is not None and log.n_events:
+        is_tied[1:] = log.timestamps[1:] == log.timestamps[:-1]
+        starts = log.offsets[:-1]
+        is_tied[starts[starts < log.n_events]] = False
+    return is_tied
+
+
+def _is_repeated(log: EventLog, is_tied: BoolArray) -> BoolArray:
+    """Whether an earlier event has user, time and item of each event."""
+    is_repeated = np.zeros(log.n_events, dtype=bool)
+    moments = np.cumsum(~is_tied)  # the same number for tied events
+    # Few events are tied: only these are looked at, and those before them.
+    among = np.flatnonzero(is_tied | np.append(is_tied[1:], False))
+    order = among[np.lexsort((log.items[among], moments[among]))]
+    same = (moments[order][1:] == moments[order][:-1]) & (
+        log.items[order][1:] == log.items[order][:-1]
+    )
+    is_repeated[order[1:][same]] = True
+    return is_repeated
+
+
+def sort_events(
+    users: IdArray,
+    items: IntArray,
+    times: Times | None,
+    weights: Float64Array | None = None,
+    *,
+    drop_duplicates: bool | None = None,
+) -> EventLog:
+    """Build the log; equal times of a user keep the order in which they came.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n_events,)
+        User ids.
+    items : ndarray of shape (n_events,)
+        Catalog rows.
+    times : Times or None
+        None: the events of each user are in order.
+    weights : ndarray of shape (n_events,) or None
+        Weight of each event.
+    drop_duplicates : bool or None
+        What to do with events that repeat user, item and time: drop all but the first, keep them
+        and warn, or (None) just keep them.
+    """
     user_ids, codes = np.unique(users, return_inverse=True)
-    keys = (codes,) if timestamps is None else (timestamps, codes)
+    values = None if times is None else times.values
+    keys = (codes,) if values is None else (values, codes)
     order = np.lexsort(keys)
     counts = np.bincount(codes, minlength=user_ids.size)
-    return EventLog(
+    log = EventLog(
         items=items[order],
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         user_ids=user_ids,
-        timestamps=None if timestamps is None else timestamps[order],
+        timestamps=None if values is None else values[order],
         source=order.astype(np.int64),
+        zone=None if times is None else times.zone,
+        weights=None if weights is None else weights[order],
+        n_inputs=users.size,
+    )
+    if drop_duplicates is None or times is None:
+        return log
+    return take_events(log, first_of_each(log)) if drop_duplicates else _warn_of_repeats(log)
+
+
+def _warn_of_repeats(log: EventLog) -> EventLog:
+    """The log, with a warning if events are repeated."""
+    if log.count("repeated"):
+        places = np.sort(log.source[_is_repeated(log, _is_tied(log))])
+        shown = ", ".join(map(str, places[:3].tolist())) + (", ..." if places.size > 3 else "")
+        warnings.warn(
+            f"{places.size} of {log.n_events} events repeat user, item and time of an earlier one "
+            f"(in the input at position {shown}), as in a log that was read twice; such events "
+            "are easy to predict. Keep one of each with X.drop_duplicates().",
+            RepeatedEventsWarning,
+            stacklevel=4,
+        )
+    return log
+
+
+def first_of_each(log: EventLog) -> BoolArray:
+    """Mask of the events that are not repeated, (n_events,)."""
+    return ~_is_repeated(log, _is_tied(log))
+
+
+def take_events(log: EventLog, is_kept: BoolArray, items: IntArray | None = None) -> EventLog:
+    """Log of some events; users without one are left out.
+
+    Parameters
+    ----------
+    log : EventLog
+        All events.
+    is_kept : ndarray of shape (n_events,), dtype bool
+        Which of them.
+    items : ndarray of shape (n_kept,) or None
+        Other catalog rows of their items.
+    """
+    users = log.users_at(np.flatnonzero(is_kept))
+    rows, codes = np.unique(users, return_inverse=True)
+    return EventLog(
+        items=log.items[is_kept] if items is None else items,
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64),
+        user_ids=log.user_ids[rows],
+        timestamps=None if log.timestamps is None else log.timestamps[is_kept],
+        source=log.source[is_kept],
+        zone=log.zone,
+        weights=None if log.weights is None else log.weights[is_kept],
+        n_inputs=log.n_inputs,
     )

@@ -1,14 +1,18 @@
 """Join several ``Interactions`` into one."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from dataclasses import replace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 
 from skace._validation import first_few, kind_of_ids
 from skace.data._catalog import Catalog, is_sparse
+from skace.data._labels import without_labels
 from skace.data._log import sort_events
+from skace.data._times import joined_times
 
 __all__ = ["joined_rows", "merged_logs"]
 
@@ -23,7 +27,7 @@ def joined_rows(parts: list[Any]) -> dict[str, Any]:
     return {"ends": np.concatenate([part._ends for part in parts]), "users": users}
 
 
-def merged_logs(parts: list[Any]) -> dict[str, Any]:
+def merged_logs(parts: list[Any], drop_duplicates: bool) -> dict[str, Any]:
     """Log, catalog and rows of parts that come from different logs."""
     if any(part.is_query for part in parts):
         raise ValueError("parts hold query rows; concat the logs, then call next_queries().")
@@ -31,17 +35,26 @@ def merged_logs(parts: list[Any]) -> dict[str, Any]:
     _check_same_kinds(parts)
     items = [catalog.row_of(part.catalog.item_ids)[part._log.items] for part in parts]
     users = [_event_users(part) for part in parts]
-    log = sort_events(np.concatenate(users), np.concatenate(items), _event_times(parts))
+    log = sort_events(
+        np.concatenate(users),
+        np.concatenate(items),
+        joined_times([part._log.times for part in parts]),
+        _event_weights(parts),
+        drop_duplicates=drop_duplicates,
+    )
     sizes = [part._log.n_events for part in parts]
-    shifts = np.repeat(np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
+    n_inputs = [part._log.n_inputs for part in parts]
+    shifts = np.repeat(np.concatenate([[0], np.cumsum(n_inputs)[:-1]]), sizes)
     places = np.concatenate([part._log.source for part in parts]) + shifts
-    position = np.empty(log.n_events, dtype=np.int64)
+    position = np.full(sum(sizes), -1, dtype=np.int64)  # of events that were dropped
     position[log.source] = np.arange(log.n_events)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    ends = [position[start + part._ends] for start, part in zip(starts, parts, strict=True)]
+    ends = np.concatenate(
+        [position[start + part._ends] for start, part in zip(starts, parts, strict=True)]
+    )
     # log.source counted events in the parts' logs; it has to count in their inputs.
-    log = type(log)(log.items, log.offsets, log.user_ids, log.timestamps, places[log.source])
-    return {"log": log, "catalog": catalog, "ends": np.sort(np.concatenate(ends)), "users": None}
+    log = replace(log, source=places[log.source], n_inputs=sum(n_inputs))
+    return {"log": log, "catalog": catalog, "ends": np.sort(ends[ends >= 0]), "users": None}
 
 
 def _event_users(part: Any) -> Any:
@@ -49,14 +62,17 @@ def _event_users(part: Any) -> Any:
     return np.repeat(part._log.user_ids, np.diff(part._log.offsets))
 
 
-def _event_times(parts: list[Any]) -> Any:
-    """Times of all events, or None if no part has any."""
-    times = [part._log.timestamps for part in parts]
-    if all(t is None for t in times):
+def _event_weights(parts: list[Any]) -> Any:
+    """Weights of all events, or None if no part has any."""
+    weights = [part._log.weights for part in parts]
+    if all(w is None for w in weights):
         return None
-    if any(t is None for t in times):
-        raise ValueError("some parts have timestamps and others have none; give all of them times.")
-    return np.concatenate(times)
+    if any(w is None for w in weights):
+        raise ValueError(
+            "some parts have weights and others have none; give all of them weights, for instance "
+            "with X.with_weights(np.ones(len(X))), or none with X.with_weights(None)."
+        )
+    return np.concatenate(weights)
 
 
 def _check_same_kinds(parts: list[Any]) -> None:
@@ -82,27 +98,44 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
     if (left.features is None) != (right.features is None):
         return _fill_in(left, right)
     if left.features is None:
-        return Catalog(np.concatenate([left.item_ids, right.item_ids[is_new]]))
-    if _form_of(left) is None or _form_of(left) != _form_of(right):
+        return Catalog._of_ids(np.concatenate([left.item_ids, right.item_ids[is_new]]))
+    forms = [_form_of(catalog.features) for catalog in (left, right)]
+    if forms[0] != forms[1]:
         raise ValueError(
-            "the catalogs have features of different kind or width; transform or encode them "
-            "alike before concat."
+            f"the catalogs have features of different kind: {forms[0]} and {forms[1]}; transform "
+            "or encode them alike before concat."
         )
     _refuse_conflicts(left, right, rows)
-    stack = sp.vstack if is_sparse(left.features) else np.concatenate
     new = np.flatnonzero(is_new)
+    ids = np.concatenate([left.item_ids, right.item_ids[new]])
     # with_features, because a transformer may have mapped items to zero.
-    return Catalog(np.concatenate([left.item_ids, right.item_ids[new]])).with_features(
-        stack([left.features, right.features[new]]), left.provenance
-    )
+    joined = _stacked(left.features, right.take(new).features)
+    return Catalog._of_ids(ids).with_features(joined, left.provenance)
 
 
-def _form_of(catalog: Catalog) -> tuple[Any, ...] | None:
-    """What two catalogs must have in common to be stacked; None if they cannot be."""
-    features = catalog.features
-    if not is_sparse(features) and not isinstance(features, np.ndarray):
-        return None
-    return (is_sparse(features), features.shape[1:], features.dtype.kind)
+def _form_of(features: Any) -> str:
+    """What the features of two catalogs must have in common to be stacked, in words."""
+    if nw.dependencies.is_into_dataframe(features):
+        return f"the columns {', '.join(_table(features).columns)}"
+    if features.ndim == 1:
+        return "one text per item"
+    return f"{'sparse ' if is_sparse(features) else ''}vectors of {features.shape[1]} numbers"
+
+
+def _table(features: Any) -> Any:
+    return nw.from_native(features, eager_only=True)
+
+
+def _stacked(first: Any, second: Any) -> Any:
+    """Features of one form, one after the other."""
+    if is_sparse(first):
+        return sp.vstack([first, second])
+    if not nw.dependencies.is_into_dataframe(first):
+        return np.concatenate([first, second])
+    one, other = _table(first), _table(second)
+    if one.implementation is not other.implementation:
+        other = nw.from_dict(other.to_dict(as_series=False), backend=one.implementation)
+    return without_labels(nw.concat([one, other.select(one.columns)], how="vertical").to_native())
 
 
 def _fill_in(left: Catalog, right: Catalog) -> Catalog:
@@ -120,14 +153,31 @@ def _fill_in(left: Catalog, right: Catalog) -> Catalog:
 def _refuse_conflicts(left: Catalog, right: Catalog, rows: Any) -> None:
     """Raise if an item has different features in the two catalogs."""
     shared = np.flatnonzero(rows >= 0)
-    difference = left.features[rows[shared]] != right.features[shared]
-    if difference.ndim == 1:  # one text per item
-        counts = difference
-    else:
-        counts = difference.sum(axis=1) if is_sparse(difference) else difference.any(axis=1)
-    bad = right.item_ids[shared[np.asarray(counts).ravel() > 0]]
+    is_other = _differ(left.take(rows[shared]).features, right.take(shared).features)
+    bad = right.item_ids[shared[is_other]]
     if bad.size:
         raise ValueError(
             f"the catalogs disagree on the features of {bad.size} item(s): {first_few(bad)}; "
             "keep one version."
         )
+
+
+def _differ(first: Any, second: Any) -> Any:
+    """Which rows of features of one form are different, (n_rows,)."""
+    if nw.dependencies.is_into_dataframe(first):
+        one, other = _table(first), _table(second)
+        columns = [
+            zip(one[name].to_list(), other[name].to_list(), strict=True) for name in one.columns
+        ]
+        return np.array([[_is_other(*pair) for pair in column] for column in columns]).any(axis=0)
+    difference = first != second
+    if difference.ndim == 1:  # one text per item
+        return np.asarray(difference)
+    counts = difference.sum(axis=1) if is_sparse(difference) else difference.any(axis=1)
+    return np.asarray(counts).ravel() > 0
+
+
+def _is_other(one: Any, other: Any) -> bool:
+    """Whether two cells are different; nothing, also as NaN, is like nothing."""
+    is_nothing = [cell is None or cell != cell for cell in (one, other)]
+    return one != other if not any(is_nothing) else not all(is_nothing)

@@ -1,6 +1,7 @@
 """How ``Interactions`` show themselves: text, HTML, frame."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import datetime
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from skace.data._catalog import describe_vectors
 from skace.data._html import html_table
+from skace.data._times import zone_name
 
 __all__ = ["frame_library", "html", "rows_to_frame", "text"]
 
@@ -16,11 +18,22 @@ __all__ = ["frame_library", "html", "rows_to_frame", "text"]
 def text(X: Any) -> str:
     """One line: counts, span of time."""
     word = "queries" if X.is_query else "rows"
-    span = _span(X)
+    notes = [_span(X), *_doubts(X)]
     return (
         f"Interactions({len(X)} {word} of {X.n_users} users over {X.n_items} items"
-        f"{', ' + span if span else ''})"
+        f"{''.join(f', {note}' for note in notes if note)})"
     )
+
+
+def _doubts(X: Any) -> list[str]:
+    """What one should know of the order of a log: tied and repeated events."""
+    log = X._log
+    if X.is_query or log.timestamps is None:
+        return []
+    share = log.count("tied") / max(1, log.n_events)
+    repeated = log.count("repeated")
+    ties = [f"{share:.0%} of the log at the time of the event before"] if share >= 0.005 else []
+    return ties + ([f"{repeated} repeated"] if repeated else [])
 
 
 def html(X: Any) -> str:
@@ -43,7 +56,8 @@ def _facts(X: Any) -> dict[str, str]:
         "items": f"{X.n_items:,}, {n_seen:,} of them in the log",
         "time": _span(X) or "no timestamps",
         "density": f"{len(X) / max(1, X.n_users * X.n_items):.4%}",
-        "duplicate events": f"{_count_duplicates(log):,}",
+        **_repeats(log),
+        **({} if X.is_query or X.weights is None else {"weights": _range(X.weights)}),
         **describe_vectors(catalog),
     }
 
@@ -52,18 +66,37 @@ def _span(X: Any) -> str:
     """First and last time of the rows, or an empty string."""
     if X.is_query or X._log.timestamps is None or len(X) == 0:
         return ""
-    return f"{X.timestamps.min()} to {X.timestamps.max()}"
+    first, last = (
+        _in_zone(moment, X._log.zone) for moment in (X.timestamps.min(), X.timestamps.max())
+    )
+    return f"{first} to {last}{f' in {X.time_zone}' if X.time_zone else ''}"
 
 
-def _count_duplicates(log: Any) -> int:
-    """Events that repeat user and item (and time, where there are times)."""
-    users = np.repeat(np.arange(log.offsets.size - 1), np.diff(log.offsets))
-    keys = [log.items, users] if log.timestamps is None else [log.items, log.timestamps, users]
-    order = np.lexsort(keys)
-    same = np.ones(max(0, log.n_events - 1), dtype=bool)
-    for key in keys:
-        same &= key[order][1:] == key[order][:-1]
-    return int(same.sum())
+def _in_zone(moment: Any, zone: Any) -> Any:
+    """What clocks show in a zone at a moment of UTC; without one the moment itself."""
+    if zone is None:
+        return moment
+    utc = moment.astype("M8[us]").item().replace(tzinfo=datetime.UTC)
+    return utc.astimezone(zone).replace(tzinfo=None).isoformat()
+
+
+def _range(values: Any) -> str:
+    """Least and greatest value, or an empty string."""
+    return f"{values.min():g} to {values.max():g}" if values.size else ""
+
+
+def _repeats(log: Any) -> dict[str, str]:
+    """How often events stand at one moment, or repeat each other."""
+    if log.timestamps is None:
+        users = np.repeat(np.arange(log.offsets.size - 1), np.diff(log.offsets))
+        pairs = np.unique(np.stack([users, log.items]), axis=1).shape[1] if log.n_events else 0
+        return {"repeated items of a user": f"{log.n_events - pairs:,}"}
+    tied, repeated = log.count("tied"), log.count("repeated")
+    share = tied / max(1, log.n_events)
+    return {
+        "at the time of the event before": f"{tied:,} ({share:.1%}), in the order of the input",
+        "repeated events": f"{repeated:,}",
+    }
 
 
 def rows_to_frame(X: Any, backend: Any) -> Any:
@@ -73,7 +106,13 @@ def rows_to_frame(X: Any, backend: Any) -> Any:
         columns["item_id"] = X.items
         if X.timestamps is not None:
             columns["timestamp"] = X.timestamps
-    return nw.from_dict(columns, backend=backend or frame_library()).to_native()
+        if X.weights is not None:
+            columns["weight"] = X.weights
+    table = nw.from_dict(columns, backend=backend or frame_library())
+    if "timestamp" in columns and X.time_zone is not None:
+        times = nw.col("timestamp").dt.replace_time_zone("UTC")
+        table = table.with_columns(times.dt.convert_time_zone(zone_name(X._log.zone)))
+    return table.to_native()
 
 
 def frame_library() -> Any:

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sklearn.utils import Bunch
@@ -50,6 +52,7 @@ class _Version:
     csv_header: bool
     item_of_text: str
     texts: Mapping[str, str]  # name of the column: name of the field
+    own_fields: frozenset[str]  # of reviews and of products, which no other release has
 
 
 VERSIONS = {
@@ -68,6 +71,7 @@ VERSIONS = {
             "categories": "categories",
             "description": "description",
         },
+        own_fields=frozenset({"helpful", "salesRank", "imUrl", "related"}),
     ),
     "2018": _Version(
         user="reviewerID",
@@ -86,6 +90,18 @@ VERSIONS = {
             "features": "feature",
             "main_category": "main_cat",
         },
+        own_fields=frozenset(
+            {
+                "verified",
+                "vote",
+                "style",
+                "category",
+                "feature",
+                "main_cat",
+                "also_buy",
+                "also_view",
+            }
+        ),
     ),
     "2023": _Version(
         user="user_id",
@@ -104,8 +120,12 @@ VERSIONS = {
             "features": "features",
             "main_category": "main_category",
         },
+        own_fields=frozenset({"user_id", "parent_asin", "verified_purchase", "store"}),
     ),
 }
+# Ids as Amazon makes them: products have ten characters, customers more.
+_PRODUCT = re.compile(r"B[0-9A-Z]{9}|[0-9]{9}[0-9X]")
+_LOOKED_AT = 20  # lines by which a release is told
 
 
 @validate_params(
@@ -179,7 +199,8 @@ def load_amazon_reviews(
     ------
     ValueError
         If a line is malformed or lacks a field (file and line are named), a file is
-        damaged, a column is not in the release, or no review is kept.
+        damaged, a column is not in the release, a file looks like another release than
+        ``version``, no product of the reviews is described, or no review is kept.
 
     FileNotFoundError
         If a file is not there.
@@ -195,7 +216,9 @@ def load_amazon_reviews(
     -----
     Lines are streamed; an event takes 28 bytes until the log is built. The metadata of 2014
     are Python literals, not JSON; they are parsed without being executed. Repeated reviews
-    stay: the repr of the interactions counts them.
+    stay, with a warning; ``bunch.interactions.drop_duplicates()`` leaves them out. Of any
+    rows that are made of ``interactions``, also by `k_core`, the ratings are
+    ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 
@@ -222,11 +245,13 @@ def load_amazon_reviews(
     meta_path = None if metadata is None else check_file(metadata, "metadata")
     events = EventColumns(layout.time_unit)
     lines = LineReader(path)
+    _check_release(path, version, "reviews")
     if _is_table(path):
         events.read(lines, _table_rows(lines, layout), _event_of_row(layout))
     else:
         events.read(lines, read_records(lines), _event_of_record(layout))
     if meta_path is not None:
+        _check_release(meta_path, version, "metadata")
         _read_metadata(LineReader(meta_path), layout, texts)
     source = Source(
         f"Amazon reviews {version}",
@@ -235,6 +260,37 @@ def load_amazon_reviews(
         f"{_CITATIONS[version]}.",
     )
     return make_bunch(source, events, texts, selection, include_cold=include_cold)
+
+
+def _check_release(path: Any, version: str, argument: str) -> None:
+    """Raise if a file looks like another release than the one it is said to be of."""
+    lines = LineReader(path)
+    if _is_table(path):
+        found = None if VERSIONS[version].csv_header else _release_of_table(lines)
+    else:
+        found = _release_of_records(lines)
+    if found not in (None, version):
+        raise ValueError(
+            f"{argument}={str(path)!r} looks like the release of {found}, but version="
+            f"{version!r}; pass version={found!r}."
+        )
+
+
+def _release_of_records(lines: LineReader) -> str | None:
+    """Release whose own fields the first records have; None if that is not clear."""
+    fields = {name for record in islice(read_records(lines), _LOOKED_AT) for name in record}
+    owners = [name for name, layout in VERSIONS.items() if layout.own_fields & fields]
+    return owners[0] if len(owners) == 1 else None
+
+
+def _release_of_table(lines: LineReader) -> str | None:
+    """Release by the column in which products stand; None if that is not clear."""
+    rows = [row[:2] for row in islice(csv.reader(lines), _LOOKED_AT) if len(row) > 1]
+    are_products = [[bool(_PRODUCT.fullmatch(cell)) for cell in row] for row in rows]
+    columns = [set(column) for column in zip(*are_products, strict=True)]
+    releases = {(True, False): "2018", (False, True): "2014"}
+    is_clear = len(columns) == 2 and all(len(column) == 1 for column in columns)
+    return releases.get((columns[0].pop(), columns[1].pop())) if is_clear else None
 
 
 def _is_table(path: Any) -> bool:

@@ -4,6 +4,7 @@
 import html
 from collections.abc import Hashable, Iterable
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 import narwhals as nw
@@ -63,6 +64,15 @@ class ItemTexts:
         for place, name in enumerate(self.columns):
             columns[name] = [row[place] for row in rows]
         return nw.from_dict(columns, backend=installed[0]).to_native()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items that are described."""
+        return len(self._rows)
+
+    def some_ids(self) -> list[Hashable]:
+        """Ids of the first of them, for messages."""
+        return list(islice(self._rows, 4))
 
     def n_described(self, item_ids: IdArray) -> int:
         """How many of the items have a text."""

@@ -178,7 +178,8 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
         other events are items that are new to the visitor.
 
     tie_probability : float, default=0.2
-        Probability, in [0, 1], that an event has the time of the one before it.
+        Probability, in [0, 1], that an event has the time of the one before it. Nobody takes
+        an item twice at one moment: time then moves on.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of all draws. The parameters of the vectors do not influence the log. None
@@ -321,7 +322,7 @@ def _build_shop(s: _Settings, description: str) -> Bunch:
     interactions = Interactions(
         np.repeat(np.arange(s.n_users) + 1, lengths),
         item_ids[events.items],
-        draw_timestamps(lengths, s.tie_probability, rng_times),
+        draw_timestamps(events.items, lengths, s.tie_probability, rng_times),
         catalog=catalog,
     )
     return Bunch(

@@ -232,14 +232,30 @@ def _is_seen(drawn: IntArray, items: IntArray, begin: IntArray, t: int) -> BoolA
     return is_seen
 
 
+def _repeats_a_tie(items: IntArray, is_tied: BoolArray, first: IntArray) -> BoolArray:
+    """Whether each event has the item of an earlier one that it would be tied with."""
+    begins = ~is_tied
+    begins[first] = True
+    moments = np.cumsum(begins)
+    order = np.lexsort((items, moments))
+    same = (np.diff(moments[order]) == 0) & (np.diff(items[order]) == 0)
+    repeats = np.zeros(items.size, dtype=bool)
+    repeats[order[1:][same]] = True
+    return repeats
+
+
 def draw_timestamps(
-    lengths: IntArray, tie_probability: float, rng: np.random.Generator
+    items: IntArray, lengths: IntArray, tie_probability: float, rng: np.random.Generator
 ) -> IntArray:
-    """Seconds of the events; a tie has the time of the event before it, else time moves on."""
+    """Seconds of the events; a tie has the time of the event before it, else time moves on.
+
+    Nobody takes an item twice at one moment.
+    """
     n_events = int(lengths.sum())
     gaps = 1 + (_MEAN_GAP_DAYS * _SECONDS_PER_DAY * rng.exponential(size=n_events)).astype(np.int64)
-    gaps[rng.random(n_events) < tie_probability] = 0
     first = np.cumsum(lengths) - lengths
+    is_tied = rng.random(n_events) < tie_probability
+    gaps[is_tied & ~_repeats_a_tie(items, is_tied, first)] = 0
     arrival = rng.integers(_DAYS_OF_ARRIVALS * _SECONDS_PER_DAY, size=lengths.size)
     elapsed = np.cumsum(gaps)
     return _FIRST_SECOND + elapsed + np.repeat(arrival - elapsed[first], lengths)

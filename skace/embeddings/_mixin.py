@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skace._doc_links import DocLinkMixin
+from skace._validation import width_of_texts
 from skace.data import Interactions, ValidationSet
 from skace.data._sequences import listed
 
@@ -269,7 +270,7 @@ class ItemTransformerMixin(DocLinkMixin):
             raise ValueError(
                 f"X.catalog.features holds texts, but {name} needs vectors; encode them in a "
                 "step before it, for example OnItems(make_pipeline(TfidfVectorizer(), "
-                "TruncatedSVD(256)))."
+                f"TruncatedSVD({width_of_texts(catalog.n_items)})))."
             )
         return catalog.features
 

@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skace._sklearn_compat import CallbackSupportMixin, InvalidParameterError, fit_context
 from skace.embeddings._mixin import ItemTransformerMixin
+from skace.embeddings._text_table import TextTable
+from skace.embeddings._text_template import TextTemplate
 
 __all__ = ["OnItems"]
 
@@ -202,6 +204,16 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
         a dense or sparse matrix, one text per item, or a frame of text columns. None
         leaves the features as they are, which is useful as an entry of a grid.
 
+    fields : str, list of str or None, default=None
+        Columns to join for a transformer that reads one text per item, such as
+        ``TfidfVectorizer``. None: those that the template names, or all text columns but
+        ``item_id``. Others get the columns as they are.
+
+    template : str, default="{values}"
+        How these columns make a text, as in `TextEncoder`: ``{title}`` is the value of that
+        column, ``{values}`` all of them with full stops between. What is missing is an empty
+        text.
+
     Attributes
     ----------
     transformer_ : transformer
@@ -239,27 +251,36 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
     """
 
     _acts_on_text = True
-    _parameter_constraints: ClassVar = {"transformer": "no_validation"}  # see _check_transformer
+    _parameter_constraints: ClassVar = {
+        "transformer": "no_validation",  # see _check_transformer
+        "fields": [str, list, None],
+        "template": [str],
+    }
 
-    def __init__(self, transformer: Any = None) -> None:
+    def __init__(
+        self,
+        transformer: Any = None,
+        *,
+        fields: str | list[str] | None = None,
+        template: str = "{values}",
+    ) -> None:
         self.transformer = transformer
+        self.fields = fields
+        self.template = template
 
     def _features_of(self, catalog):
         """Features, as one text per item for a transformer that wants it so."""
         features = super()._features_of(catalog)
-        if not nw.dependencies.is_into_dataframe(features) or not _reads_texts(
-            self._inner(fitted=False)
-        ):
+        if not _are_texts(features) or not _reads_texts(self._inner(fitted=False)):
             return features
-        table = nw.from_native(features, eager_only=True)
-        if len(table.columns) > 1:
-            reader = type(_first_step(self._inner(fitted=False))).__name__
-            raise ValueError(
-                f"X.catalog.features is a frame with columns {', '.join(table.columns)}, but "
-                f"{reader} reads one text per item; join the columns beforehand, or name one per "
-                "transformer with ColumnTransformer."
-            )
-        return table[table.columns[0]].to_numpy()
+        table = TextTable(features, self.fields, TextTemplate(self.template))
+        return np.array(table.texts_at(np.arange(table.n_rows)), dtype=object)
+
+
+def _are_texts(features):
+    """Whether features are columns, or one text per item."""
+    is_frame = nw.dependencies.is_into_dataframe(features)
+    return is_frame or (isinstance(features, np.ndarray) and features.ndim == 1)
 
 
 def _first_step(transformer):

@@ -111,11 +111,17 @@ class MemoryStore:
     Parameters
     ----------
     owner : object, default=None
-        Kept alive as long as the store is.
+        Kept alive as long as the store is: a function that only its identity tells apart.
+
+    Attributes
+    ----------
+    probe : tuple of str and ndarray of shape (d,), or None
+        One text and its vector, by which it is seen whether the owner was changed in place.
     """
 
     def __init__(self, owner: Any = None) -> None:
         self.owner = owner
+        self.probe: tuple[str, npt.NDArray[np.float32]] | None = None
         self._segments: list[Segment] = []
         self._lock = RLock()
 
@@ -142,6 +148,11 @@ class MemoryStore:
                 date,
             )
             self._segments = [*others, joined]
+
+    def clear(self) -> None:
+        """Forget all vectors."""
+        with self._lock:
+            self.probe, self._segments = None, []
 
     def append(self, new_keys: npt.NDArray[np.bytes_], vectors: npt.NDArray[np.float32]) -> None:
         """Add vectors."""

@@ -57,6 +57,11 @@ class EncoderOfTexts(
         if self.missing == "error":
             table.refuse_empty(self._item_ids())
         store = self._open_store(self._identity, self._fitted_backend)
+        if self._unknown(table, store).size and _is_stale(store, self._fitted_backend):
+            raise ValueError(
+                "the encoder gives other vectors than in fit, so that new ones would not go with "
+                "the old ones; fit again."
+            )
         self._encode_missing(table, store, self._fitted_backend, NO_REPORT)
         return self._collect(table, store)
 
@@ -131,7 +136,10 @@ class EncoderOfTexts(
                 for start in range(0, rows.size, step):
                     part = rows[start : start + step]
                     with report.part("texts"):
-                        store.append(table.keys[part], _encode(backend, table.texts_at(part)))
+                        texts = table.texts_at(part)
+                        vectors = _encode(backend, texts)
+                        store.append(table.keys[part], vectors)
+                        _note_probe(store, texts, vectors)
                     done = start + part.size
                     _logger.info("%s: %d of %d texts", type(self).__name__, done, rows.size)
         return int(rows.size)
@@ -152,6 +160,8 @@ class EncoderOfTexts(
             return backend
 
         store = self._open_store(backend.identity, get_backend)
+        if _is_stale(store, get_backend):
+            store.clear()
         n_encoded = self._encode_missing(table, store, get_backend, report)
         self._set_fitted(table, store, backend, n_encoded)
 
@@ -277,9 +287,24 @@ class _Discard:
         """Drop the values."""
 
 
+def _note_probe(store, texts, vectors):
+    """Remember one text and its vector where only the function itself tells what it is."""
+    if isinstance(store, MemoryStore) and store.owner is not None and store.probe is None:
+        store.probe = texts[0], vectors[0].copy()
+
+
+def _is_stale(store, get_backend):
+    """Whether a function that was changed in place gives other vectors than those kept."""
+    if not isinstance(store, MemoryStore) or store.probe is None:
+        return False
+    text, vector = store.probe
+    found = _encode(get_backend(), [text])[0]
+    return found.shape != vector.shape or not np.allclose(found, vector, rtol=1e-3, atol=1e-5)
+
+
 def _encode(backend, texts):
-    """Vectors of a chunk, checked."""
-    vectors = np.asarray(backend.encode(texts))
+    """Vectors of a chunk, checked, as an array of their own: a function may fill one buffer."""
+    vectors = np.array(backend.encode(texts))
     if vectors.ndim != 2 or vectors.shape[0] != len(texts) or vectors.shape[1] == 0:
         raise ValueError(
             f"the encoder returned an array of shape {vectors.shape} for {len(texts)} texts; "

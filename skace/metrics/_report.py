@@ -11,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from skace._sklearn_compat import Interval, validate_params
 from skace._typing import BoolArray, FloatArray
 from skace.data import Interactions
+from skace.data._row_values import row_weights
 from skace.metrics._groups import popularity_groups
 from skace.metrics._names import RankMetric
-from skace.metrics._ranks import mean_rank
+from skace.metrics._ranks import check_weights, mean_rank
 from skace.metrics._target_ranks import columns_in, model_and_rows, rank_rows
 
 __all__ = ["ranking_report"]
@@ -26,6 +27,7 @@ __all__ = ["ranking_report"]
         "k": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "exclude_seen": ["boolean", None],
         "head": [Interval(Real, 0, 1, closed="right")],
+        "sample_weight": ["array-like", None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -36,6 +38,7 @@ def ranking_report(
     k: int | Iterable[int] = (10, 20),
     exclude_seen: bool | None = None,
     head: float = 0.2,
+    sample_weight: Any = None,
 ) -> dict[str, dict[str, float]]:
     """Rank-based figures over all rows and by popularity of the target.
 
@@ -59,6 +62,10 @@ def ranking_report(
     head : float, default=0.2
         Largest share of items that are head, as in `popularity_groups`.
 
+    sample_weight : array-like of shape (n_rows,) or None, default=None
+        Weights of the means, in the order of the rows. None takes ``X.weights``. Numbers and
+        shares of rows are not weighed.
+
     Returns
     -------
     report : dict of str to dict of str to float
@@ -70,7 +77,7 @@ def ranking_report(
         ``"n_rows"``, ``"share"`` (of all rows), ``"misses"`` (share of the group's rows
         with an infinite rank), for each k ``"recall@k"``, ``"ndcg@k"`` and ``"mrr@k"``,
         then ``"mrr"`` and ``"mean_rank"`` (a miss counts as the number of items). Figures
-        of a group without rows are NaN.
+        of a group without rows, or without weight, are NaN.
 
     Raises
     ------
@@ -103,10 +110,14 @@ def ranking_report(
     model, rows = model_and_rows(estimator, X)
     _check_has_counts(model)
     groups = _row_groups(model, rows, head)
+    weights = check_weights(row_weights(rows, sample_weight), len(rows))
     ranks = rank_rows(model, rows, exclude_seen)
     n_items = len(model.item_ids_)
     return {
-        name: _figures(ranks[is_in], len(rows), n_items, metrics) for name, is_in in groups.items()
+        name: _figures(
+            ranks[is_in], None if weights is None else weights[is_in], len(rows), n_items, metrics
+        )
+        for name, is_in in groups.items()
     }
 
 
@@ -151,13 +162,17 @@ def _row_groups(model: Any, X: Interactions, head: float) -> dict[str, BoolArray
 
 
 def _figures(
-    ranks: FloatArray, n_all: int, n_items: int, metrics: list[RankMetric]
+    ranks: FloatArray,
+    weights: FloatArray | None,
+    n_all: int,
+    n_items: int,
+    metrics: list[RankMetric],
 ) -> dict[str, float]:
     """Figures of one group of rows."""
     figures: dict[str, Any] = {"n_rows": ranks.size, "share": ranks.size / n_all}
-    if ranks.size == 0:
+    if ranks.size == 0 or (weights is not None and not weights.any()):
         names = ["misses", *(metric.name for metric in metrics), "mean_rank"]
         return figures | dict.fromkeys(names, np.nan)
-    figures["misses"] = float(np.isinf(ranks).mean())
-    figures |= {metric.name: metric.score(ranks) for metric in metrics}
-    return figures | {"mean_rank": mean_rank(ranks, n_items=n_items)}
+    figures["misses"] = float(np.average(np.isinf(ranks), weights=weights))
+    figures |= {metric.name: metric.score(ranks, sample_weight=weights) for metric in metrics}
+    return figures | {"mean_rank": mean_rank(ranks, n_items=n_items, sample_weight=weights)}

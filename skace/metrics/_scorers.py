@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from skace._sklearn_compat import Interval, validate_params
 from skace._typing import FloatArray
 from skace.data import Interactions
+from skace.data._row_values import row_weights
 from skace.metrics._names import RankMetric, parse_metric, parse_metrics
 from skace.metrics._ranks import check_weights
 from skace.metrics._sampled import Candidates, rank_among_drawn
@@ -64,7 +65,7 @@ class RankScorer:
     ) -> float | dict[str, float]:
         """Score the rows of X, whose items are the targets; for lists, those of ``y``."""
         rows = rows_with_targets(X, y)
-        weights = check_weights(sample_weight, len(rows))
+        weights = check_weights(row_weights(rows, sample_weight), len(rows))
         ranks = self._ranks(*model_and_rows(estimator, X, y, rows=rows))
         scores = {
             m.name: float(m.score(ranks[m.n_candidates], sample_weight=weights))

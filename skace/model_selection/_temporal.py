@@ -1,23 +1,23 @@
 """TemporalSplit: test what happened from a moment on, over all users."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import datetime
 from collections.abc import Iterator
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import BaseCrossValidator
 
 from skace._sklearn_compat import Interval, validate_parameter_constraints
-from skace._typing import IntArray
+from skace._typing import BoolArray, IntArray
 from skace.data import Interactions
+from skace.data._times import Moment, Times, is_before, read_moment
 from skace.model_selection._rows import rows_to_split, warn_of_groups
 
 __all__ = ["TemporalSplit"]
-
-_BAD_CUTS = "cuts must be numbers, datetimes or ISO strings, one or a flat list, got {!r}."
 
 
 class TemporalSplit(BaseCrossValidator):
@@ -39,8 +39,8 @@ class TemporalSplit(BaseCrossValidator):
 
     cuts : timestamp, sequence of timestamps or None, default=None
         When the test periods begin, ascending, as numbers, datetimes or ISO strings like
-        the timestamps of X. ``n_splits`` and ``test_size`` are not used then. None chooses
-        them by size.
+        the timestamps of X. Those without a time zone are read in that of the log.
+        ``n_splits`` and ``test_size`` are not used then. None chooses them by size.
 
     Raises
     ------
@@ -86,10 +86,11 @@ class TemporalSplit(BaseCrossValidator):
             {"n_splits": n_splits, "test_size": test_size},
             caller_name=type(self).__name__,
         )
-        if cuts is not None and n_splits not in (1, _as_cuts(cuts).size):
+        n_cuts = n_splits if cuts is None else len(_as_cuts(cuts))
+        if cuts is not None and n_splits not in (1, n_cuts):
             raise ValueError(
-                f"n_splits={n_splits}, but cuts has {_as_cuts(cuts).size} moment(s), and each "
-                "begins one test period; leave n_splits out."
+                f"n_splits={n_splits}, but cuts has {n_cuts} moment(s), and each begins one test "
+                "period; leave n_splits out."
             )
         self.n_splits = n_splits
         self.test_size = test_size
@@ -130,14 +131,12 @@ class TemporalSplit(BaseCrossValidator):
         """
         warn_of_groups(self, groups)
         times = _times_of(rows_to_split(X))
-        cuts = self._cuts_by_size(times) if self.cuts is None else _as_cuts(self.cuts)
-        _check_same_kind(cuts, times)
-        for number, cut in enumerate(cuts):
-            is_test = times >= cut
-            if number + 1 < cuts.size:
-                is_test &= times < cuts[number + 1]
-            train, test = np.flatnonzero(times < cut), np.flatnonzero(is_test)
-            _check_not_empty(train, test, cut, times)
+        cuts = self._cuts_by_size(times.values) if self.cuts is None else self._given_cuts(times)
+        ends = [is_earlier for _, is_earlier in cuts[1:]] + [np.ones(times.values.size, dtype=bool)]
+        for (cut, is_train), is_earlier in zip(cuts, ends, strict=True):
+            is_test = ~is_train & is_earlier
+            train, test = np.flatnonzero(is_train), np.flatnonzero(is_test)
+            _check_not_empty(train, test, cut, times.values)
             yield train, test
 
     def get_n_splits(
@@ -164,10 +163,15 @@ class TemporalSplit(BaseCrossValidator):
         n_splits : int
             Number of ``cuts``, or ``n_splits`` where there are none.
         """
-        return int(self.n_splits if self.cuts is None else _as_cuts(self.cuts).size)
+        return int(self.n_splits if self.cuts is None else len(_as_cuts(self.cuts)))
 
-    def _cuts_by_size(self, times: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Moments at which periods of about ``test_size`` rows begin, ascending."""
+    def _given_cuts(self, times: Times) -> list[tuple[Any, BoolArray]]:
+        """Each cut, and which rows are before it."""
+        cuts = _as_cuts(self.cuts)
+        return [(cut.value, is_before(times, cut, "cuts")) for cut in cuts]
+
+    def _cuts_by_size(self, times: npt.NDArray[Any]) -> list[tuple[Any, BoolArray]]:
+        """Moments at which periods of about ``test_size`` rows begin, and the rows before each."""
         size = self.test_size
         n_test = int(size) if isinstance(size, Integral) else int(np.ceil(size * times.size))
         first = times.size - self.n_splits * n_test
@@ -183,53 +187,36 @@ class TemporalSplit(BaseCrossValidator):
                 f"{_listed(cuts)}, but rows of equal time are not divided (first time "
                 f"{times.min()}); change test_size or n_splits, or give cuts."
             )
-        return cuts
+        return [(cut, times < cut) for cut in cuts]
 
 
-def _as_cuts(cuts: Any) -> npt.NDArray[Any]:
-    """Ascending numbers or datetime64, shape (n_cuts,)."""
-    moments = np.atleast_1d(np.asarray(cuts))
-    if moments.dtype.kind in "OU":
-        moments = _as_dates(cuts)
-    if moments.ndim != 1 or moments.size == 0 or moments.dtype.kind not in "iufM":
-        raise ValueError(_BAD_CUTS.format(cuts))
-    is_missing = np.isnat(moments) if moments.dtype.kind == "M" else np.isnan(moments)
-    if is_missing.any() or not (moments[1:] > moments[:-1]).all():
-        raise ValueError(f"cuts must ascend and hold no NaN or NaT, got {cuts!r}.")
+def _as_cuts(cuts: Any) -> list[Moment]:
+    """Moments of one cut or of a flat list of them."""
+    is_list = isinstance(cuts, (list, tuple)) or nw.dependencies.is_into_series(cuts)
+    is_list |= nw.dependencies.is_pandas_index(cuts) or np.ndim(cuts) > 0
+    moments = [read_moment(cut, "cuts") for cut in (cuts if is_list else [cuts])]
+    if not moments:
+        raise ValueError("cuts is empty; give at least one moment.")
+    kinds = {(isinstance(moment.value, np.datetime64), moment.is_aware) for moment in moments}
+    if len(kinds) > 1:
+        raise ValueError(
+            "cuts must be all numbers, or all datetimes with a time zone, or all without one, got "
+            f"{cuts!r}."
+        )
+    if not all(one.value < other.value for one, other in pairwise(moments)):
+        raise ValueError(f"cuts must ascend, got {cuts!r}.")
     return moments
 
 
-def _as_dates(cuts: Any) -> npt.NDArray[Any]:
-    """Dates from datetimes or ISO strings; other things among them are refused."""
-    moments = np.atleast_1d(np.asarray(cuts, dtype=object))
-    kinds = (str, datetime.date, np.datetime64)  # a datetime is a date
-    if not all(isinstance(moment, kinds) for moment in moments.ravel()):
-        raise ValueError(_BAD_CUTS.format(cuts))
-    try:
-        return moments.astype("datetime64")
-    except ValueError as error:
-        raise ValueError(_BAD_CUTS.format(cuts)) from error
-
-
-def _times_of(X: Interactions) -> npt.NDArray[Any]:
-    """Timestamps of the rows; a log without any is refused."""
-    times = X.timestamps
+def _times_of(X: Interactions) -> Times:
+    """Times of the rows; a log without any is refused."""
+    times = X._times
     if times is None:
         raise ValueError(
             "TemporalSplit needs timestamps, but the log of X has none; pass timestamps to "
             "Interactions, or use LeaveLastOut."
         )
     return times
-
-
-def _check_same_kind(cuts: npt.NDArray[Any], times: npt.NDArray[Any]) -> None:
-    """Refuse dates for numbers and numbers for dates."""
-    if (cuts.dtype.kind == "M") != (times.dtype.kind == "M"):
-        kinds = ["datetimes" if a.dtype.kind == "M" else "numbers" for a in (cuts, times)]
-        raise ValueError(
-            f"cuts are {kinds[0]}, but the timestamps of X are {kinds[1]} (first "
-            f"{times[0]}); give cuts of the same kind."
-        )
 
 
 def _check_not_empty(train: IntArray, test: IntArray, cut: Any, times: npt.NDArray[Any]) -> None:

@@ -26,12 +26,13 @@ from skace._typing import HandleUnknown, Histories, IdArray
 from skace._validation import check_ids, first_few, kind_of_ids
 from skace.data import Catalog, Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_to_score
+from skace.data._row_values import row_weights
 from skace.metrics import ndcg_at_k
 from skace.recommenders._blocks import ScoreBlocks
 from skace.recommenders._fit_inputs import check_validation, event_weights
 from skace.recommenders._histories import histories_of
-from skace.recommenders._leakage import warn_of_future_leakage
-from skace.recommenders._recommendations import Recommendations
+from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage, warn_of_row_order
+from skace.recommenders._recommendations import Recommendations, warn_of_short_lists
 from skace.recommenders._tasks import FitTask
 
 __all__ = ["SequentialRecommender"]
@@ -154,8 +155,8 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
 
         sample_weight : array-like of shape (n_rows,) or None, default=None
             Weight of each row in counts and loss, in the order of X (of the frame, of the
-            sequences one after the other, each followed by its ``y``). Rows that repeat an
-            event count once, with the mean of their weights.
+            sequences one after the other, each followed by its ``y``). None takes
+            ``X.weights``. Rows that repeat an event count once, with the mean of their weights.
 
         Returns
         -------
@@ -166,7 +167,16 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         ------
         ValueError
             If the input is refused by `Interactions`, is empty, holds query rows, if k
-            exceeds the number of items, or if X_val shares rows with X.
+            exceeds the number of items, if X_val shares rows with X, or X has weights of
+            its own beside ``sample_weight``.
+
+        Warns
+        -----
+        FutureLeakageWarning
+            If rows that are not in X came before rows that are.
+
+        RowOrderWarning
+            If ``sample_weight`` may be in the order of the input of X, not of its rows.
         """
         fresh = not (getattr(self, "warm_start", False) and hasattr(self, "item_ids_"))
         return self._learn(X, y, X_val, sample_weight, fresh=fresh, n_passes=None)
@@ -232,6 +242,7 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
             vars(self).clear()
             vars(self).update(state)
             raise
+        self._rows_learned = RowsLearned.of(X) if n_passes is None else None
         task.end()
         return self
 
@@ -277,7 +288,7 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         }
 
     # What is rebuilt on use and therefore not pickled.
-    _transient: tuple[str, ...] = ("_vocabulary",)
+    _transient: tuple[str, ...] = ("_rows_learned", "_vocabulary")
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -298,15 +309,24 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         -------
         item_ids : ndarray of shape (n_rows, k)
             Best first; ties in the order of ``item_ids_``. A row with an empty past gets
-            the most popular items.
+            the most popular items. Where fewer than k items may be recommended, because
+            others were seen or the model knows nothing of them, such items fill up the
+            list; `recommend` gives them a score of ``-inf``.
 
         Raises
         ------
         ValueError
             If X is a frame or an array, if k exceeds the number of items, or a history
             holds an unknown item and ``handle_unknown="error"``.
+
+        Warns
+        -----
+        UserWarning
+            If lists had to be filled up.
         """
-        return self.recommend(X)[0]
+        item_ids, scores = self.recommend(X)
+        warn_of_short_lists(scores)
+        return item_ids
 
     def recommend(
         self,
@@ -410,7 +430,9 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         Works in blocks of rows of 16 MiB of scores.
         """
         check_is_fitted(self)
-        return self._ranks(rows_to_score(X), exclude_seen)
+        X = rows_to_score(X)
+        warn_of_row_order(getattr(self, "_rows_learned", None), X)
+        return self._ranks(X, exclude_seen)
 
     def _ranks(self, X, exclude_seen=None, *, embeds=True):
         """`target_ranks` of checked rows."""
@@ -438,7 +460,7 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
             each sequence.
 
         sample_weight : array-like of shape (n_rows,) or None, default=None
-            Weights of the mean.
+            Weights of the mean, in the order of the rows. None takes ``X.weights``.
 
         Returns
         -------
@@ -449,7 +471,9 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
         X = rows_to_score(X, y)
         if len(X) == 0:
             raise ValueError("X has no rows; there is nothing to score.")
-        return float(ndcg_at_k(self._ranks(X), 10, sample_weight=sample_weight))
+        warn_of_row_order(getattr(self, "_rows_learned", None), X)
+        weights = row_weights(X, sample_weight)
+        return float(ndcg_at_k(self._ranks(X), 10, sample_weight=weights))
 
     @available_if(lambda self: self._gives_vectors)
     def encode(self, X: Interactions | Histories) -> npt.NDArray[np.float32]:

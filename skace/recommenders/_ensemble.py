@@ -17,7 +17,7 @@ from skace._sklearn_compat import BaseComposition
 from skace._typing import HandleUnknown, Members
 from skace.data import Catalog
 from skace.data._interactions import queries_over
-from skace.exceptions import FutureLeakageWarning
+from skace.exceptions import FutureLeakageWarning, RowOrderWarning
 from skace.metrics._target_ranks import without_exclusion
 from skace.recommenders._base import SequentialRecommender
 
@@ -223,12 +223,18 @@ def _fit_member(estimator, X, weights, X_val):
     has_prefix = isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]
     prefix = f"{estimator.steps[-1][0]}__" if has_prefix else ""
     extra = {"X_val": None if X_val is None else X_val.as_validation()}
-    extra["sample_weight"] = None if weights is None else weights[X._ends]
+    X, extra["sample_weight"] = _weights_apart(X, weights)
     given = {prefix + name: value for name, value in extra.items() if value is not None}
     with warnings.catch_warnings():
-        # This model has warned of the same rows already.
+        # This model has warned of the same rows already, and the weights are in their order.
         warnings.simplefilter("ignore", FutureLeakageWarning)
+        warnings.simplefilter("ignore", RowOrderWarning)
         estimator.fit(X, **given)
+
+
+def _weights_apart(X, weights):
+    """Rows without weights of their own, and these: members of third parties read them so."""
+    return X.with_weights(None), None if weights is None else weights[X._ends]
 
 
 def _fit_further(estimator, X, weights):
@@ -242,9 +248,10 @@ def _fit_further(estimator, X, weights):
         pipeline = copy(estimator)
         pipeline.steps = [*steps, (name, _fit_further(last, X, weights))]
         return pipeline
-    sample_weight = None if weights is None else weights[X._ends]
+    X, sample_weight = _weights_apart(X, weights)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureLeakageWarning)
+        warnings.simplefilter("ignore", RowOrderWarning)
         return copy(estimator).partial_fit(X, sample_weight=sample_weight)
 
 

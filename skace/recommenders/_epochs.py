@@ -26,7 +26,8 @@ class EpochLoop:
             self.loss_curve_.append(self._train_epoch(trainer, epoch))
             if X_val is not None:
                 ranks = self._validation_ranks(X_val, trainer)
-                self.validation_scores_.append(float(ndcg_at_k(ranks, 10)))
+                weights = X_val.weights
+                self.validation_scores_.append(float(ndcg_at_k(ranks, 10, sample_weight=weights)))
                 if self._is_best_epoch():
                     self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
             if self.verbose and trainer.ranks.number == 0:

@@ -4,6 +4,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from skace._validation import width_of_texts
+
 __all__ = ["check_features"]
 
 _LARGEST = np.finfo(np.float32).max
@@ -12,14 +14,17 @@ _LARGEST = np.finfo(np.float32).max
 def check_features(features):
     """Raise unless features are absent or a dense matrix that float32 can hold."""
     if sp.issparse(features):
+        width = width_of_texts(features.shape[0])
         raise ValueError(
-            "the item features are sparse; make them dense and narrow first, for example with "
-            "OnItems(TruncatedSVD(n_components=128))."
+            "the item features are sparse; make them dense and narrow in a step before the model, "
+            f"for example OnItems(TruncatedSVD({width}))."
         )
     if features is not None and not _is_matrix(features):
+        width = width_of_texts(len(features))
         raise ValueError(
-            "the item features are texts; encode them first, for example with "
-            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128)))."
+            "the item features are texts; encode them in a step before the model, for example "
+            f"make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD({width}))), "
+            "model), or leave them out with X.with_features(None)."
         )
     if features is not None and features.size and features.itemsize > _LARGEST.itemsize:
         reach = max(features.max(), -features.min())

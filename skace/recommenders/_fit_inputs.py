@@ -6,6 +6,7 @@ import numpy as np
 from skace._validation import kind_of_ids
 from skace.data import ValidationSet
 from skace.data._inputs import rows_to_score
+from skace.data._row_values import check_weights, row_weights
 
 _NOTHING = 1e-30  # beside the largest weight, in float32
 
@@ -17,20 +18,15 @@ def event_weights(X, sample_weight, *, is_sorted):
 
     ``is_sorted`` is False where the weights are in the order of the input that X was made of.
     """
-    if sample_weight is None:
+    if is_sorted:
+        weights = row_weights(X, sample_weight)
+    else:
+        weights = check_weights(sample_weight, len(X), "sample_weight")
+        weights = None if weights is None else weights[X.source_rows]
+    if weights is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != X.shape:
-        raise ValueError(
-            f"sample_weight must have one value per row: expected shape {X.shape}, got "
-            f"{weights.shape}."
-        )
-    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights > 0).any():
-        raise ValueError(
-            "sample_weight must be finite, not negative, and positive for at least one row."
-        )
-    if not is_sorted:
-        weights = weights[X.source_rows]
+    if not (weights > 0).any():
+        raise ValueError("sample_weight is 0 in every row; at least one row must count.")
     n_events = X._log.n_events
     repeats = np.bincount(X._ends, minlength=n_events)
     return np.bincount(X._ends, weights=weights, minlength=n_events) / np.maximum(repeats, 1)

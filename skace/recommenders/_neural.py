@@ -5,6 +5,7 @@ import copy
 import warnings
 from abc import abstractmethod
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -232,6 +233,33 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         self.random_state = random_state
         self.verbose = verbose
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of this estimator and, as ``item_table__name``, of its item table.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is none of a parameter, or one of an item table that is None.
+        """
+        inner = [name for name in params if name.startswith("item_table__")]
+        if inner and params.get("item_table", self.item_table) is None:
+            raise ValueError(
+                f"{inner[0]} cannot be set, because item_table is None, which has no parameters; "
+                "set item_table=TrainableTable(), which is what None stands for, or another table."
+            )
+        super().set_params(**params)
+        return self
+
     # What a backbone says of itself.
 
     @abstractmethod
@@ -359,7 +387,8 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
             )
             return None
         is_row[held_out] = False
-        return X._derive(ends=held_out)
+        own = None if weights is None else weights[held_out]
+        return X._derive(ends=held_out).with_weights(own)
 
     def _build_network(self, X, columns, device, generator):
         """Fresh network, or the fitted one grown by the new items."""

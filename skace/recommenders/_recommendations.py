@@ -1,6 +1,7 @@
 """Recommendations: lists of items and their scores, which can become a frame."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from typing import Any, Literal, NamedTuple, Self
 
 import narwhals as nw
@@ -14,7 +15,7 @@ from skace.data import Catalog
 from skace.data._catalog import require_columns
 from skace.data._repr import frame_library
 
-__all__ = ["Recommendations"]
+__all__ = ["Recommendations", "warn_of_short_lists"]
 
 
 class _Pair(NamedTuple):
@@ -134,6 +135,26 @@ class Recommendations(_Pair):
             "item_id": self.item_ids.ravel(),
             "score": self.scores.ravel(),
         }
+
+
+def warn_of_short_lists(scores):
+    """Warn of lists that were filled up with items that may not be recommended.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, k)
+        Of the items of the lists, best first.
+    """
+    n_short = int(np.isneginf(scores[:, -1]).sum())
+    if n_short:
+        warnings.warn(
+            f"{n_short} of {len(scores)} row(s) have fewer than {scores.shape[1]} items that may "
+            "be recommended; items of their history, or of which the model knows nothing, fill up "
+            "these lists. recommend gives them a score of -inf; ask for a smaller k, or leave them "
+            "out.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _read_items(items, item):

@@ -13,6 +13,7 @@ from skace.testing._tools import (
     fitted,
     has_parameter,
     must_raise,
+    predicted,
     require,
     require_scores,
 )
@@ -56,7 +57,7 @@ def check_ranks_agree_with_scores(estimator, data):
 def check_ranks_agree_with_predict(estimator, data):
     """A target without ties is in the list at its rank."""
     model = fitted(estimator, data.X_train, k=data.X.n_items)
-    ranks, lists = model.target_ranks(data.X), model.predict(data.X)
+    ranks, lists = model.target_ranks(data.X), predicted(model, data.X)
     scores = model.decision_function(data.X)
     scores = np.sort(scores[:, np.isfinite(scores).all(axis=0)], axis=1)
     is_untied = (np.diff(scores, axis=1) > 0).all(axis=1) & np.isfinite(ranks)
@@ -195,7 +196,7 @@ def check_cold_items_are_candidates(estimator, data):
     model = fitted(estimator, data.X_train, k=data.X.n_items)
     cold = model.item_ids_[model.item_counts_ == 0]
     require(cold.size > 0, "the data must hold cold items.")
-    listed = model.predict(data.histories)
+    listed = predicted(model, data.histories)
     require(np.isin(cold, listed).all(), "cold items must be listed when k is n_items.")
 
 

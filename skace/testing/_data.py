@@ -59,7 +59,8 @@ def make_check_data(n_features=8):
     catalog = Catalog(names[rng.permutation(N_ITEMS)], features)
     # Halved times make ties; lexsort keeps tied events in the order in which they come.
     times = (step[order] // 2).astype(np.int64)
-    X = Interactions(users[order], items[order], times, catalog=catalog)
+    X = Interactions(users[order], items[order], times, catalog=catalog, drop_duplicates=True)
+    X = log_of_rows(X)  # rows in the order of the input, which is that of sample_weight then
     return CheckData(X, *leave_last_out(X))
 
 
@@ -72,6 +73,6 @@ def log_of_rows(X, catalog=None):
 
 def doubled_log(X):
     """New log in which every user of X has a twin of another name."""
-    users = np.concatenate([X.users, np.char.add(X.users, "-twin")])
+    users = np.concatenate([X.users, np.char.add(X.users, f"-twin-of-{X.n_users}")])
     items, times = np.tile(X.items, 2), np.tile(X.timestamps, 2)
     return Interactions(users, items, times, catalog=X.catalog)

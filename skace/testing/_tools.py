@@ -1,6 +1,7 @@
 """What checks are written with."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +13,7 @@ __all__ = [
     "fitted",
     "has_parameter",
     "must_raise",
+    "predicted",
     "require",
     "require_scores",
     "unfitted",
@@ -71,6 +73,13 @@ def unfitted(estimator, **parameters):
 def fitted(estimator, X, **parameters):
     """Such a clone, fitted on X."""
     return unfitted(estimator, **parameters).fit(X)
+
+
+def predicted(model, X):
+    """Lists of the model; that they hold items which may not be recommended is fine here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*that may be recommended", UserWarning)
+        return model.predict(X)
 
 
 def assert_same_scores(actual, expected, what, *, atol=TOLERANCE):

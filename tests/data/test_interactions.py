@@ -4,6 +4,7 @@
 import datetime
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from skace import Interactions
 from skace.data import ValidationSet
+from skace.exceptions import RepeatedEventsWarning
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 DAYS = np.array(["2024-01-03", "2024-01-01", "2024-01-01", "2024-01-02"], dtype="datetime64[D]")
@@ -115,7 +117,9 @@ def test_times_with_a_zone_are_compared_in_utc():
 )
 def test_ties_in_time_keep_the_order_in_which_they_came(events):
     users, items, times = map(list, zip(*events, strict=True))
-    X = Interactions(users, items, times)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RepeatedEventsWarning)
+        X = Interactions(users, items, times)
     expected = sorted(range(len(events)), key=lambda i: (users[i], times[i], i))
     assert X.source_rows.tolist() == expected
     assert X.items.tolist() == [items[i] for i in expected]
@@ -218,9 +222,8 @@ def test_logs_that_make_no_sense_are_refused(arguments, text):
         (
             "user_id",
             [1, None],
-            "users must be integers or strings, got dtype float64 (first value "
-            "1.0); convert the column, for example with .astype(int) after dropping missing "
-            "values.",
+            "users is missing for 1 entries, first at position 1, which made the others float64; "
+            "drop these rows, then convert the column with .astype(int).",
         ),
     ],
 )
@@ -231,9 +234,18 @@ def test_missing_values_of_a_frame_are_refused(frame_of, column, values, text):
 
 
 def test_a_frame_without_the_columns_is_refused(frame_of):
-    text = "frame has no column 'item_id', 'timestamp'; its columns are 'user_id', 'asin'."
+    text = "frame has no column 'item_id'; its columns are 'user_id', 'asin'."
     with pytest.raises(ValueError, match=says(text)):
         Interactions.from_frame(frame_of({"user_id": [1], "asin": [2]}))
+    text = (
+        "frame has no column 'timestamp'; its columns are 'user_id', 'item_id'. Name the column of "
+        "times with timestamp=, or pass timestamp=None if the events of each user are in time "
+        "order."
+    )
+    frame = frame_of({"user_id": [1], "item_id": [2]})
+    with pytest.raises(ValueError, match=says(text)):
+        Interactions.from_frame(frame)
+    assert Interactions.from_frame(frame, timestamp=None).items.tolist() == [2]
 
 
 @pytest.mark.parametrize(
@@ -338,20 +350,19 @@ def test_moments_may_be_told_in_any_way(at):
         (
             DAYS,
             3,
-            "at=3 cannot be compared with the timestamps, which are datetime64[D]; give it in "
-            "their kind.",
+            "at is 3, but the timestamps are datetimes (first 2024-01-01); give datetimes instead "
+            "of numbers.",
         ),
         (
             DAYS,
             "noon",
-            "at='noon' cannot be compared with the timestamps, which are datetime64[D]; "
-            "give it in their kind.",
+            "at is 'noon', which is no moment; give one, or leave it out.",
         ),
         (
             [1, 2, 3, 4],
             datetime.date(2024, 1, 1),
-            "at=datetime.date(2024, 1, 1) cannot be compared "
-            "with the timestamps, which are int64; give it in their kind.",
+            "at is 2024-01-01T00:00:00.000000, but the timestamps are numbers (first 1); give "
+            "numbers instead of datetimes.",
         ),
     ],
 )
@@ -462,9 +473,21 @@ def test_to_frame_without_any_library_says_what_to_install(small_log, monkeypatc
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda X: X, "Interactions(10 rows of 4 users over 6 items, 1 to 7)"),
-        (lambda X: X[[1, 2]], "Interactions(2 rows of 1 users over 6 items, 2 to 2)"),
-        (lambda X: X[[]], "Interactions(0 rows of 0 users over 6 items)"),
+        (
+            lambda X: X,
+            "Interactions(10 rows of 4 users over 6 items, 1 to 7, 10% of the log at the time of "
+            "the event before)",
+        ),
+        (
+            lambda X: X[[1, 2]],
+            "Interactions(2 rows of 1 users over 6 items, 2 to 2, 10% of the log at the time of "
+            "the event before)",
+        ),
+        (
+            lambda X: X[[]],
+            "Interactions(0 rows of 0 users over 6 items, 10% of the log at the time of the event "
+            "before)",
+        ),
         (lambda X: X.next_queries(), "Interactions(4 queries of 4 users over 6 items)"),
     ],
 )
@@ -481,14 +504,17 @@ def facts_of(X):
 def test_html_repr_tells_what_one_wants_to_know_before_fitting(small_catalog):
     catalog = small_catalog.with_features(small_catalog.features, {"model": "<made up>"})
     users, items = ["u", "u", "u", "v"], ["ash", "ash", "bay", "ash"]
-    X = Interactions(users, items, [1, 1, 2, 3], catalog=catalog)
+    with pytest.warns(RepeatedEventsWarning):
+        X = Interactions(users, items, [1, 1, 2, 3], weights=[1, 2, 0, 4], catalog=catalog)
     assert facts_of(X[:3]) == {
         "rows": "3 of 4 events",
         "users": "1",
         "items": "6, 2 of them in the log",
         "time": "1 to 2",
         "density": "50.0000%",
-        "duplicate events": "1",
+        "at the time of the event before": "1 (25.0%), in the order of the input",
+        "repeated events": "1",
+        "weights": "0 to 2",
         "features": "float64 of shape (6, 3)",
         "items with a vector": "6 of 6",
         "provenance": "model: &lt;made up&gt;",
@@ -499,7 +525,7 @@ def test_html_repr_tells_what_one_wants_to_know_before_fitting(small_catalog):
     ("sequences", "name", "value"),
     [
         ([["a", "a", "b"]], "time", "no timestamps"),
-        ([["a", "a", "b"]], "duplicate events", "1"),
+        ([["a", "a", "b"]], "repeated items of a user", "1"),
         ([["a"]], "features", "none"),
         ([["a", "b"], ["b"]], "density", "75.0000%"),
     ],

@@ -34,7 +34,7 @@ def _review(version, user, item, stars, seconds):
         "reviewerID": user,
         "asin": item,
         "reviewerName": 'Al "the" Man',
-        "helpful": [0, 0],
+        **({"helpful": [0, 0]} if version == "2014" else {"verified": True, "vote": "3"}),
         "overall": stars,
         "reviewText": "Can't say",
         "unixReviewTime": seconds,
@@ -81,6 +81,7 @@ def _key(version):
 
 
 def _files(tmp_path, version, *, packed=True, products=None):
+    tmp_path.mkdir(exist_ok=True)
     reviews, meta = tmp_path / "reviews", tmp_path / "meta"
     lines = "\n".join(json.dumps(_review(version, *event)) for event in EVENTS)
     write = repr if version == "2014" else json.dumps
@@ -207,10 +208,58 @@ def test_malformed_products_are_named_with_their_line(tmp_path, product, finding
         load_amazon_reviews(*_files(tmp_path, "2014", products=[product]))
 
 
+@pytest.mark.parametrize("found", ["2014", "2018", "2023"])
+@pytest.mark.parametrize("said", ["2014", "2018", "2023"])
+def test_a_release_is_told_by_its_fields(tmp_path, found, said):
+    reviews, meta = _files(tmp_path, found)
+    if found == said:
+        load_amazon_reviews(reviews, meta, version=said)
+        return
+    text = rf"looks like the release of {found}, but version='{said}'; pass version='{found}'\.$"
+    with pytest.raises(ValueError, match=rf"^reviews=.*{text}"):
+        load_amazon_reviews(reviews, version=said)
+    with pytest.raises(ValueError, match=rf"^metadata=.*{text}"):
+        load_amazon_reviews(_files(tmp_path / "own", said)[0], meta, version=said)
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "found"),
+    [
+        ("B004LLIKVU,A31XYZ,5.0,1529193600", "2014", "2018"),
+        ("A31XYZ,B004LLIKVU,5.0,1529193600", "2018", "2014"),
+        ("A31XYZ,0123456789,5.0,1529193600", "2018", "2014"),
+    ],
+)
+def test_swapped_columns_are_told_by_what_products_look_like(tmp_path, line, said, found):
+    path = tmp_path / "ratings.csv"
+    path.write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=rf"looks like the release of {found}, but"):
+        load_amazon_reviews(path, version=said)
+    assert load_amazon_reviews(path, version=found).interactions.users.tolist() == ["A31XYZ"]
+
+
+def test_products_of_something_else_are_refused(tmp_path):
+    reviews, meta = _files(tmp_path, "2018")
+    meta.write_bytes(gzip.compress(json.dumps({"asin": "Z", "title": "x"}).encode()))
+    text = (
+        r"^none of the 2 items of the events \(first 'B07', 'B09'\) is described by the other file"
+    )
+    with pytest.raises(ValueError, match=text):
+        load_amazon_reviews(reviews, meta, version="2018")
+
+
+def test_ratings_belong_to_the_rows_of_whatever_is_made_of_them(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("A2,B2,1.0,9\nA2,B1,2.0,8\nA1,B2,3.0,7\nA1,B1,4.0,6\nA1,B9,5.0,1\n")
+    bunch = load_amazon_reviews(path)
+    core = bunch.interactions.k_core(2)
+    ratings = bunch.ratings[core.source_rows]
+    found = set(zip(core.users.tolist(), core.items.tolist(), ratings.tolist(), strict=True))
+    assert found == {("A2", "B2", 1), ("A2", "B1", 2), ("A1", "B2", 3), ("A1", "B1", 4)}
+    assert "0 events (0.0%) have the time of the event before them" in bunch.DESCR
+
+
 def test_a_file_of_another_release_is_noticed(tmp_path):
-    reviews, _ = _files(tmp_path, "2023")
-    with pytest.raises(ValueError, match=r"reviews, line 1: no field 'reviewerID'\.$"):
-        load_amazon_reviews(reviews, version="2014")
     (tmp_path / "ratings.csv").write_text("A1,B07,5.0,1369699200\n")
     with pytest.raises(
         ValueError, match=r"line 1: header user_id,parent_asin,rating,timestamp exp"

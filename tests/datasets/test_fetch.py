@@ -129,7 +129,9 @@ def test_subsets_of_one_name_do_not_overwrite_each_other(server, tmp_path):
         text = f"user_id,parent_asin,rating,timestamp\n{user},B1,5.0,1369699200000\n"
         path = f"/benchmark/{core}/rating_only/Beauty.csv.gz"
         server.files[path] = gzip.compress(text.encode())
-    server.files["/raw/meta_categories/meta_Beauty.jsonl.gz"] = gzip.compress(b"")
+    server.files["/raw/meta_categories/meta_Beauty.jsonl.gz"] = gzip.compress(
+        json.dumps({"parent_asin": "B1", "title": "Lipstick"}).encode()
+    )
     users = [
         fetch_amazon_reviews(
             "Beauty", version="2023", subset=subset, base_url=server.url, data_home=tmp_path

@@ -100,19 +100,28 @@ def test_one_column_of_text_is_read_row_by_row(library):
 
 
 @pytest.mark.parametrize("library", [pd, pl])
-def test_columns_of_text_need_a_transformer_of_columns(library):
-    X = _shop(library.DataFrame({"title": TEXTS, "brand": TEXTS}))
-    text = (
-        "X.catalog.features is a frame with columns title, brand, but TfidfVectorizer reads one "
-        "text per item; join the columns beforehand, or name one per transformer with "
-        "ColumnTransformer."
-    )
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))).fit(X)
+def test_columns_of_text_are_joined_for_who_reads_one_text(library):
+    X = _shop(library.DataFrame({"title": TEXTS, "brand": ["ace", "bee", None, "cox"]}))
+    for options, words in {
+        (): {"ace", "bee", "cox", "pen"},
+        (("fields", "title"),): {"pen"},
+        (("template", "made by {brand}"),): {"ace", "bee", "cox", "made", "by"},
+    }.items():
+        tfidf = OnItems(make_pipeline(TfidfVectorizer()), **dict(options)).fit(X)
+        found = set(tfidf.get_feature_names_out())
+        assert found >= words
+        assert found.isdisjoint({"ace", "bee", "cox", "pen", "made"} - words)
     columns = ColumnTransformer(
         [("t", TfidfVectorizer(), "title"), ("b", OneHotEncoder(), ["brand"])]
     )
     assert OnItems(columns).fit_transform(X).catalog.features.shape == (4, 8)
+
+
+def test_missing_texts_are_empty_for_who_reads_one_text():
+    X = _shop(["red pen", None, "blue pen", "ink"])
+    features = OnItems(TfidfVectorizer()).fit_transform(X).catalog.features
+    assert features[[1]].nnz == 0
+    assert features[[0]].nnz == 2
 
 
 def test_unions_go_inside(make_shop):

@@ -232,15 +232,15 @@ def test_groups_are_ignored_aloud():
             TemporalSplit(cuts="2014-01-01"),
             _log(TIMES),
             ValueError,
-            "cuts are datetimes, but the timestamps of X are numbers (first 1); give cuts of "
-            "the same kind.",
+            "cuts are 2014-01-01T00:00:00.000000, but the timestamps are numbers (first 1); give "
+            "numbers instead of datetimes.",
         ),
         (
             TemporalSplit(cuts=1388534400),
             _log(DAYS, "datetime64[D]"),
             ValueError,
-            "cuts are numbers, but the timestamps of X are datetimes (first 2014-01-01); give "
-            "cuts of the same kind.",
+            "cuts are 1388534400, but the timestamps are datetimes (first 2014-01-01); give "
+            "datetimes instead of numbers.",
         ),
         (
             TemporalSplit(cuts=1),
@@ -283,9 +283,6 @@ def test_bad_input_is_named(splitter, X, error, text):
     assert str(caught.value) == text
 
 
-CUTS_MUST = "cuts must be numbers, datetimes or ISO strings, one or a flat list, got "
-
-
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -299,14 +296,21 @@ CUTS_MUST = "cuts must be numbers, datetimes or ISO strings, one or a flat list,
             "The 'test_size' parameter of TemporalSplit must be an int in the range [1, inf) or "
             "a float in the range (0.0, 1.0). Got 1.5 instead.",
         ),
-        ({"cuts": []}, f"{CUTS_MUST}[]."),
-        ({"cuts": "soon"}, f"{CUTS_MUST}'soon'."),
-        ({"cuts": [[1, 2]]}, f"{CUTS_MUST}[[1, 2]]."),
-        ({"cuts": [1, "2014-01-01"]}, f"{CUTS_MUST}[1, '2014-01-01']."),
-        ({"cuts": [3, 3]}, "cuts must ascend and hold no NaN or NaT, got [3, 3]."),
-        ({"cuts": [3, 2]}, "cuts must ascend and hold no NaN or NaT, got [3, 2]."),
-        ({"cuts": np.nan}, "cuts must ascend and hold no NaN or NaT, got nan."),
-        ({"cuts": "NaT"}, "cuts must ascend and hold no NaN or NaT, got 'NaT'."),
+        ({"cuts": []}, "cuts is empty; give at least one moment."),
+        ({"cuts": "soon"}, "cuts is 'soon', which is no moment; give one, or leave it out."),
+        (
+            {"cuts": [[1, 2]]},
+            "cuts must be one moment, a number, a datetime or an ISO string, got [1, 2].",
+        ),
+        (
+            {"cuts": [1, "2014-01-01"]},
+            "cuts must be all numbers, or all datetimes with a time zone, or all without one, got "
+            "[1, '2014-01-01'].",
+        ),
+        ({"cuts": [3, 3]}, "cuts must ascend, got [3, 3]."),
+        ({"cuts": [3, 2]}, "cuts must ascend, got [3, 2]."),
+        ({"cuts": np.nan}, "cuts is nan, which is no moment; give one, or leave it out."),
+        ({"cuts": "NaT"}, "cuts is 'NaT', which is no moment; give one, or leave it out."),
         (
             {"n_splits": 3, "cuts": [1, 2]},
             "n_splits=3, but cuts has 2 moment(s), and each begins one test period; leave "

@@ -30,7 +30,7 @@ def make_log():
         times = np.concatenate([np.sort(rng.integers(9, size=n)) for n in lengths])
         features = None if n_features is None else rng.standard_normal((n_items, n_features))
         catalog = Catalog(np.arange(n_items), features)
-        return Interactions(users, items, times, catalog=catalog)
+        return Interactions(users, items, times, catalog=catalog, drop_duplicates=True)
 
     return make
 

@@ -119,7 +119,8 @@ def assert_refused(model, error, text, *args, method="fit", **kwargs):
             ["a", "b"],
             None,
             None,
-            f"users must be integers or strings, got dtype float64 (first value 1.0); {CONVERT}",
+            "users is missing for 1 entries, first at position 1, which made the others float64; "
+            "drop these rows, then convert the column with .astype(int).",
         ),
     ],
     ids=["other type", "missing item", "empty log", "missing time", "missing id", "missing user"],
@@ -236,7 +237,7 @@ REFUSED_BY_FIT = {
     "frame": (
         lambda _: pl.DataFrame({"user": [1], "item": [1]}),
         ValueError,
-        "frame has no column 'user_id', 'item_id', 'timestamp'; its columns are 'user', 'item'.",
+        "frame has no column 'user_id', 'item_id'; its columns are 'user', 'item'.",
     ),
     "frame without times": (
         lambda _: pd.DataFrame({"user_id": [1, 1], "item_id": [1, 2], "timestamp": [1, None]}),
@@ -283,15 +284,15 @@ def test_fit_refuses_what_holds_no_rows(log, make_model, is_fitted, make, error,
         ),
         (
             {"sample_weight": [1, 1, 1, -1, 1, 1, 1]},
-            "sample_weight must be finite, not negative, and positive for at least one row.",
+            "sample_weight[3] is -1.0; weights must be finite and at least 0.",
         ),
         (
             {"sample_weight": [1, 1, 1, np.nan, 1, 1, 1]},
-            "sample_weight must be finite, not negative, and positive for at least one row.",
+            "sample_weight[3] is nan; weights must be finite and at least 0.",
         ),
         (
             {"sample_weight": np.zeros(7)},
-            "sample_weight must be finite, not negative, and positive for at least one row.",
+            "sample_weight is 0 in every row; at least one row must count.",
         ),
     ],
     ids=["y", "too few weights", "negative weight", "NaN weight", "no weight"],
@@ -460,26 +461,29 @@ def test_features_of_another_width_are_refused(log, is_fitted, params, text):
         (
             sp.csr_array(VECTORS),
             {},
-            "the item features are sparse; make them dense and narrow first, for example with "
-            "OnItems(TruncatedSVD(n_components=128)).",
+            "the item features are sparse; make them dense and narrow in a step before the model, "
+            "for example OnItems(TruncatedSVD(2)).",
         ),
         (
             ["a pen", "an ink", "a cap"],
             {},
-            "the item features are texts; encode them first, for example with "
-            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128))).",
+            "the item features are texts; encode them in a step before the model, for example "
+            "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
+            "leave them out with X.with_features(None).",
         ),
         (
             pd.DataFrame({"title": ["a pen", "an ink", "a cap"]}),
             {},
-            "the item features are texts; encode them first, for example with "
-            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128))).",
+            "the item features are texts; encode them in a step before the model, for example "
+            "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
+            "leave them out with X.with_features(None).",
         ),
         (
             pl.DataFrame({"title": ["a pen", "an ink", "a cap"]}),
             {},
-            "the item features are texts; encode them first, for example with "
-            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128))).",
+            "the item features are texts; encode them in a step before the model, for example "
+            "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
+            "leave them out with X.with_features(None).",
         ),
         (
             None,
@@ -791,6 +795,7 @@ def snapshot(X):
 
 
 @MODELS
+@pytest.mark.filterwarnings("ignore:.*have fewer than 2 items:UserWarning")
 @pytest.mark.parametrize("method", ["fit", "partial_fit", *ANSWERS, *RANKS])
 def test_x_is_not_modified(log, make_model, method):
     X = log[[0, 1, 2, 4, 6, 5]]

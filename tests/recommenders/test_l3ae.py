@@ -196,13 +196,14 @@ def test_known_items_need_no_features_in_partial_fit():
         (None, NO_FEATURES),
         (
             sp.csr_array(VECTORS),
-            "the item features are sparse; make them dense and narrow first, for example with "
-            "OnItems(TruncatedSVD(n_components=128)).",
+            "the item features are sparse; make them dense and narrow in a step before the model, "
+            "for example OnItems(TruncatedSVD(2)).",
         ),
         (
             np.array(["a tree", "a bush", "corn", "water"]),
-            "the item features are texts; encode them first, for example with "
-            "OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(n_components=128))).",
+            "the item features are texts; encode them in a step before the model, for example "
+            "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
+            "leave them out with X.with_features(None).",
         ),
     ],
     ids=["none", "sparse", "texts"],

@@ -120,6 +120,7 @@ class Witness(PopularityEstimator):
         self.seen.append((X._log, X.catalog))
 
 
+@pytest.mark.filterwarnings("ignore:the rows to score are rows 50 to 95 of the log")
 @pytest.mark.parametrize(
     "cv",
     [
