@@ -405,7 +405,7 @@ def test_catalogs_without_vectors_are_refused(make_shop):
             ValueError,
             match=r"^X\.catalog\.features holds texts, but ACETransformer needs vectors; encode "
             r"them in a step before it, for example OnItems\(make_pipeline\(TfidfVectorizer\(\), "
-            r"TruncatedSVD\(256\)\)\)\.$",
+            r"TruncatedSVD\(2\)\)\)\.$",
         ):
             getattr(ACETransformer(2), method)(texts)
     ace = ACETransformer(2).fit(make_shop())
