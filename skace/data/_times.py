@@ -179,8 +179,10 @@ def _refuse_missing(array: npt.NDArray[Any], name: str) -> None:
         return
     is_missing = np.isnat(array) if array.dtype.kind == "M" else ~np.isfinite(array)
     if is_missing.any():
+        kinds = {"missing": np.isnan, "infinite": np.isinf} if array.dtype.kind == "f" else {}
+        words = [word for word, is_of_kind in kinds.items() if is_of_kind(array).any()]
         raise ValueError(
-            f"{name} is missing for {int(is_missing.sum())} event(s), first at position "
+            f"{name} is {' or '.join(words) or 'missing'} for {int(is_missing.sum())} event(s), first at position "
             f"{int(np.argmax(is_missing))}; drop these events, or pass timestamps=None if the "
             "events are in time order."
         )

@@ -1,6 +1,7 @@
 """OnItems: any scikit-learn transformer on the item features of Interactions."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from typing import Any, ClassVar
 
 import narwhals as nw
@@ -15,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skace._sklearn_compat import CallbackSupportMixin, InvalidParameterError, fit_context
+from skace._validation import first_few
 from skace.embeddings._mixin import ItemTransformerMixin
 from skace.embeddings._text_table import TextTable
 from skace.embeddings._text_template import TextTemplate
@@ -274,6 +276,15 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
         if not _are_texts(features) or not _reads_texts(self._inner(fitted=False)):
             return features
         table = TextTable(features, self.fields, TextTemplate(self.template))
+        if table.is_empty.any():
+            empty = catalog.item_ids[table.is_empty]
+            warnings.warn(
+                f"{empty.size} item(s) have no text in {', '.join(map(repr, table.fields))}: "
+                f"{first_few(empty)}; a transformer of texts gives them vectors of zeros, by which "
+                "all of them look alike. Give them a text, or leave them out.",
+                UserWarning,
+                stacklevel=2,
+            )
         return np.array(table.texts_at(np.arange(table.n_rows)), dtype=object)
 
 

@@ -210,7 +210,7 @@ BAD_TIMES = {
     "huge float64": (np.array([2.0**60, 1.0]), "float64 and reach"),
     "masked": (np.ma.masked_equal([3, -999], -999), "has 1 masked value(s), first at position 1"),
     "NaN": ([1.0, np.nan], "missing for 1 event(s), first at position 1"),
-    "infinity": ([1.0, np.inf], "missing for 1 event(s), first at position 1"),
+    "infinity": ([1.0, np.inf], "infinite for 1 event(s), first at position 1"),
     "NaT": (np.array(["2024-01-01", "NaT"], "M8[D]"), "missing for 1 event(s), first at"),
     "None": ([HOURS[0], None], "must be numbers or datetime64"),
     "texts": (["2024-01-01", "2024-01-02"], "parse them first"),

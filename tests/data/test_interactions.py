@@ -193,7 +193,7 @@ def test_a_catalog_may_hold_items_that_the_log_lacks(small_log):
         ),
         (
             ([1, 2, 3], [1, 2, 3], [1, np.nan, np.inf]),
-            "timestamps is missing for 2 event(s), first "
+            "timestamps is missing or infinite for 2 event(s), first "
             "at position 1; drop these events, or pass timestamps=None if the events are in time "
             "order.",
         ),

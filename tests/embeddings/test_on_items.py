@@ -99,6 +99,7 @@ def test_one_column_of_text_is_read_row_by_row(library):
         assert OnItems(transformer).fit_transform(X).catalog.features.shape[0] == 4
 
 
+@pytest.mark.filterwarnings("ignore:.*have no text in 'brand':UserWarning")
 @pytest.mark.parametrize("library", [pd, pl])
 def test_columns_of_text_are_joined_for_who_reads_one_text(library):
     X = _shop(library.DataFrame({"title": TEXTS, "brand": ["ace", "bee", None, "cox"]}))
@@ -119,7 +120,8 @@ def test_columns_of_text_are_joined_for_who_reads_one_text(library):
 
 def test_missing_texts_are_empty_for_who_reads_one_text():
     X = _shop(["red pen", None, "blue pen", "ink"])
-    features = OnItems(TfidfVectorizer()).fit_transform(X).catalog.features
+    with pytest.warns(UserWarning, match=r"^1 item\(s\) have no text in 'text': 7; a transformer"):
+        features = OnItems(TfidfVectorizer()).fit_transform(X).catalog.features
     assert features[[1]].nnz == 0
     assert features[[0]].nnz == 2
 
