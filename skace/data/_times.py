@@ -182,8 +182,8 @@ def _refuse_missing(array: npt.NDArray[Any], name: str) -> None:
         kinds = {"missing": np.isnan, "infinite": np.isinf} if array.dtype.kind == "f" else {}
         words = [word for word, is_of_kind in kinds.items() if is_of_kind(array).any()]
         raise ValueError(
-            f"{name} is {' or '.join(words) or 'missing'} for {int(is_missing.sum())} event(s), first at position "
-            f"{int(np.argmax(is_missing))}; drop these events, or pass timestamps=None if the "
+            f"{name} is {' or '.join(words) or 'missing'} for {int(is_missing.sum())} event(s), "
+            f"first at position {int(np.argmax(is_missing))}; drop these events, or pass timestamps=None if the "
             "events are in time order."
         )
 
