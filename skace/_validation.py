@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skace._arrays import plain_array
+from skace._callers import caller_level
 from skace._typing import IdArray
 
 __all__ = ["check_ids", "first_few", "kind_of_ids", "warn_of_odd_ids", "width_of_texts"]
@@ -156,5 +157,5 @@ def warn_of_odd_ids(ids: IdArray, name: str) -> None:
             f"{name} holds {first_few(words)}, which is how libraries write a missing value; it is "
             "taken as an id like any other. Drop such events, or rename the id if it is one.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )

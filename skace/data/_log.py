@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skace._callers import caller_level
 from skace._typing import BoolArray, Float64Array, IdArray, IntArray
 from skace.data._times import Times
 from skace.exceptions import RepeatedEventsWarning
@@ -139,7 +140,7 @@ def _warn_of_repeats(log: EventLog) -> EventLog:
             f"(in the input at position {shown}), as in a log that was read twice; such events "
             "are easy to predict. Keep one of each with X.drop_duplicates().",
             RepeatedEventsWarning,
-            stacklevel=4,
+            stacklevel=caller_level(),
         )
     return log
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skace._arrays import plain_array
+from skace._callers import caller_level
 from skace._typing import Float64Array, IntArray
 from skace.data._log import EventLog
 from skace.exceptions import RowOrderWarning
@@ -101,7 +102,7 @@ def warn_of_order(X: Any, values: Any, name: str) -> None:
         "of the rows with X.in_row_order(values). If they are in it, say so with "
         "X.with_weights(values).",
         RowOrderWarning,
-        stacklevel=2,
+        stacklevel=caller_level(),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from skace._callers import caller_level
+
 __all__ = ["check_sequences", "listed"]
 
 
@@ -68,7 +70,7 @@ def _warn_of_padding(sequences: list[Any], name: str) -> None:
                 "to be padding. It is taken as an item like any other; pass each sequence without "
                 "it.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
             return
 

@@ -183,8 +183,8 @@ def _refuse_missing(array: npt.NDArray[Any], name: str) -> None:
         words = [word for word, is_of_kind in kinds.items() if is_of_kind(array).any()]
         raise ValueError(
             f"{name} is {' or '.join(words) or 'missing'} for {int(is_missing.sum())} event(s), "
-            f"first at position {int(np.argmax(is_missing))}; drop these events, or pass timestamps=None if the "
-            "events are in time order."
+            f"first at position {int(np.argmax(is_missing))}; drop these events, or pass "
+            "timestamps=None if the events are in time order."
         )
 
 

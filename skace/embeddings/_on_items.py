@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skace._callers import caller_level
 from skace._sklearn_compat import CallbackSupportMixin, InvalidParameterError, fit_context
 from skace._validation import first_few
 from skace.embeddings._mixin import ItemTransformerMixin
@@ -283,7 +284,7 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
                 f"{first_few(empty)}; a transformer of texts gives them vectors of zeros, by which "
                 "all of them look alike. Give them a text, or leave them out.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return np.array(table.texts_at(np.arange(table.n_rows)), dtype=object)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skace._callers import caller_level
 from skace.exceptions import FutureLeakageWarning
 
 __all__ = ["RowsLearned", "warn_of_future_leakage", "warn_of_row_order"]
@@ -25,7 +26,7 @@ def warn_of_future_leakage(X):
             "tested, the scores flatter. Split with LeaveLastOut, or with GroupKFold and "
             "groups=X.users.",
             FutureLeakageWarning,
-            stacklevel=6,  # past our own frames and two decorators, to the caller of fit
+            stacklevel=caller_level(),
         )
 
 
@@ -72,5 +73,5 @@ def warn_of_row_order(learned, X):
             "TimeSeriesSplit and train_test_split(shuffle=False) cut so. Split by time with "
             "TemporalSplit or LeaveLastOut, or by user with GroupKFold and groups=X.users.",
             FutureLeakageWarning,
-            stacklevel=4,
+            stacklevel=caller_level(),
         )

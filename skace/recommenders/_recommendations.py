@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame
 
+from skace._callers import caller_level
 from skace._typing import IdArray
 from skace._validation import first_few
 from skace.data import Catalog
@@ -153,7 +154,7 @@ def warn_of_short_lists(scores):
             "these lists. recommend gives them a score of -inf; ask for a smaller k, or leave them "
             "out.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
 
 

@@ -476,7 +476,9 @@ def test_weights_that_may_be_in_the_order_of_the_input_are_told(kind):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         PopularityEstimator(k=1).fit(X, sample_weight=given)
-    assert any(w.category is RowOrderWarning for w in caught) == is_told
+    told = [w for w in caught if w.category is RowOrderWarning]
+    assert bool(told) == is_told
+    assert all(w.filename == __file__ for w in told)  # it points to the line of the caller
 
 
 def test_the_remedies_of_weights_work():
