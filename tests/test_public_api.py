@@ -150,6 +150,12 @@ EXPORTS = {
         "TemporalSplit",
         "leave_last_out",
     ],
+    "skace.objectives": [
+        "Cloze",
+        "LastItem",
+        "NextItem",
+        "Objective",
+    ],
     "skace.persistence": [
         "TRUSTED_TYPES",
         "dump",

@@ -1,7 +1,7 @@
 """Hashes of small fits: whether a change of the code changed any bit of what is learned.
 
-Write them with the code as it was, compare with the code as it is, on one machine and with one
-number of threads: ``fit_hashes.py --write before.json``, then ``fit_hashes.py --against before.json``.
+Write them with the code as it was (``fit_hashes.py --write before.json``), compare with the code
+as it is (``fit_hashes.py --against before.json``), on one machine and with one number of threads.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from skace._sklearn_compat import Interval
 from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
 from skace.item_tables import ItemTable
+from skace.objectives import Cloze
 from skace.recommenders._neural import NeuralRecommender
 from skace.recommenders._sasrec import check_heads
 
@@ -311,7 +312,5 @@ class BERT4RecEstimator(NeuralRecommender):
             attention_dropout=self.attention_dropout,
         )
 
-    def _build_layout(self):
-        from skace._torch._layouts import ClozeLayout
-
-        return ClozeLayout(self.mask_ratio, self.finetune_ratio)
+    def _objective(self):
+        return Cloze(self.mask_ratio, finetune_ratio=self.finetune_ratio)

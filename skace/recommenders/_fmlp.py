@@ -3,12 +3,10 @@
 
 from numbers import Integral, Real
 
-import numpy as np
-
 from skace._sklearn_compat import Interval
 from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
-from skace._windows import Windows
 from skace.item_tables import ItemTable
+from skace.objectives import LastItem
 from skace.recommenders._neural import NeuralRecommender
 
 __all__ = ["FMLPEstimator"]
@@ -265,35 +263,5 @@ class FMLPEstimator(NeuralRecommender):
             width, max_length=self.max_length, n_layers=self.n_layers, dropout=self.dropout
         )
 
-    def _build_layout(self):
-        from skace._torch._layouts import LastItemLayout
-
-        return LastItemLayout()
-
-    def _cut_windows(self, is_row, offsets):
-        return end_before_each_row(super()._cut_windows(is_row, offsets), is_row)
-
-
-def end_before_each_row(windows, is_row):
-    """Windows that are each asked for one row only, the one after their end.
-
-    Parameters
-    ----------
-    windows : Windows
-        Windows that are asked for several rows.
-    is_row : ndarray of shape (n_events,), dtype bool
-        Which events of the log are training rows.
-
-    Returns
-    -------
-    windows : Windows
-        One for each of these rows, with the start of the window it comes from.
-    """
-    # Log positions first_target .. start + length of each window, one window after the other.
-    counts = windows.starts + windows.lengths + 1 - windows.first_targets
-    owner = np.repeat(np.arange(len(windows)), counts)
-    steps = np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    targets = windows.first_targets[owner] + steps
-    owner, targets = owner[is_row[targets]], targets[is_row[targets]]
-    starts = windows.starts[owner]
-    return Windows(starts, targets - starts, targets)
+    def _objective(self):
+        return LastItem()

@@ -258,11 +258,8 @@ class MELTEstimator(NeuralRecommender):
         backbone = self.backbone_._build_encoder(width)
         return MELTEncoder(backbone, width, self._n_tail())
 
-    def _build_layout(self):
-        return self.backbone_._build_layout()
-
-    def _cut_windows(self, is_row, offsets):
-        return self._backbone()._cut_windows(is_row, offsets)
+    def _objective(self):
+        return self._backbone()._objective()
 
     # Checks before any work.
 
@@ -383,10 +380,8 @@ class MELTEstimator(NeuralRecommender):
 
 def _check_causal(backbone):
     """Raise unless every position of the backbone answers what comes next."""
-    from skace._torch._layouts import NextItemLayout
-
     is_wrapped = isinstance(backbone, MELTEstimator)
-    if is_wrapped or type(backbone._build_layout()) is not NextItemLayout:
+    if is_wrapped or not backbone._objective().is_causal:
         raise ValueError(
             f"estimator is {type(backbone).__name__}, but MELTEstimator needs a causal backbone, "
             "with a state at every position; take SASRecEstimator or GRU4RecEstimator."

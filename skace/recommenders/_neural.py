@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
-from skace._windows import cut_windows, rows_asked
+from skace._windows import rows_asked
 from skace.item_tables import ItemTable, TrainableTable
+from skace.objectives import NextItem
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._epochs import EpochLoop
 from skace.recommenders._features import check_features
@@ -124,8 +125,8 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
     -----
     A backbone with parameters of its own lists them in its constructor beside those above,
     adds them to ``_parameter_constraints``, and names in ``_architecture`` those that shape
-    the network. An encoder that is not causal also says, in `_build_layout`, what it reads
-    in training and where it answers.
+    the network. One whose encoder is not causal names another objective in `_objective`
+    (`skace.objectives`). `fit` refuses an encoder that sees what it is asked for.
 
     Stability: provisional.
 
@@ -266,21 +267,13 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
     def _build_encoder(self, width):
         """Torch module that maps (B, T, width) to (B, T, width).
 
-        Causally, unless `_build_layout` says otherwise: position t sees 0 to t. Padding is
-        on the right.
+        Causally, unless `_objective` says otherwise: position t sees 0 to t. Padding is on
+        the right.
         """
 
-    def _build_layout(self):
-        """What the encoder reads in training, and where it answers: `skace._torch._layouts`."""
-        from skace._torch._layouts import NextItemLayout
-
-        return NextItemLayout()
-
-    def _cut_windows(self, is_row, offsets):
-        """Windows in which the training rows are learned."""
-        return cut_windows(
-            is_row, offsets, self.max_length, overlap=self.long_sequences == "overlap"
-        )
+    def _objective(self):
+        """What is asked of a window: an object of `skace.objectives`."""
+        return NextItem()
 
     # Checks before any work.
 
@@ -406,7 +399,9 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         if is_fresh and features is not None:
             self.feature_sample_ = features[:_SAMPLED_ITEMS].copy()
         network = self._assemble(width, features, generator)
-        if not is_fresh:
+        if is_fresh:
+            self._refuse_foresight(network, width)
+        else:
             load_state(network.encoder, self.encoder_state_)
             load_state(network.items, self.item_table_state_)
         network.items.remember_cold()
@@ -429,7 +424,36 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         fitted = copy.copy(self)
         vars(fitted).update(self.architecture_)
         encoder = fitted._build_encoder(table.encoder_width(width))
-        return Network(encoder, items, fitted.max_length, self._build_layout())
+        return Network(encoder, items, fitted.max_length, fitted._objective().build())
+
+    def _refuse_foresight(self, network, width):
+        """Raise if the untrained network sees what it is asked for."""
+        objective = self._objective()
+        found = self._first_sighting(network, width)
+        if found is None:
+            return
+        what = "anything behind it" if objective.is_causal else "the event that is asked for"
+        raise ValueError(
+            f"{type(self).__name__} learns with {objective!r}, by which a place of a window must "
+            f"not see {what}, but in a window of {found.length} events the state at place "
+            f"{found.place} changes with that. Mask it in the encoder, or name the objective that "
+            "suits the encoder in _objective: NextItem() for a causal one, LastItem() for one that "
+            "mixes all places, Cloze() for one that fills gaps."
+        )
+
+    def _first_sighting(self, network, width, *, perturb=True):
+        """Place of a window that sees what it is asked for, or None."""
+        from skace._torch._probe import first_sighting, made_up_log
+
+        objective = self._objective()
+        windows = objective.windows(*made_up_log(self.max_length), self.max_length, overlap=True)
+        is_causal = objective.is_causal
+        return first_sighting(network, windows, width, is_causal=is_causal, perturb=perturb)
+
+    def _foresight(self):
+        """Place of a window that sees what it is asked for, with the learned weights, or None."""
+        width = self.item_vectors_.shape[1]
+        return self._first_sighting(self._fitted_network(), width, perturb=False)
 
     def _note_cold_items(self, X, columns, is_row):
         """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
@@ -498,7 +522,9 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         from skace._torch._training import Trainer, build_optimizers
 
         event_weights = is_row if weights is None else is_row * weights
-        windows = self._cut_windows(is_row, X._log.offsets)
+        windows = self._objective().windows(
+            is_row, X._log.offsets, self.max_length, overlap=self.long_sequences == "overlap"
+        )
         items = columns[X._log.items]
         is_sparse = self._network.items.is_sparse
         competitors = Competitors(~self._spared(), device, is_sparse=is_sparse)

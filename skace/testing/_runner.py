@@ -15,6 +15,7 @@ from skace.testing._answers import ANSWER_CHECKS
 from skace.testing._data import make_check_data
 from skace.testing._ecosystem import ECOSYSTEM_CHECKS
 from skace.testing._fitting import FITTING_CHECKS
+from skace.testing._foresight import FORESIGHT_CHECKS
 from skace.testing._growth import GROWTH_CHECKS
 from skace.testing._refusals import REFUSAL_CHECKS
 from skace.testing._sklearn_checks import EXPECTED_FAILURES, SKLEARN_CHECKS
@@ -34,6 +35,7 @@ Status: TypeAlias = Literal["passed", "failed", "expected failure", "skipped"]
 _CHECKS = (
     *SKLEARN_CHECKS,
     *FITTING_CHECKS,
+    *FORESIGHT_CHECKS,
     *GROWTH_CHECKS,
     *ANSWER_CHECKS,
     *REFUSAL_CHECKS,

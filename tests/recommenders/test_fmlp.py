@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skace._torch._training import Trainer
-from skace._windows import cut_windows
 from skace.datasets import make_cycle
+from skace.objectives import LastItem
 from skace.recommenders import FMLPEstimator
-from skace.recommenders._fmlp import end_before_each_row
 
 QUICK = {
     "k": 2,
@@ -35,8 +34,8 @@ def bounds(windows):
 
 def test_a_window_for_each_row_ends_before_it(small_log):
     is_row = np.ones(10, dtype=bool)
-    windows = cut_windows(is_row, small_log._log.offsets, 3)
-    assert bounds(end_before_each_row(windows, is_row)) == [
+    windows = LastItem().windows(is_row, small_log._log.offsets, 3, overlap=True)
+    assert bounds(windows) == [
         (0, 1, 1),
         (0, 2, 2),
         (0, 3, 3),
@@ -48,16 +47,16 @@ def test_a_window_for_each_row_ends_before_it(small_log):
 
 def test_windows_for_each_row_leave_out_other_events(small_log):
     is_row = np.isin(np.arange(10), [1, 3, 6])
-    windows = cut_windows(is_row, small_log._log.offsets, 2)
-    assert bounds(end_before_each_row(windows, is_row)) == [(1, 2, 3), (0, 1, 1), (4, 2, 6)]
+    windows = LastItem().windows(is_row, small_log._log.offsets, 2, overlap=True)
+    assert bounds(windows) == [(1, 2, 3), (0, 1, 1), (4, 2, 6)]
 
 
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 6))
 def test_windows_for_each_row_learn_the_same_rows(is_row, max_length):
     is_row = np.array(is_row)
-    windows = cut_windows(is_row, np.array([0, is_row.size]), max_length)
-    single = end_before_each_row(windows, is_row)
+    offsets = np.array([0, is_row.size])
+    single = LastItem().windows(is_row, offsets, max_length, overlap=True)
     assert sorted(single.first_targets) == (1 + np.flatnonzero(is_row[1:])).tolist()
     np.testing.assert_array_equal(single.starts + single.lengths, single.first_targets)
     assert (single.lengths <= max_length).all()
