@@ -86,6 +86,7 @@ def check_times(values: Any, n_events: int, name: str = "timestamps") -> Times |
     Returns
     -------
     times : Times or None
+        None if ``values`` is.
 
     Raises
     ------
