@@ -12,6 +12,7 @@ __all__ = [
     "BoolArray",
     "ColdItems",
     "DecayBy",
+    "Draw",
     "Float64Array",
     "FloatArray",
     "HandleUnknown",
@@ -21,9 +22,7 @@ __all__ = [
     "LinearDtype",
     "LinearSolver",
     "LongSequences",
-    "LossName",
     "Members",
-    "Negatives",
     "Precision",
     "RandomState",
     "StoreCounts",
@@ -42,11 +41,10 @@ RandomState: TypeAlias = int | np.random.RandomState | None
 
 ColdItems: TypeAlias = Literal["excluded", "negatives"]
 DecayBy: TypeAlias = Literal["events", "time"]
+Draw: TypeAlias = Literal["uniform", "popularity", "in_batch"]
 HandleUnknown: TypeAlias = Literal["error", "ignore"]
 LinearDtype: TypeAlias = Literal["float32", "float64"]
 LinearSolver: TypeAlias = Literal["exact", "local"]
 LongSequences: TypeAlias = Literal["overlap", "truncate"]
-LossName: TypeAlias = Literal["softmax", "sampled_softmax", "bce", "gbce", "bpr"]
-Negatives: TypeAlias = Literal["uniform", "popularity", "in_batch"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 StoreCounts: TypeAlias = bool | Literal["auto"]

@@ -22,7 +22,7 @@ import sklearn
 from sklearn.base import BaseEstimator
 
 import skace
-from skace import embeddings, item_tables, recommenders
+from skace import embeddings, item_tables, losses, recommenders
 from skace._validation import first_few
 
 __all__ = ["TRUSTED_TYPES", "dump", "load"]
@@ -48,8 +48,8 @@ _FAULTS = (
 
 
 def _names_of_estimators() -> Iterator[str]:
-    """Full names of the estimators and item tables that skace exports."""
-    for package in (embeddings, item_tables, recommenders):
+    """Full names of the estimators, item tables and losses that skace exports."""
+    for package in (embeddings, item_tables, losses, recommenders):
         # Not getattr: a name that is imported on demand is no estimator, and heavy.
         for thing in map(vars(package).get, package.__all__):
             if (
@@ -61,7 +61,7 @@ def _names_of_estimators() -> Iterator[str]:
 
 
 #: Names of the types that `load` accepts beyond those that skops accepts by itself: the
-#: estimators and item tables of skace, its splitters and scorers (in a fitted search), and
+#: estimators, item tables and losses of skace, its splitters and scorers (in a fitted search), and
 #: containers of scipy and scikit-learn without code of their own.
 TRUSTED_TYPES: tuple[str, ...] = (
     *sorted(_names_of_estimators()),

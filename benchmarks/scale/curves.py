@@ -21,6 +21,7 @@ from measuring import describe_machine, forget_peak, in_own_process, peak_memory
 from skace import Interactions, SASRecEstimator
 from skace.datasets import make_shop
 from skace.item_tables import TrainableTable
+from skace.losses import SampledSoftmax
 
 WIDTH, N_RANKED = 64, 1000
 # events, items
@@ -72,7 +73,7 @@ def epoch(X, *, is_sparse):
     """A model after one pass over the rows, and the seconds that it took."""
     model = SASRecEstimator(
         embedding_dim=WIDTH,
-        loss="sampled_softmax",
+        loss=SampledSoftmax(),
         item_table=TrainableTable(sparse=is_sparse),
         device="cpu",
         random_state=0,

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 from skace.datasets import make_shop
+from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, SampledSoftmax, Softmax
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
@@ -29,15 +30,15 @@ NETWORKS = {
     "fmlp": FMLPEstimator,
 }
 LOSSES = {
-    "softmax": {"loss": "softmax"},
-    "sampled softmax, uniform": {"loss": "sampled_softmax", "negatives": "uniform"},
-    "sampled softmax, popularity": {"loss": "sampled_softmax", "negatives": "popularity"},
-    "sampled softmax, in batch": {"loss": "sampled_softmax", "negatives": "in_batch"},
-    "bce, uniform": {"loss": "bce", "negatives": "uniform"},
-    "bce, popularity": {"loss": "bce", "negatives": "popularity"},
-    "gbce": {"loss": "gbce", "gbce_t": 0.5},
-    "bpr, uniform": {"loss": "bpr", "negatives": "uniform"},
-    "bpr, in batch": {"loss": "bpr", "negatives": "in_batch"},
+    "softmax": Softmax(),
+    "sampled softmax, uniform": SampledSoftmax(5),
+    "sampled softmax, popularity": SampledSoftmax(5, draw="popularity"),
+    "sampled softmax, in batch": InBatchSoftmax(),
+    "bce, uniform": BCE(5),
+    "bce, popularity": BCE(5, draw="popularity"),
+    "gbce": GBCE(5, t=0.5),
+    "bpr, uniform": BPR(5),
+    "bpr, in batch": BPR(5, draw="in_batch"),
 }
 SETTINGS = {
     "k": 2,
@@ -56,7 +57,7 @@ def fit_hash(network, loss):
     X = make_shop(120, 60, 900, n_features=16, random_state=0).interactions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = NETWORKS[network](**SETTINGS, **loss_parameters(loss)).fit(X)
+        model = NETWORKS[network](**SETTINGS, loss=LOSSES[loss]).fit(X)
     digest = hashlib.sha256()
     for state in (model.encoder_state_, model.item_table_state_):
         for name in sorted(state):
@@ -64,11 +65,6 @@ def fit_hash(network, loss):
     digest.update(model.item_vectors_.tobytes())
     digest.update(json.dumps([model.loss_curve_, model.validation_scores_]).encode())
     return digest.hexdigest()[:16]
-
-
-def loss_parameters(name):
-    """Parameters of a network that ask for a loss."""
-    return {"n_negatives": 5, **LOSSES[name]}
 
 
 def main(words=None):

@@ -35,7 +35,20 @@ Table = torch.Tensor | TableRows
 
 
 def vectors_at(table: Table, places: torch.Tensor) -> torch.Tensor:
-    """Vectors of some rows, (..., D)."""
+    """Vectors of some items of a table.
+
+    Parameters
+    ----------
+    table : torch.Tensor or TableRows of shape (V, D)
+        The items that compete, as a loss is given them.
+    places : torch.Tensor of shape (...,), dtype int64
+        Which of them, from 0 to V - 1.
+
+    Returns
+    -------
+    vectors : torch.Tensor of shape (..., D)
+        With gradients.
+    """
     if isinstance(table, torch.Tensor):
         return F.embedding(places, table)
     rows = places if table.rows is None else table.rows[places]
@@ -43,7 +56,18 @@ def vectors_at(table: Table, places: torch.Tensor) -> torch.Tensor:
 
 
 def all_vectors(table: Table) -> torch.Tensor:
-    """Vectors of all rows, (V, D)."""
+    """Vectors of all items of a table.
+
+    Parameters
+    ----------
+    table : torch.Tensor or TableRows of shape (V, D)
+        The items that compete, as a loss is given them.
+
+    Returns
+    -------
+    vectors : torch.Tensor of shape (V, D)
+        With gradients.
+    """
     if isinstance(table, torch.Tensor):
         return table
     return table.table if table.rows is None else table.table.index_select(0, table.rows)

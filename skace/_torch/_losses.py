@@ -9,17 +9,8 @@ import torch.nn.functional as F
 
 from skace._torch._competitors import Table, all_vectors, vectors_at
 from skace._torch._products import linear, matmul
-from skace._torch._sampled_losses import (
-    BinaryCrossEntropy,
-    PairwiseRanking,
-    SampledSoftmax,
-    draw_from_batch,
-    draw_uniformly,
-    log_frequencies,
-    popularity_draw,
-)
 
-__all__ = ["InBatchSoftmax", "Loss", "SampledSoftmax", "build_loss", "full_softmax"]
+__all__ = ["InBatchSoftmax", "Loss", "full_softmax"]
 
 # (hidden (N, D), table (V, D), targets (N,), weights (N,)) -> weighted sum in nats
 Loss = Callable[[torch.Tensor, Table, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -27,53 +18,6 @@ Loss = Callable[[torch.Tensor, Table, torch.Tensor, torch.Tensor], torch.Tensor]
 # Logits held at once. On a CPU a block should stay in the caches; a GPU wants large products.
 _CPU_BLOCK_BYTES, _GPU_BLOCK_BYTES = 12 * 2**20, 512 * 2**20
 _TINY = torch.finfo(torch.float32).tiny  # a probability that rounds to 0 has a loss of 87 nats
-
-
-def build_loss(
-    loss: str, *, n_negatives: int, negatives: str, gbce_t: float, counts: torch.Tensor
-) -> Loss:
-    """Build the loss that estimator parameters ask for.
-
-    Parameters
-    ----------
-    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}
-        `full_softmax`, `SampledSoftmax` (`InBatchSoftmax` where the batch gives the
-        negatives), `BinaryCrossEntropy` (plain, and calibrated by ``gbce_t``) or
-        `PairwiseRanking`.
-    n_negatives : int
-        Items drawn for each position. Without effect on "softmax", and on "sampled_softmax"
-        with negatives of the batch, which are all there are.
-    negatives : {"uniform", "popularity", "in_batch"}
-        Where they come from: all items alike; all items by ``counts``; the other targets of
-        the batch. The softmax corrects for unequal chances; "bce" and "bpr", as published,
-        do not: popular items are pushed down harder. "softmax" and "gbce" know "uniform"
-        only.
-    gbce_t : float
-        Calibration of "gbce" in [0, 1]; without effect on the others.
-    counts : torch.Tensor of shape (V,)
-        Of each item that competes, in the order of the table: its training rows; for
-        negatives of the batch, how often it is a target, up to a factor.
-
-    Returns
-    -------
-    loss : Loss
-        Function of hidden (N, D), table (V, D), targets (N,) and weights (N,) -> weighted
-        sum in nats. It draws from torch's global generator of the table's device.
-    """
-    if loss == "softmax":
-        return full_softmax
-    if loss == "sampled_softmax" and negatives == "in_batch":
-        return InBatchSoftmax(log_frequencies(counts))
-    by_popularity = negatives == "popularity"
-    if by_popularity:
-        draw = popularity_draw(counts)
-    else:
-        draw = draw_from_batch if negatives == "in_batch" else draw_uniformly
-    if loss == "sampled_softmax":
-        return SampledSoftmax(n_negatives, draw, log_frequencies(counts) if by_popularity else None)
-    if loss == "bpr":
-        return PairwiseRanking(n_negatives, draw)
-    return BinaryCrossEntropy(n_negatives, draw, gbce_t if loss == "gbce" else 0.0)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):

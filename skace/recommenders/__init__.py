@@ -9,6 +9,7 @@ from skace.recommenders._gru4rec import GRU4RecEstimator
 from skace.recommenders._l3ae import L3AEEstimator
 from skace.recommenders._linear import LinearRecommender
 from skace.recommenders._melt import MELTEstimator
+from skace.recommenders._network_parameters import NetworkParameters
 from skace.recommenders._neural import NeuralRecommender
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommendations import Recommendations
@@ -26,6 +27,7 @@ __all__ = [
     "L3AEEstimator",
     "LinearRecommender",
     "MELTEstimator",
+    "NetworkParameters",
     "NeuralRecommender",
     "PopularityEstimator",
     "RLAEEstimator",

@@ -1,38 +1,9 @@
-"""Which losses go with which negatives and tables; known before any work."""
+"""What is known of a loss before any work, and losses of files from before they were objects."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-__all__ = ["check_loss", "check_sparse"]
+from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, SampledSoftmax
 
-
-def check_loss(loss, negatives):
-    """Raise if the loss has no use for such negatives.
-
-    Parameters
-    ----------
-    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}
-        What is minimised.
-
-    negatives : {"uniform", "popularity", "in_batch"}
-        Where the negatives come from.
-
-    Raises
-    ------
-    ValueError
-        If ``negatives`` is not "uniform" although the loss draws none ("softmax"), or
-        corrects for uniform draws only ("gbce").
-    """
-    if negatives == "uniform":
-        return
-    if loss == "softmax":
-        raise ValueError(
-            f"negatives={negatives!r} has no effect with loss='softmax', in which all items "
-            "compete; set loss='sampled_softmax', or negatives='uniform', the default."
-        )
-    if loss == "gbce":
-        raise ValueError(
-            f"negatives={negatives!r} does not go with loss='gbce', whose calibration holds for "
-            "uniform draws only; set loss='bce', or negatives='uniform', the default."
-        )
+__all__ = ["check_sparse", "with_loss_object"]
 
 
 def check_sparse(loss, weight_decay):
@@ -40,7 +11,7 @@ def check_sparse(loss, weight_decay):
 
     Parameters
     ----------
-    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}
+    loss : Loss
         What is minimised.
 
     weight_decay : float
@@ -53,10 +24,11 @@ def check_sparse(loss, weight_decay):
     """
     from skace._torch._parallel import Ranks
 
-    if loss == "softmax":
+    if getattr(loss, "updates_all_items", True):  # third parties need not say
         raise ValueError(
-            "item_table has sparse=True, but with loss='softmax' every step updates all items; set "
-            "loss='sampled_softmax', 'bce', 'gbce' or 'bpr', or item_table__sparse=False."
+            f"item_table has sparse=True, but with loss={loss!r} every step updates all items; set "
+            "loss=SampledSoftmax() or another loss of skace.losses that draws, or "
+            "item_table__sparse=False."
         )
     if weight_decay > 0:
         raise ValueError(
@@ -68,3 +40,32 @@ def check_sparse(loss, weight_decay):
             "item_table has sparse=True, whose gradients are not exchanged between processes; "
             "train in one process, or set item_table__sparse=False."
         )
+
+
+def with_loss_object(state):
+    """State of a network with its loss as an object, as it is named in files of before.
+
+    Parameters
+    ----------
+    state : dict
+        Attributes of a `NeuralRecommender`; ``loss`` may be a name that goes with
+        ``n_negatives``, ``negatives`` and ``gbce_t``.
+
+    Returns
+    -------
+    state : dict
+        The same without these names.
+    """
+    if not isinstance(state.get("loss"), str):
+        return state
+    state = dict(state)
+    n, draw, t = (state.pop(name) for name in ("n_negatives", "negatives", "gbce_t"))
+    name = state["loss"]
+    if name == "sampled_softmax" and draw == "in_batch":
+        state["loss"] = InBatchSoftmax()
+    elif name == "gbce":
+        state["loss"] = GBCE(n, t=t)
+    else:
+        kinds = {"sampled_softmax": SampledSoftmax, "bce": BCE, "bpr": BPR}
+        state["loss"] = kinds[name](n, draw=draw) if name in kinds else None
+    return state

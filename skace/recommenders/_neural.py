@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
-from skace._typing import HandleUnknown, LongSequences, LossName, Negatives, Precision, RandomState
+from skace._typing import HandleUnknown, LongSequences, Precision, RandomState
 from skace._windows import rows_asked
 from skace.item_tables import ItemTable, TrainableTable
+from skace.losses import ItemCounts, Loss, Softmax
 from skace.objectives import NextItem
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._epochs import EpochLoop
@@ -21,7 +22,9 @@ from skace.recommenders._features import check_features
 from skace.recommenders._fit_inputs import in_float32
 from skace.recommenders._fitted_table import check_same_table, kept_table
 from skace.recommenders._holdout import check_something_remains, hold_out_last
-from skace.recommenders._losses import check_loss, check_sparse
+from skace.recommenders._losses import check_sparse, with_loss_object
+from skace.recommenders._network_parameters import join_parameters, without_keywords
+from skace.recommenders._parameter_objects import check_can_be_set, check_is_object
 from skace.recommenders._progress import visible_log
 from skace.recommenders._trained_network import TrainedNetwork
 
@@ -60,23 +63,9 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         Width of the model. None takes that of the item features, or 128 without features and
         for an item table of a width of its own.
 
-    loss : {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}, default="softmax"
-        "softmax" is the cross-entropy over all items, in blocks. The others compare the
-        right item with drawn ones, for catalogs of several hundred thousand items:
-        "sampled_softmax" by the cross-entropy among them, "bce" by the logistic loss of each,
-        "gbce" by the same, calibrated for what was not drawn, "bpr" pair by pair.
-
-    n_negatives : int, default=256
-        Items drawn, for each batch by "sampled_softmax", else for each position.
-
-    negatives : {"uniform", "popularity", "in_batch"}, default="uniform"
-        Where they come from: all items alike, all items by their training rows, or the other
-        right answers of the batch. "sampled_softmax" corrects for unequal chances, and takes
-        all of the batch for "in_batch"; "softmax" and "gbce" allow "uniform" only.
-
-    gbce_t : float, default=0.75
-        Calibration of "gbce", in [0, 1]: 0 is "bce", and with 1 the sigmoid of a
-        score is a probability.
+    loss : Loss or None, default=None
+        What is minimised (`skace.losses`). None is ``Softmax()``, the cross-entropy over all
+        items.
 
     max_epochs : int, default=50
         Most passes over the training rows.
@@ -121,12 +110,65 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
     verbose : int or bool, default=False
         Whether to log a line per epoch (logger "skace", level INFO).
 
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item; 0 marks a cold item.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        The same, counted by ``sample_weight``; answers empty histories.
+
+    item_vectors_ : ndarray of shape (n_items, width), float32
+        The trained item table.
+
+    encoder_state_ : dict of str to ndarray
+        Weights of the encoder.
+
+    item_table_state_ : dict of str to ndarray
+        Weights of the item table.
+
+    architecture_ : dict
+        Parameters that shape the network, as they were in `fit`.
+
+    item_table_ : ItemTable
+        Copy of the item table that the network was built with.
+
+    is_cold_ : ndarray of shape (n_items,), bool
+        Items of which no row was learned; rows held out for early stopping do not count.
+        Their vectors are those of the start: the features, or random ones without features;
+        the latter score ``-inf``.
+
+    feature_sample_ : ndarray of shape (n, n_item_features_), float32
+        Features of the first items, by which a catalog is recognised. Only with features.
+
+    n_item_features_ : int or None
+        Width of the item features that the item table has read in `fit`.
+
+    n_iter_ : int
+        Epochs trained by the last fit.
+
+    best_epoch_ : int
+        Epoch (from 1) whose weights were kept: the best on the validation rows, the last
+        one if there are none. 0 if `partial_fit` met no row with a past.
+
+    loss_curve_ : list of float
+        Mean loss of the rows that each epoch asked for, by their weights, without what an
+        item table adds to it. In nats with `Softmax`.
+
+    validation_scores_ : list of float
+        NDCG@10 on the validation rows after each epoch; empty if there are none.
+
     Notes
     -----
-    A backbone with parameters of its own lists them in its constructor beside those above,
-    adds them to ``_parameter_constraints``, and names in ``_architecture`` those that shape
-    the network. One whose encoder is not causal names another objective in `_objective`
-    (`skace.objectives`). `fit` refuses an encoder that sees what it is asked for.
+    A backbone with parameters of its own names them in its constructor and takes those above
+    as ``**shared: Unpack[NetworkParameters]``, which it hands on: signature, constraints and
+    docstring are joined when the class is made. (Listing them all works as well.) It names in
+    ``_architecture`` those that shape the network. One whose encoder is not causal names
+    another objective in `_objective` (`skace.objectives`). `fit` refuses an encoder that sees
+    what it is asked for.
 
     Stability: provisional.
 
@@ -161,10 +203,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         "max_length": [Interval(Integral, 1, None, closed="left")],
         "long_sequences": [StrOptions({"overlap", "truncate"})],
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-        "loss": [StrOptions({"softmax", "sampled_softmax", "bce", "gbce", "bpr"})],
-        "n_negatives": [Interval(Integral, 1, None, closed="left")],
-        "negatives": [StrOptions({"uniform", "popularity", "in_batch"})],
-        "gbce_t": [Interval(Real, 0, 1, closed="both")],
+        "loss": [HasMethods(["build"]), None],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -194,10 +233,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         max_length: int = 50,
         long_sequences: LongSequences = "overlap",
         embedding_dim: int | None = None,
-        loss: LossName = "softmax",
-        n_negatives: int = 256,
-        negatives: Negatives = "uniform",
-        gbce_t: float = 0.75,
+        loss: Loss | None = None,
         max_epochs: int = 50,
         batch_size: int = 256,
         learning_rate: float = 0.001,
@@ -211,15 +247,17 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         warm_start: bool = False,
         random_state: RandomState = None,
         verbose: bool | int = False,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:  # by the class that was asked for, not by this one
+            raise TypeError(
+                f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}"
+            )
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.max_length = max_length
         self.long_sequences = long_sequences
         self.embedding_dim = embedding_dim
         self.loss = loss
-        self.n_negatives = n_negatives
-        self.negatives = negatives
-        self.gbce_t = gbce_t
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -235,7 +273,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters of this estimator and, as ``item_table__name``, of its item table.
+        """Set parameters, also ``item_table__name`` and ``loss__name`` of what it holds.
 
         Parameters
         ----------
@@ -252,14 +290,18 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         ValueError
             If a name is none of a parameter, or one of an item table that is None.
         """
-        inner = [name for name in params if name.startswith("item_table__")]
-        if inner and params.get("item_table", self.item_table) is None:
-            raise ValueError(
-                f"{inner[0]} cannot be set, because item_table is None, which has no parameters; "
-                "set item_table=TrainableTable(), which is what None stands for, or another table."
-            )
+        check_can_be_set("item_table", self.item_table, params, "TrainableTable()")
+        check_can_be_set("loss", self.loss, params, "Softmax()")
         super().set_params(**params)
         return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(with_loss_object(state))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            join_parameters(cls, cls.__mro__[1])
 
     # What a backbone says of itself.
 
@@ -277,18 +319,21 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
 
     # Checks before any work.
 
+    def _validate_params(self):
+        check_is_object("item_table", self.item_table, "TrainableTable()")
+        check_is_object("loss", self.loss, "skace.losses.BCE()")
+        super()._validate_params()
+        if isinstance(self.loss, Loss):
+            self.loss._validate_params()
+
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         from skace._torch._runtime import resolve_device
 
         resolve_device(self.device)
-        if isinstance(self.item_table, type):
-            name = self.item_table.__name__
-            raise TypeError(f"item_table is the class {name}; pass an instance, {name}().")
         if n_passes is None:
             holds_out = self.early_stopping and X_val is None
             fraction = self.validation_fraction if holds_out else 0
             check_something_remains(X, fraction, in_float32(weights))
-        check_loss(self.loss, self.negatives)
         table = self._table()
         if table.reads_features:
             check_features(X.catalog.features)
@@ -299,7 +344,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
             self._check_architecture()
             self._check_growth(X)
         if getattr(table, "sparse", False):  # third parties need not have it
-            check_sparse(self.loss, self.weight_decay)
+            check_sparse(self._loss(), self.weight_decay)
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""
@@ -319,6 +364,10 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
     def _table(self):
         """The item table parameter, or its default."""
         return TrainableTable() if self.item_table is None else self.item_table
+
+    def _loss(self):
+        """The loss parameter, or its default."""
+        return Softmax() if self.loss is None else self.loss
 
     def _n_features_read(self, catalog):
         """Width of the item features; None if there are none or the table leaves them aside."""
@@ -516,7 +565,6 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         from skace._torch._auxiliary import Reader
         from skace._torch._batches import DeviceLog
         from skace._torch._competitors import Competitors
-        from skace._torch._losses import build_loss
         from skace._torch._parallel import Ranks
         from skace._torch._runtime import resolve_precision
         from skace._torch._training import Trainer, build_optimizers
@@ -531,20 +579,14 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         log = DeviceLog(items, event_weights, windows, device, self._network.layout)
         dtype = resolve_precision(self.precision, device)
         reader = Reader(self._network, log.items, dtype)
-        if self.negatives == "in_batch":
-            counts = self._times_asked(items, windows, is_row)
-        else:
-            counts = self._learned_counts(X, items, is_row)
+        counts = ItemCounts(
+            learned=competitors.among(self._learned_counts(X, items, is_row)),
+            asked=competitors.among(self._times_asked(items, windows, is_row)),
+        )
         return Trainer(
             network=self._network,
             log=log,
-            loss=build_loss(
-                self.loss,
-                n_negatives=self.n_negatives,
-                negatives=self.negatives,
-                gbce_t=self.gbce_t,
-                counts=competitors.among(counts),
-            ),
+            loss=self._loss().build(counts),
             competitors=competitors,
             optimizers=build_optimizers(self._network, self.learning_rate, self.weight_decay),
             batch_size=self.batch_size,
@@ -571,3 +613,6 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         chances = self._network.layout.chances(numbers)
         times = np.bincount(items[events], chances, minlength=self.item_ids_.size)
         return times / times[times > 0].min(initial=1.0)
+
+
+NeuralRecommender.__init__.__signature__ = without_keywords(NeuralRecommender.__init__)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.testing._pytest import parametrize_with_checks
+from skace.testing._registry import all_losses
 from skace.testing._runner import (
     CheckReport,
     CheckResult,
@@ -14,6 +15,7 @@ __all__ = [
     "CheckReport",
     "CheckResult",
     "RecommenderCheck",
+    "all_losses",
     "check_sequential_recommender",
     "parametrize_with_checks",
     "recommender_checks",

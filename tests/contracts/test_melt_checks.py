@@ -3,6 +3,7 @@
 
 from skace import SASRecEstimator
 from skace.item_tables import IDTable
+from skace.losses import BPR
 from skace.recommenders import GRU4RecEstimator, MELTEstimator
 from skace.testing import parametrize_with_checks
 
@@ -18,7 +19,7 @@ TINY = {"n_layers": 1, "max_epochs": 1, "batch_size": 16, "random_state": 0}
             item_quantile=0.5,
         ),
         MELTEstimator(
-            GRU4RecEstimator(max_length=4, loss="bpr", n_negatives=3, item_table=IDTable(), **TINY),
+            GRU4RecEstimator(max_length=4, loss=BPR(3), item_table=IDTable(), **TINY),
             max_epochs=2,
             user_threshold=3,
             item_threshold=4,

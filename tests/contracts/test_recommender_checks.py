@@ -13,6 +13,7 @@ import pytest
 
 from skace import PopularityEstimator, SASRecEstimator
 from skace.item_tables import FrozenTable, TrainableTable
+from skace.losses import BCE, BPR, GBCE, SampledSoftmax
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
@@ -81,17 +82,17 @@ WITH_FEATURES = [
     PopularityEstimator(),
     TransitionRecommender(),
     tiny(),
-    tiny(loss="sampled_softmax", n_negatives=5, early_stopping=False),
+    tiny(loss=SampledSoftmax(5), early_stopping=False),
     tiny(item_table=FrozenTable(), long_sequences="truncate"),
     tiny(item_table=TrainableTable(cold_items="negatives"), max_length=2),
-    tiny(block="ligr", loss="gbce", n_negatives=4),
+    tiny(block="ligr", loss=GBCE(4)),
     tiny(GRU4RecEstimator),
-    tiny(GRU4RecEstimator, n_layers=2, hidden_dim=3, loss="bpr", negatives="in_batch"),
+    tiny(GRU4RecEstimator, n_layers=2, hidden_dim=3, loss=BPR(256, draw="in_batch")),
     tiny(BERT4RecEstimator),
     tiny(BERT4RecEstimator, max_length=1, finetune_ratio=0.0, item_table=FrozenTable()),
-    tiny(BERT4RecEstimator, loss="sampled_softmax", negatives="popularity", max_length=3),
+    tiny(BERT4RecEstimator, loss=SampledSoftmax(draw="popularity"), max_length=3),
     tiny(FMLPEstimator, long_sequences="truncate"),
-    tiny(FMLPEstimator, max_length=1, loss="bce", n_negatives=3),
+    tiny(FMLPEstimator, max_length=1, loss=BCE(3)),
 ]
 
 

@@ -20,28 +20,20 @@ from skace._torch._tables import TrainableItems
 from skace._torch._training import Trainer, build_optimizers
 from skace._windows import cut_windows
 from skace.item_tables import IDTable, TrainableTable
+from skace.losses import BCE, BPR
 from skace.recommenders import GRU4RecEstimator, MELTEstimator, SASRecEstimator
+from skace.testing import all_losses
 
 CPU = torch.device("cpu")
 TABLES = pytest.mark.parametrize("kind", [TrainableTable, IDTable])
 NARROW = {"embedding_dim": None}  # as wide as the features
-LOSSES = pytest.mark.parametrize(
-    ("loss", "negatives"),
-    [
-        ("sampled_softmax", "uniform"),
-        ("sampled_softmax", "popularity"),
-        ("sampled_softmax", "in_batch"),
-        ("bce", "uniform"),
-        ("gbce", "uniform"),
-        ("bpr", "popularity"),
-    ],
-)
+LOSSES = [loss for loss in all_losses(n_negatives=2) if not loss.updates_all_items]
 
 
 @TABLES
-@LOSSES
-def test_the_first_step_is_that_of_the_dense_table(small_log, quick_fit, kind, loss, negatives):
-    options = {"loss": loss, "negatives": negatives, "n_negatives": 2, "max_epochs": 1} | NARROW
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_the_first_step_is_that_of_the_dense_table(small_log, quick_fit, kind, loss):
+    options = {"loss": loss, "max_epochs": 1} | NARROW
     start = quick_fit(kind(), small_log, learning_rate=1e-30, **options).item_vectors_
     dense, lazy = (
         quick_fit(kind(sparse=sparse), small_log, batch_size=64, **options)
@@ -102,9 +94,7 @@ def test_the_rest_of_the_network_is_trained_by_adam(trainer):
 
 @TABLES
 def test_a_sparse_table_repeats_itself_and_grows(small_log, quick_fit, kind):
-    fit = partial(
-        quick_fit, kind(sparse=True), small_log, loss="bpr", negatives="in_batch", **NARROW
-    )
+    fit = partial(quick_fit, kind(sparse=True), small_log, loss=BPR(256, draw="in_batch"), **NARROW)
     one, other = fit(), fit()
     assert_array_equal(one.item_vectors_, other.item_vectors_)
     assert_array_equal(one.is_cold_, [False] * 5 + [True])
@@ -123,12 +113,13 @@ def test_a_sparse_table_repeats_itself_and_grows(small_log, quick_fit, kind):
     ("settings", "text"),
     [
         (
-            {"loss": "softmax"},
-            "item_table has sparse=True, but with loss='softmax' every step updates all items; "
-            "set loss='sampled_softmax', 'bce', 'gbce' or 'bpr', or item_table__sparse=False.",
+            {"loss": None},
+            "item_table has sparse=True, but with loss=Softmax() every step updates all items; set "
+            "loss=SampledSoftmax() or another loss of skace.losses that draws, or "
+            "item_table__sparse=False.",
         ),
         (
-            {"loss": "bce", "weight_decay": 0.01},
+            {"loss": BCE(), "weight_decay": 0.01},
             "item_table has sparse=True, but weight_decay=0.01 shrinks all items at every step; "
             "set weight_decay=0, or item_table__sparse=False.",
         ),
@@ -147,7 +138,7 @@ def test_several_processes_are_refused(small_log, monkeypatch):
         "item_table has sparse=True, whose gradients are not exchanged between processes; train in "
         "one process, or set item_table__sparse=False."
     )
-    model = SASRecEstimator(k=2, item_table=TrainableTable(sparse=True), loss="bce", n_heads=1)
+    model = SASRecEstimator(k=2, item_table=TrainableTable(sparse=True), loss=BCE(), n_heads=1)
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         model.fit(small_log)
 

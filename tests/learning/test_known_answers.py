@@ -19,7 +19,9 @@ from skace import (
 )
 from skace.datasets import make_checkerboard, make_cycle
 from skace.item_tables import FrozenTable, TrainableTable
+from skace.losses import SampledSoftmax, Softmax
 from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator
+from skace.testing import all_losses
 
 SMALL = {
     "k": 1,
@@ -33,11 +35,10 @@ SMALL = {
 }
 MODELS = {
     "softmax": {},
-    "sampled softmax": {"loss": "sampled_softmax", "n_negatives": 8},
+    "sampled softmax": {"loss": SampledSoftmax(8)},
     "sparse table": {
         "item_table": TrainableTable(sparse=True),
-        "loss": "sampled_softmax",
-        "n_negatives": 8,
+        "loss": SampledSoftmax(8),
     },
     "short windows": {"max_length": 3},
     "frozen table": {"item_table": FrozenTable(), "max_epochs": 40},
@@ -87,7 +88,6 @@ TRAINING = {
     "learning_rate": 0.01,
     "max_epochs": 20,
     "early_stopping": False,
-    "n_negatives": 8,
 }
 BACKBONES = {
     "sasrec": SASRecEstimator(**TRAINING, n_heads=1),
@@ -103,33 +103,28 @@ BACKBONES = {
     "fmlp": FMLPEstimator(**TRAINING | {"max_epochs": 10}, max_length=6),
 }
 LATER = pytest.mark.minutes
-LOSSES = [
-    ("softmax", "uniform"),
-    ("sampled_softmax", "uniform"),
-    ("sampled_softmax", "popularity"),
-    ("sampled_softmax", "in_batch"),
-    ("bce", "uniform"),
-    ("gbce", "uniform"),
-    ("bpr", "uniform"),
-    ("bpr", "in_batch"),
-]
 
 
 # A loss knows nothing of the network before it, so the other pairs can wait for test-slow.
 PAIRS = [
-    pytest.param(name, *loss, marks=[] if name == "sasrec" or loss == LOSSES[0] else LATER)
+    pytest.param(
+        name,
+        loss,
+        marks=[] if name == "sasrec" or isinstance(loss, Softmax) else LATER,
+        id=f"{name}-{loss}",
+    )
     for name in BACKBONES
-    for loss in LOSSES
+    for loss in all_losses(n_negatives=8)
 ]
 
 
-@pytest.mark.parametrize(("name", "loss", "negatives"), PAIRS)
+@pytest.mark.parametrize(("name", "loss"), PAIRS)
 def test_every_backbone_finds_it_with_every_loss(
-    cycle, name, loss, negatives, training_seed, margin, least_lead
+    cycle, name, loss, training_seed, margin, least_lead
 ):
     train, test = cycle
     model = clone(BACKBONES[name])
-    model.set_params(loss=loss, negatives=negatives, random_state=training_seed).fit(train)
+    model.set_params(loss=loss, random_state=training_seed).fit(train)
     margin(least_lead(model, test), above=0)
 
 

@@ -596,7 +596,6 @@ AN_INT = "must be an int in the range [1, inf). Got {} instead."
         ("dropout", 1.0, "must be a float in the range [0.0, 1.0). Got 1.0 instead."),
         ("dropout", -0.1, "must be a float in the range [0.0, 1.0). Got -0.1 instead."),
         ("attention_dropout", 1, "must be a float in the range [0.0, 1.0). Got 1 instead."),
-        ("n_negatives", 0, AN_INT.format(0)),
         ("max_epochs", 0, AN_INT.format(0)),
         ("batch_size", -8, AN_INT.format(-8)),
         ("learning_rate", 0, "must be a float in the range (0.0, inf). Got 0 instead."),
@@ -606,9 +605,10 @@ AN_INT = "must be an int in the range [1, inf). Got {} instead."
         ("validation_fraction", 1.5, "must be a float in the range (0.0, 1.0]. Got 1.5 instead."),
         (
             "item_table",
-            "frozen",
-            "must be an object implementing 'width' and 'build' or None. Got 'frozen' instead.",
+            0,
+            "must be an object implementing 'width' and 'build' or None. Got 0 instead.",
         ),
+        ("loss", 0, "must be an object implementing 'build' or None. Got 0 instead."),
         ("device", 0, "must be an instance of 'str'. Got 0 instead."),
         (
             "verbose",
@@ -635,8 +635,6 @@ def test_parameters_of_the_network_out_of_range_are_refused(log, name, value, te
     [
         ("handle_unknown", "skip", {"error", "ignore"}),
         ("long_sequences", "split", {"overlap", "truncate"}),
-        ("loss", "hinge", {"softmax", "sampled_softmax", "bce", "gbce", "bpr"}),
-        ("negatives", "hard", {"uniform", "popularity", "in_batch"}),
         ("block", "sandwich", {"post", "pre", "ligr"}),
         ("precision", "float16", {"auto", "float32", "bfloat16"}),
     ],

@@ -17,6 +17,7 @@ from skace import Catalog, Interactions
 from skace.embeddings import OnItems
 from skace.exceptions import FutureLeakageWarning
 from skace.item_tables import FrozenTable, TrainableTable
+from skace.losses import SampledSoftmax
 from skace.metrics import ndcg_scorer
 from skace.model_selection import LeaveLastOut, TemporalSplit
 from skace.recommenders import PopularityEstimator, SASRecEstimator
@@ -165,7 +166,7 @@ def without_others(X, rows):
         sasrec,
         lambda: sasrec(early_stopping=True, max_epochs=1),
         lambda: sasrec(early_stopping=True, max_epochs=1, validation_fraction=0.4),
-        lambda: sasrec(loss="sampled_softmax", n_negatives=5),
+        lambda: sasrec(loss=SampledSoftmax(5)),
         lambda: sasrec(long_sequences="truncate", item_table=FrozenTable(cold_items="negatives")),
     ],
     ids=["popularity", "softmax", "early stopping", "some held out", "sampled softmax", "truncate"],
@@ -575,7 +576,7 @@ COLD = [10, 11]  # 'i10' and 'i11' are in no log
     "params",
     [
         {},
-        {"loss": "sampled_softmax", "n_negatives": 6},
+        {"loss": SampledSoftmax(6)},
         {"weight_decay": 0.1},
         {"early_stopping": True, "max_epochs": 1},
         {"item_table": FrozenTable()},
@@ -601,9 +602,7 @@ def test_9_an_item_that_is_cold_although_it_is_in_pasts_keeps_its_vector():
     np.testing.assert_array_equal(model.item_vectors_[11], VECTORS[11].astype(np.float32))
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"loss": "sampled_softmax", "n_negatives": 6}], ids=["softmax", "sampled"]
-)
+@pytest.mark.parametrize("params", [{}, {"loss": SampledSoftmax(6)}], ids=["softmax", "sampled"])
 def test_9_cold_items_do_not_take_part_in_the_training_of_others(log, params):
     with_cold = sasrec(**params).fit(log)
     without = sasrec(**params).fit(in_catalog(log, catalog_of(IDS[:10])))
@@ -621,9 +620,7 @@ def test_9_cold_items_are_candidates(log, make_model):
     assert model.recommend([["i01"]], candidates=["i10", "i11"])[0].shape == (1, 2)
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"loss": "sampled_softmax", "n_negatives": 50}], ids=["softmax", "sampled"]
-)
+@pytest.mark.parametrize("params", [{}, {"loss": SampledSoftmax(50)}], ids=["softmax", "sampled"])
 def test_9_the_switch_makes_cold_items_wrong_answers_as_elsewhere(log, params):
     table = TrainableTable(cold_items="negatives")
     model = sasrec(item_table=table, **params).fit(log)

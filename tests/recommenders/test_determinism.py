@@ -17,6 +17,7 @@ from joblib import Parallel, delayed
 from skace import Catalog, Interactions
 from skace._torch import _network
 from skace.item_tables import FrozenTable
+from skace.losses import SampledSoftmax
 from skace.recommenders import PopularityEstimator, SASRecEstimator, _blocks
 
 N_ITEMS = 30
@@ -94,7 +95,7 @@ def threads(n):
 
 VARIANTS = {
     "softmax": {},
-    "sampled softmax": {"loss": "sampled_softmax", "n_negatives": 7},
+    "sampled softmax": {"loss": SampledSoftmax(7)},
     "early stopping": {"early_stopping": True, "validation_fraction": 0.5, "max_epochs": 1},
     "truncate": {"long_sequences": "truncate", "max_length": 3},
     "weight decay": {"weight_decay": 0.1, "n_layers": 1, "n_heads": 4},

@@ -11,10 +11,10 @@ from numpydoc.docscrape import ClassDoc
 from sklearn.base import clone
 
 from skace import Catalog, Interactions, leave_last_out
-from skace._torch import _losses
 from skace._torch._tables import TrainableItems
 from skace.datasets import make_cycle
 from skace.item_tables import FrozenTable, IDTable, ItemTable, TrainableTable
+from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, SampledSoftmax, Softmax
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
@@ -39,10 +39,10 @@ backbones = pytest.mark.parametrize("cls", BACKBONES)
 MATTERS = {
     "max_length": (3, {}),
     "long_sequences": ("truncate", {}),
-    "loss": ("bpr", {}),
-    "n_negatives": (3, {"loss": "sampled_softmax"}),
-    "negatives": ("popularity", {"loss": "bce"}),
-    "gbce_t": (0.1, {"loss": "gbce", "n_negatives": 2}),
+    "loss": (BPR(256), {}),
+    "loss__n_negatives": (3, {"loss": SampledSoftmax()}),
+    "loss__draw": ("popularity", {"loss": BCE(256)}),
+    "loss__t": (0.1, {"loss": GBCE(2)}),
     "max_epochs": (4, {}),
     "batch_size": (3, {}),
     "learning_rate": (0.01, {}),
@@ -84,12 +84,13 @@ def cycle():
 
 
 def vectors(cls, X, **parameters):
-    return cls(**(QUICK | parameters)).fit(X).encode(X[3:9])
+    return cls(**QUICK).set_params(**parameters).fit(X).encode(X[3:9])
 
 
 @backbones
 def test_every_parameter_is_tried(cls):
     tried = MATTERS | OWN[cls] | OF_ALL_FOUR | DOES_NOT_MATTER_FOR_SCORES
+    tried = {name: None for name in tried if not name.startswith("loss__")}
     assert tried.keys() | {STOPS} == cls().get_params(deep=False).keys()
 
 
@@ -98,9 +99,13 @@ def test_every_parameter_is_tried(cls):
 @pytest.mark.parametrize("name", MATTERS)
 def test_parameter_changes_the_model(cycle, cls, name):
     value, beside = MATTERS[name]
-    X = cycle[cycle.items != 0] if name == "negatives" else cycle  # else all are as frequent
+    X = cycle[cycle.items != 0] if name == "loss__draw" else cycle  # else all are as frequent
     X = Interactions(X.users, X.items, X.timestamps, catalog=X.catalog)
-    one, other = vectors(cls, X, **beside), vectors(cls, X, **beside, **{name: value})
+    # Copies, because what is set within a loss is set in the object.
+    one, other = (
+        vectors(cls, X, **{key: clone(each, safe=False) for key, each in beside.items()}, **own)
+        for own in ({}, {name: value})
+    )
     assert np.abs(one - other).max() > 1e-6
 
 
@@ -183,25 +188,16 @@ def test_every_parameter_has_a_constraint(cls):
 # Losses.
 
 
-@backbones
-@pytest.mark.parametrize("loss", ["softmax", "gbce"])
-def test_negatives_that_a_loss_does_not_know_are_refused_before_any_work(cycle, cls, loss):
-    model = cls(**QUICK, loss=loss, negatives="popularity")
-    with pytest.raises(ValueError, match=rf"^negatives='popularity' .* loss='{loss}'"):
-        model.fit(cycle)
-    assert not hasattr(model, "item_ids_")
-
-
 @pytest.fixture
 def counts(monkeypatch):
     """Counts that each fit gives to its loss."""
-    seen, build_loss = [], _losses.build_loss
+    seen, build = [], Softmax.build
 
-    def remember(loss, *, counts, **options):
-        seen.append(counts.tolist())
-        return build_loss(loss, counts=counts, **options)
+    def remember(self, counts):
+        seen.append(counts)
+        return build(self, counts)
 
-    monkeypatch.setattr(_losses, "build_loss", remember)
+    monkeypatch.setattr(Softmax, "build", remember)
     return seen
 
 
@@ -222,15 +218,15 @@ def test_negatives_are_counted_in_the_rows_that_are_learned(
     small_log, counts, parameters, rows, expected
 ):
     GRU4RecEstimator(**(QUICK | parameters)).fit(small_log[rows])
-    assert counts == [expected]
+    assert [found.learned.tolist() for found in counts] == [expected]
 
 
 def test_rivals_of_the_batch_are_corrected_by_how_often_they_are_targets(counts):
     """First events are in the log, but no target: [0, x] with every x alike."""
     X = Interactions.from_sequences([[0, 1 + user % 4] for user in range(40)])
-    GRU4RecEstimator(**QUICK, loss="sampled_softmax", negatives="in_batch").fit(X)
-    GRU4RecEstimator(**QUICK, loss="sampled_softmax", negatives="popularity").fit(X)
-    assert counts == [[0, 10, 10, 10, 10], [40, 10, 10, 10, 10]]
+    GRU4RecEstimator(**QUICK).fit(X)
+    assert counts[0].asked.tolist() == [0, 10, 10, 10, 10]
+    assert counts[0].learned.tolist() == [40, 10, 10, 10, 10]
 
 
 def test_first_events_do_not_weigh_on_rivals_of_the_batch(training_seed, margin):
@@ -243,8 +239,7 @@ def test_first_events_do_not_weigh_on_rivals_of_the_batch(training_seed, margin)
         n_layers=1,
         dropout=0,
         attention_dropout=0,
-        loss="sampled_softmax",
-        negatives="in_batch",
+        loss=InBatchSoftmax(),
         learning_rate=0.02,
         max_epochs=150,
         batch_size=120,
@@ -314,15 +309,18 @@ def test_counts_of_new_events_join_those_of_earlier_ones(small_log, counts, meth
     model = GRU4RecEstimator(**QUICK, warm_start=True).fit(small_log[TRAIN])
     getattr(model, method)(small_log[LAST])
     # A warm start counts the rows of its own X; items that were learned before still compete.
-    assert counts[1] == {"partial_fit": [3, 3, 2, 1, 1], "fit": [2, 0, 0, 1, 0]}[method]
+    assert (
+        counts[1].learned.tolist()
+        == {"partial_fit": [3, 3, 2, 1, 1], "fit": [2, 0, 0, 1, 0]}[method]
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @backbones
-@pytest.mark.parametrize("negatives", ["uniform", "popularity", "in_batch"])
-def test_held_out_rows_are_not_learned_from(cycle, cls, negatives):
+@pytest.mark.parametrize("draw", ["uniform", "popularity", "in_batch"])
+def test_held_out_rows_are_not_learned_from(cycle, cls, draw):
     X, last = leave_last_out(cycle)
-    parameters = {"early_stopping": True, "loss": "bce", "n_negatives": 3, "negatives": negatives}
+    parameters = {"early_stopping": True, "loss": BCE(3, draw=draw)}
     model = cls(**(QUICK | parameters)).fit(cycle)
     apart = cls(**(QUICK | parameters)).fit(X, X_val=last)
     assert model.loss_curve_ == apart.loss_curve_

@@ -10,8 +10,9 @@ from torch import nn
 
 from skace import LeaveLastOut, leave_last_out
 from skace.datasets import make_cycle
+from skace.losses import BCE
 from skace.recommenders import NeuralRecommender
-from skace.testing import parametrize_with_checks
+from skace.testing import all_losses, parametrize_with_checks
 
 
 class CausalConvolution(nn.Module):
@@ -55,21 +56,19 @@ def cycle():
     )
 
 
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "bce", "gbce", "bpr"])
+@pytest.mark.parametrize("loss", all_losses(n_negatives=8), ids=repr)
 def test_it_learns_with_every_loss(cycle, loss, training_seed, margin, least_lead):
     train, test = cycle
     sizes = {"k": 1, "max_epochs": 30, "batch_size": 16, "early_stopping": False}
-    model = ConvolutionEstimator(
-        learning_rate=0.01, loss=loss, n_negatives=8, random_state=training_seed, **sizes
-    )
+    model = ConvolutionEstimator(learning_rate=0.01, loss=loss, random_state=training_seed, **sizes)
     margin(least_lead(model.fit(train), test), above=0)
 
 
 def test_it_is_cloned_and_searched_by_its_inherited_parameters(cycle, training_seed, margin):
     model = ConvolutionEstimator(k=3, weight_decay=0.1, **SMALL)
     assert clone(model).get_params() == model.get_params()
-    grid = {"learning_rate": [1e-6, 0.01], "negatives": ["uniform", "popularity"]}
-    model.set_params(loss="bce", n_negatives=8, early_stopping=False, random_state=training_seed)
+    grid = {"learning_rate": [1e-6, 0.01], "loss__draw": ["uniform", "popularity"]}
+    model.set_params(loss=BCE(8), early_stopping=False, random_state=training_seed)
     model.set_params(max_epochs=10)
     search = GridSearchCV(model, grid, cv=LeaveLastOut(), error_score="raise").fit(cycle[0])
     rates = search.cv_results_["param_learning_rate"].data

@@ -13,6 +13,7 @@ from torch import distributed
 from skace._torch._training import Trainer
 from skace.datasets import make_shop
 from skace.item_tables import AlignedAdapter, DualViewTable
+from skace.losses import BCE, SampledSoftmax
 from skace.model_selection import leave_last_out
 from skace.recommenders import (
     BERT4RecEstimator,
@@ -35,8 +36,8 @@ SMALL = {
 ALIGNED = AlignedAdapter(n_components=8, inner_dim=8)
 MODELS = {
     "sasrec": SASRecEstimator(**SMALL, attention_dropout=0.0),
-    "gru4rec": GRU4RecEstimator(**SMALL, loss="bce"),
-    "sampled": SASRecEstimator(**SMALL, loss="sampled_softmax", n_negatives=8),
+    "gru4rec": GRU4RecEstimator(**SMALL, loss=BCE(256)),
+    "sampled": SASRecEstimator(**SMALL, loss=SampledSoftmax(8)),
     "bert4rec": BERT4RecEstimator(**SMALL),
     "melt": MELTEstimator(SASRecEstimator(**SMALL | {"random_state": None}), max_epochs=2),
     "distilled": SASRecEstimator(

@@ -10,7 +10,8 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from skace._torch._losses import InBatchSoftmax, build_loss, full_softmax
+from skace import losses
+from skace._torch._losses import InBatchSoftmax, full_softmax
 from skace._torch._sampled_losses import (
     BinaryCrossEntropy,
     PairwiseRanking,
@@ -20,6 +21,8 @@ from skace._torch._sampled_losses import (
     log_frequencies,
     popularity_draw,
 )
+from skace.losses import GBCE, ItemCounts
+from skace.testing import all_losses
 
 N, V, D = 7, 5, 3
 
@@ -375,7 +378,7 @@ def test_without_calibration_or_with_all_items_drawn_gbce_is_bce(t, n_negatives)
 
 def test_a_single_item_has_no_negatives():
     hidden = torch.ones(2, 1)
-    loss = build_loss("gbce", n_negatives=3, negatives="uniform", gbce_t=0.75, counts=torch.ones(1))
+    loss = GBCE(3).build(counts_of(torch.ones(1)))
     value = loss(hidden, torch.zeros(1, 1), torch.tensor([0, 0]), torch.ones(2))
     assert float(value) == pytest.approx(2 * math.log(2))
 
@@ -513,49 +516,54 @@ def test_about_as_many_items_are_drawn_as_there_are_positions(n, n_negatives, sh
     assert asked == [shape]
 
 
-BUILT = [
-    ("softmax", "uniform"),
-    *((loss, kind) for loss in ("sampled_softmax", "bce", "bpr") for kind in
-      ("uniform", "popularity", "in_batch")),
-    ("gbce", "uniform"),
-]  # fmt: skip
+each_loss = pytest.mark.parametrize("loss", all_losses(n_negatives=3), ids=repr)
 
 
-@pytest.mark.parametrize(("name", "negatives"), BUILT)
-def test_a_seed_repeats_every_loss(name, negatives, random_state):
+def counts_of(learned, asked=None):
+    """Counts of the items that compete."""
+    return ItemCounts(learned, learned if asked is None else asked)
+
+
+@each_loss
+def test_a_seed_repeats_every_loss(loss, random_state):
     parts = [part.float() if part.is_floating_point() else part for part in draw(1, 40)]
-    loss = build_loss(
-        name, n_negatives=3, negatives=negatives, gbce_t=0.75, counts=torch.arange(1.0, V + 1)
-    )
+    compute = loss.build(counts_of(torch.arange(1.0, V + 1)))
     values = []
     for seed in (random_state, random_state, random_state + 1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            values.append(float(loss(*parts)))
+            values.append(float(compute(*parts)))
     assert values[0] == values[1]
-    draws = name != "softmax" and (name, negatives) != ("sampled_softmax", "in_batch")
-    assert (values[0] != values[2]) == draws
+    assert (values[0] != values[2]) == hasattr(loss, "n_negatives")
+
+
+LEARNED, ASKED = torch.tensor([5.0, 1.0, 1.0, 2.0, 7.0]), torch.tensor([2.0, 1.0, 3.0, 9.0, 1.0])
+BY_POPULARITY = popularity_draw(LEARNED)
 
 
 @pytest.mark.usefixtures("seeded")
-@pytest.mark.parametrize(("name", "negatives"), BUILT)
-def test_losses_are_built_from_the_words_of_an_estimator(name, negatives):
-    counts = torch.tensor([5.0, 1.0, 1.0, 2.0, 7.0])
-    batch_draw = draw_from_batch if negatives == "in_batch" else draw_uniformly
-    draw_rows = popularity_draw(counts) if negatives == "popularity" else batch_draw
-    log_q = log_frequencies(counts)
-    expected = {
-        "softmax": full_softmax,
-        "sampled_softmax": SampledSoftmax(
-            3, draw_rows, log_q if negatives == "popularity" else None
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (losses.Softmax(), full_softmax),
+        (losses.InBatchSoftmax(), InBatchSoftmax(log_frequencies(ASKED))),
+        (losses.SampledSoftmax(3), SampledSoftmax(3, draw_uniformly)),
+        (
+            losses.SampledSoftmax(3, draw="popularity"),
+            SampledSoftmax(3, BY_POPULARITY, log_frequencies(LEARNED)),
         ),
-        "bce": BinaryCrossEntropy(3, draw_rows),
-        "gbce": BinaryCrossEntropy(3, draw_rows, 0.6),
-        "bpr": PairwiseRanking(3, draw_rows),
-    }[name]
-    if (name, negatives) == ("sampled_softmax", "in_batch"):
-        expected = InBatchSoftmax(log_q)
-    loss = build_loss(name, n_negatives=3, negatives=negatives, gbce_t=0.6, counts=counts)
+        (losses.BCE(3), BinaryCrossEntropy(3, draw_uniformly)),
+        (losses.BCE(2, draw="popularity"), BinaryCrossEntropy(2, BY_POPULARITY)),
+        (losses.BCE(3, draw="in_batch"), BinaryCrossEntropy(3, draw_from_batch)),
+        (losses.GBCE(3, t=0.6), BinaryCrossEntropy(3, draw_uniformly, 0.6)),
+        (losses.BPR(3), PairwiseRanking(3, draw_uniformly)),
+        (losses.BPR(2, draw="popularity"), PairwiseRanking(2, BY_POPULARITY)),
+        (losses.BPR(draw="in_batch"), PairwiseRanking(1, draw_from_batch)),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, losses.Loss) else "",
+)
+def test_loss_objects_build_what_they_say(loss, expected):
+    loss = loss.build(ItemCounts(LEARNED, ASKED))
     parts = draw(8)
     state = torch.get_rng_state()
     values = value_and_gradients(loss, *parts, torch.float32)
@@ -566,12 +574,11 @@ def test_losses_are_built_from_the_words_of_an_estimator(name, negatives):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("name", "negatives"), BUILT)
-def test_a_table_that_does_not_learn_gets_no_gradient_from_any_loss(name, negatives):
+@each_loss
+def test_a_table_that_does_not_learn_gets_no_gradient_from_any_loss(loss):
     hidden, table, targets, weights = (part.float() for part in draw())
     hidden.requires_grad_()
-    loss = build_loss(name, n_negatives=4, negatives=negatives, gbce_t=0.75, counts=torch.ones(V))
-    loss(hidden, table, targets.long(), weights).backward()
+    loss.build(counts_of(torch.ones(V)))(hidden, table, targets.long(), weights).backward()
     assert table.grad is None
     assert hidden.grad.abs().sum() > 0
 

@@ -15,27 +15,20 @@ from torch import nn
 from skace._torch._batches import DeviceLog
 from skace._torch._competitors import Competitors
 from skace._torch._layouts import ClozeLayout, LastItemLayout, NextItemLayout
-from skace._torch._losses import build_loss
 from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
 from skace._torch._training import Trainer
 from skace._windows import cut_windows
+from skace.losses import ItemCounts, Softmax
+from skace.testing import all_losses
 
 SCRIPT = Path(__file__).with_name("weigh_rows.py")
 BACKBONES = ["sasrec", "truncated", "gru4rec", "fmlp", "bert4rec"]
 ALL_LOSSES = ("sasrec", "bert4rec")
-LOSSES = [
-    ("softmax", "uniform"),
-    ("sampled_softmax", "uniform"),
-    ("sampled_softmax", "popularity"),
-    ("sampled_softmax", "in_batch"),
-    ("bce", "uniform"),
-    ("gbce", "uniform"),
-    ("bpr", "uniform"),
-    ("bpr", "in_batch"),
-]
 CASES = [
-    (name, *loss) for name in BACKBONES for loss in (LOSSES if name in ALL_LOSSES else LOSSES[:1])
+    (name, loss)
+    for name in BACKBONES
+    for loss in (all_losses(n_negatives=3) if name in ALL_LOSSES else [Softmax()])
 ]
 LENGTHS = [2, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 18, 25, 33, 60, 100]  # as in the script
 MAX_LENGTH = 16
@@ -106,9 +99,9 @@ def test_the_last_batch_holds_one_window_and_a_rank_goes_without(epochs):
 
 
 @pytest.mark.parametrize("size", [1, 2])
-@pytest.mark.parametrize(("name", "loss", "negatives"), CASES)
-def test_the_mean_gradient_is_that_of_all_rows(epochs, name, loss, negatives, size):
-    key = f"{name} {loss} {negatives}"
+@pytest.mark.parametrize(("name", "loss"), CASES)
+def test_the_mean_gradient_is_that_of_all_rows(epochs, name, loss, size):
+    key = f"{name} {loss}"
     ranks = epochs[size]
     expected = sum(rank[f"{key} own"] for rank in ranks)
     for rank in ranks:
@@ -117,9 +110,9 @@ def test_the_mean_gradient_is_that_of_all_rows(epochs, name, loss, negatives, si
 
 
 @pytest.mark.parametrize("size", [1, 2])
-@pytest.mark.parametrize(("name", "loss", "negatives"), CASES)
-def test_the_loss_curve_is_the_same_mean(epochs, name, loss, negatives, size):
-    key = f"{name} {loss} {negatives}"
+@pytest.mark.parametrize(("name", "loss"), CASES)
+def test_the_loss_curve_is_the_same_mean(epochs, name, loss, size):
+    key = f"{name} {loss}"
     total = sum(rank[f"{key} total"] for rank in epochs[size])
     for rank in epochs[size]:
         assert rank[f"{key} loss"] == pytest.approx(total / rank[f"{name} weight"], rel=1e-5)
@@ -196,16 +189,14 @@ def cloze_chances(lengths, mask_ratio, finetune_ratio):
     return np.array(chances)
 
 
-@pytest.mark.parametrize(("loss", "negatives"), LOSSES)
-def test_losses_are_sums_of_what_rows_cost_times_their_weights(loss, negatives):
+@pytest.mark.parametrize("loss", all_losses(n_negatives=3), ids=repr)
+def test_losses_are_sums_of_what_rows_cost_times_their_weights(loss):
     """So what multiplies the leaves of a probe multiplies what the row costs."""
     generator = torch.Generator().manual_seed(0)
     hidden = torch.randn(23, 4, generator=generator, dtype=torch.float64)
     table = torch.randn(11, 4, generator=generator, dtype=torch.float64)
     targets = torch.randint(11, (23,), generator=generator)
-    compute = build_loss(
-        loss, n_negatives=3, negatives=negatives, gbce_t=0.75, counts=torch.arange(1.0, 12.0)
-    )
+    compute = loss.build(ItemCounts(torch.arange(1.0, 12.0), torch.arange(1.0, 12.0)))
 
     def total(weights):
         with torch.random.fork_rng():

@@ -17,12 +17,14 @@ from skace._torch._batches import Batch, DeviceLog
 from skace._torch._competitors import Competitors, all_vectors, vectors_at
 from skace._torch._encoders import BERT4RecEncoder
 from skace._torch._layouts import ClozeLayout
-from skace._torch._losses import build_loss, full_softmax
+from skace._torch._losses import full_softmax
 from skace._torch._network import Network
 from skace._torch._tables import TrainableItems
 from skace._torch._training import Trainer, build_optimizers
 from skace._windows import cut_windows, rows_asked
+from skace.losses import GBCE, ItemCounts, SampledSoftmax
 from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _epochs
+from skace.testing import all_losses
 
 CPU = torch.device("cpu")
 N_ITEMS, D = 6, 4
@@ -200,19 +202,10 @@ def test_a_cold_item_is_moved_by_nothing(small_log):
     assert (after[:5] != before[:5]).any(dim=1).all()
 
 
-@pytest.mark.parametrize(
-    ("loss", "negatives"),
-    [
-        ("softmax", "uniform"),
-        *((loss, "uniform") for loss in ("sampled_softmax", "bce", "gbce", "bpr")),
-        *((loss, "popularity") for loss in ("sampled_softmax", "bce", "bpr")),
-        *((loss, "in_batch") for loss in ("sampled_softmax", "bce", "bpr")),
-    ],
-)
-def test_padding_gets_no_gradient(small_log, loss, negatives):
-    counts = torch.ones(N_ITEMS)
-    options = {"n_negatives": 3, "negatives": negatives, "gbce_t": 0.75, "counts": counts}
-    trainer = build_trainer(small_log, loss=build_loss(loss, **options))
+@pytest.mark.parametrize("loss", all_losses(n_negatives=3), ids=repr)
+def test_padding_gets_no_gradient(small_log, loss):
+    counts = ItemCounts(torch.ones(N_ITEMS), torch.ones(N_ITEMS))
+    trainer = build_trainer(small_log, loss=loss.build(counts))
     # The output side is taken off, so that all gradient comes through what was read.
     rivals = torch.randn(N_ITEMS, D, generator=torch.Generator().manual_seed(1))
     trainer.competitors.of = lambda _table, targets: (rivals, targets)
@@ -416,7 +409,7 @@ def fit_backbone(X, name, **parameters):
     return model.fit(X)
 
 
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "gbce"])
+@pytest.mark.parametrize("loss", [None, SampledSoftmax(), GBCE()], ids=repr)
 @pytest.mark.parametrize("name", BACKBONES)
 def test_bfloat16_trains_on_the_cpu(small_log, name, loss):
     exact = fit_backbone(small_log, name, loss=loss, precision="float32")

@@ -19,6 +19,7 @@ from torch import distributed
 from skace import Interactions
 from skace._torch._training import Trainer
 from skace._windows import Windows, rows_asked
+from skace.losses import Softmax
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
@@ -26,6 +27,7 @@ from skace.recommenders import (
     NeuralRecommender,
     SASRecEstimator,
 )
+from skace.testing import all_losses
 
 # Sixteen users of 2 to 100 events; every event has an item of its own, which names its row.
 LENGTHS = [2, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 18, 25, 33, 60, 100]
@@ -39,7 +41,6 @@ SMALL = {
     "early_stopping": False,
     "random_state": 0,
     "device": "cpu",
-    "n_negatives": 3,
 }
 BACKBONES = {
     "sasrec": SASRecEstimator(**SMALL, attention_dropout=0.0, n_layers=1),
@@ -49,19 +50,11 @@ BACKBONES = {
     "bert4rec": BERT4RecEstimator(**SMALL, attention_dropout=0.0, n_layers=1),
 }
 ALL_LOSSES = ("sasrec", "bert4rec")
-LOSSES = [
-    ("softmax", "uniform"),
-    ("sampled_softmax", "uniform"),
-    ("sampled_softmax", "popularity"),
-    ("sampled_softmax", "in_batch"),
-    ("bce", "uniform"),
-    ("gbce", "uniform"),
-    ("bpr", "uniform"),
-    ("bpr", "in_batch"),
-]
 # All losses where rows are asked for as they stand and where they are drawn, else the plain one.
 CASES = [
-    (name, *loss) for name in BACKBONES for loss in (LOSSES if name in ALL_LOSSES else LOSSES[:1])
+    (name, loss)
+    for name in BACKBONES
+    for loss in (all_losses(n_negatives=3) if name in ALL_LOSSES else [Softmax()])
 ]
 
 
@@ -231,10 +224,10 @@ def main(folder):
     for name, model in BACKBONES.items():
         found[f"{name} multipliers"] = probe_epoch(clone(model), X, weights)
         found[f"{name} weight"] = expected_weight(catch_trainer(clone(model), X, weights))
-    for name, loss, negatives in CASES:
-        model = clone(BACKBONES[name]).set_params(loss=loss, negatives=negatives)
+    for name, loss in CASES:
+        model = clone(BACKBONES[name]).set_params(loss=loss)
         mean, own, epoch_loss, total = gradient_epoch(model, X, weights)
-        key = f"{name} {loss} {negatives}"
+        key = f"{name} {loss}"
         found |= {f"{key} mean": mean, f"{key} own": own, f"{key} loss": epoch_loss}
         found[f"{key} total"] = total
     number, size = distributed.get_rank(), distributed.get_world_size()

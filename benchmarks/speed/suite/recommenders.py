@@ -6,9 +6,11 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 
 from skace import BERT4RecEstimator, EASEEstimator, GRU4RecEstimator, SASRecEstimator
+from skace.losses import GBCE, SampledSoftmax, Softmax
 from suite.made import made_log
 
 BACKBONES = {"sasrec": SASRecEstimator, "gru4rec": GRU4RecEstimator, "bert4rec": BERT4RecEstimator}
+LOSSES = {"softmax": Softmax(), "sampled_softmax": SampledSoftmax(), "gbce": GBCE()}
 SIZE = {"n_users": 4_000, "n_items": 6_000, "n_events": 40_000}
 
 
@@ -23,7 +25,7 @@ def train(backbone, **parameters):
 class Epoch:
     """One epoch of 34,000 positions, start of the network included."""
 
-    params = (sorted(BACKBONES), ["softmax", "sampled_softmax", "gbce"], ["float32", "bfloat16"])
+    params = (sorted(BACKBONES), sorted(LOSSES), ["float32", "bfloat16"])
     param_names = ("backbone", "loss", "precision")
     timeout = 300
 
@@ -31,10 +33,10 @@ class Epoch:
         made_log(**SIZE)
 
     def time_fit(self, backbone, loss, precision):
-        train(backbone, loss=loss, precision=precision)
+        train(backbone, loss=LOSSES[loss], precision=precision)
 
     def peakmem_fit(self, backbone, loss, precision):
-        train(backbone, loss=loss, precision=precision)
+        train(backbone, loss=LOSSES[loss], precision=precision)
 
 
 class Batches:
@@ -47,7 +49,7 @@ class Batches:
 
     def _train(self):
         sizes = {"embedding_dim": 2, "n_layers": 1, "n_heads": 1}
-        model = SASRecEstimator(loss="sampled_softmax", n_negatives=1, random_state=0, **sizes)
+        model = SASRecEstimator(loss=SampledSoftmax(1), random_state=0, **sizes)
         model.partial_fit(self.log)
 
     def time_epoch(self):
@@ -63,7 +65,7 @@ class Answer:
     timeout = 300
 
     def setup(self):
-        self.model = train("sasrec", loss="sampled_softmax")
+        self.model = train("sasrec", loss=SampledSoftmax())
         self.rows = made_log(**SIZE).next_queries()
         self.log = made_log(**SIZE)
 

@@ -1,0 +1,37 @@
+"""What a network minimises: parameter objects, free of torch until they build."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import TYPE_CHECKING, Any
+
+from skace.losses._base import ItemCounts, Loss
+from skace.losses._bce import BCE
+from skace.losses._bpr import BPR
+from skace.losses._gbce import GBCE
+from skace.losses._in_batch_softmax import InBatchSoftmax
+from skace.losses._sampled_softmax import SampledSoftmax
+from skace.losses._softmax import Softmax
+
+if TYPE_CHECKING:
+    from skace._torch._competitors import all_vectors, vectors_at
+
+__all__ = [
+    "BCE",
+    "BPR",
+    "GBCE",
+    "InBatchSoftmax",
+    "ItemCounts",
+    "Loss",
+    "SampledSoftmax",
+    "Softmax",
+    "all_vectors",
+    "vectors_at",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the names that need torch when somebody asks for them."""
+    if name in ("all_vectors", "vectors_at"):
+        from skace._torch import _competitors
+
+        return getattr(_competitors, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

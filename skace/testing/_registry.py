@@ -1,0 +1,53 @@
+"""What skace has, found in its packages instead of being listed."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import inspect
+from collections.abc import Iterator
+
+from skace import losses
+
+__all__ = ["all_losses"]
+
+
+def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
+    """Every loss of `skace.losses`, one for each way to draw negatives.
+
+    Parameters
+    ----------
+    n_negatives : int or None, default=None
+        What those that draw are to draw; None leaves their defaults.
+
+    Returns
+    -------
+    found : list of Loss
+        In the order of the names.
+
+    Examples
+    --------
+    >>> from skace.testing import all_losses
+    >>> all_losses()[0]
+    BCE(draw='in_batch')
+    """
+    found = [loss for cls in _concrete(losses, losses.Loss) for loss in _each_draw(cls)]
+    if n_negatives is not None:
+        for loss in found:
+            if hasattr(loss, "n_negatives"):
+                loss.set_params(n_negatives=n_negatives)
+    return found
+
+
+def _concrete(package, base) -> Iterator[type]:
+    """Classes that a package exports and that can be made, in the order of their names."""
+    for name in sorted(package.__all__):
+        thing = vars(package).get(name)
+        if inspect.isclass(thing) and issubclass(thing, base) and not inspect.isabstract(thing):
+            yield thing
+
+
+def _each_draw(cls):
+    """A loss for each value of its ``draw``, if it has that."""
+    for constraint in cls._parameter_constraints.get("draw", [None]):
+        if constraint is None:
+            yield cls()
+        else:
+            yield from (cls(draw=draw) for draw in sorted(constraint.options))
