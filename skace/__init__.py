@@ -1,6 +1,7 @@
 """LLM-enhanced sequential recommendation with scikit-learn's habits."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from skace._moved import find_moved
 from skace._show_versions import show_versions
 from skace.data import Catalog, Interactions, as_interactions
 from skace.embeddings import ACETransformer, OnItems, TextEncoder, WhiteningTransformer
@@ -48,3 +49,5 @@ __all__ = [
     "recall_scorer",
     "show_versions",
 ]
+
+find_moved()

@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 
 import skace
 from skace import embeddings, item_tables, losses, recommenders
+from skace._moved import MOVED
 from skace._validation import first_few
 
 __all__ = ["TRUSTED_TYPES", "dump", "load"]
@@ -47,8 +48,11 @@ _FAULTS = (
 )
 
 
+_MODULES_OF_BEFORE = {now: before for before, now in MOVED.items()}
+
+
 def _names_of_estimators() -> Iterator[str]:
-    """Full names of the estimators, item tables and losses that skace exports."""
+    """Full names of the estimators, item tables and losses that skace exports, also old ones."""
     for package in (embeddings, item_tables, losses, recommenders):
         # Not getattr: a name that is imported on demand is no estimator, and heavy.
         for thing in map(vars(package).get, package.__all__):
@@ -58,6 +62,9 @@ def _names_of_estimators() -> Iterator[str]:
                 and not inspect.isabstract(thing)
             ):
                 yield f"{thing.__module__}.{thing.__qualname__}"
+                before = _MODULES_OF_BEFORE.get(thing.__module__)
+                if before is not None:
+                    yield f"{before}.{thing.__qualname__}"
 
 
 #: Names of the types that `load` accepts beyond those that skops accepts by itself: the

@@ -67,9 +67,9 @@ def test_public_signature_is_annotated(path):
         "skace.metrics._ranks.ndcg_at_k",  # behind a decorator
         "skace.recommenders._base.SequentialRecommender.fit",  # behind two
         "skace.recommenders._base.SequentialRecommender.encode",  # behind a condition
-        "skace.recommenders._linear.LinearRecommender.item_vectors_",  # a property
+        "skace.recommenders.linear._base.LinearRecommender.item_vectors_",  # a property
         "skace.data._interactions.Interactions.from_frame",  # a class method
-        "skace.recommenders._ease.EASEEstimator.__init__",
+        "skace.recommenders.linear._ease.EASEEstimator.__init__",
     ],
 )
 def test_search_finds(path):

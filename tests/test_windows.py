@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skace._torch._batches import DeviceLog
 from skace._torch._network import Network
-from skace._torch._tables import FrozenItems
+from skace._torch.tables._frozen import FrozenItems
 from skace._windows import batch_order, cut_windows
 
 # Four users of 3, 5, 9 and 1 events: with max_length 4 the past of the last event is short, exactly

@@ -12,7 +12,7 @@ from torch import nn
 
 from skace._torch._layouts import Layout, NextItemLayout, Question
 from skace._torch._products import stable_linear
-from skace._torch._tables import ItemModule
+from skace._torch.tables._base import ItemModule
 from skace._typing import FloatArray, IntArray
 
 __all__ = ["Network"]

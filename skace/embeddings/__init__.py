@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.embeddings._ace import ACETransformer
-from skace.embeddings._anisotropy_gram import (
+from skace.embeddings._column_selector import ColumnSelector
+from skace.embeddings._mixin import ItemTransformerMixin
+from skace.embeddings._on_items import OnItems
+from skace.embeddings._scaling import GlobalScaler
+from skace.embeddings._whitening import WhiteningTransformer
+from skace.embeddings.anisotropy._gram import (
     anisotropy_report,
     condition_number,
     effective_rank,
@@ -13,15 +18,10 @@ from skace.embeddings._anisotropy_gram import (
     spectral_decay,
     spectral_entropy,
 )
-from skace.embeddings._anisotropy_pairs import Hubness, alignment, hubness, uniformity
-from skace.embeddings._anisotropy_partition import partition_isotropy
-from skace.embeddings._column_selector import ColumnSelector
-from skace.embeddings._contrastive import ContrastiveTextEncoder
-from skace.embeddings._mixin import ItemTransformerMixin
-from skace.embeddings._on_items import OnItems
-from skace.embeddings._scaling import GlobalScaler
-from skace.embeddings._text_encoder import TextEncoder
-from skace.embeddings._whitening import WhiteningTransformer
+from skace.embeddings.anisotropy._pairs import Hubness, alignment, hubness, uniformity
+from skace.embeddings.anisotropy._partition import partition_isotropy
+from skace.embeddings.text._contrastive import ContrastiveTextEncoder
+from skace.embeddings.text._encoder import TextEncoder
 
 __all__ = [
     "ACETransformer",

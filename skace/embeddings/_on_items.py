@@ -19,8 +19,8 @@ from skace._callers import caller_level
 from skace._sklearn_compat import CallbackSupportMixin, InvalidParameterError, fit_context
 from skace._validation import first_few
 from skace.embeddings._mixin import ItemTransformerMixin
-from skace.embeddings._text_table import TextTable
-from skace.embeddings._text_template import TextTemplate
+from skace.embeddings.text._table import TextTable
+from skace.embeddings.text._template import TextTemplate
 
 __all__ = ["OnItems"]
 

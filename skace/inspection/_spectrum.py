@@ -12,7 +12,7 @@ from skace._typing import FloatArray
 from skace.data import Interactions
 from skace.embeddings import ACETransformer
 from skace.embeddings._ridge import column_factors, power_factors
-from skace.embeddings._spectrum import spectrum_of
+from skace.embeddings.anisotropy._spectrum import spectrum_of
 from skace.inspection._drawing import axes_for, categorical_colors, import_pyplot, ordered_colors
 from skace.inspection._vectors import check_named, item_vectors
 

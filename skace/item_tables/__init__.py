@@ -14,7 +14,7 @@ from skace.item_tables._spectral import SpectralAdapter
 from skace.item_tables._trainable import TrainableTable
 
 if TYPE_CHECKING:
-    from skace._torch._tables import ItemModule
+    from skace._torch.tables._base import ItemModule
 
 __all__ = [
     "AlignedAdapter",
@@ -33,7 +33,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the one name that needs torch when somebody asks for it."""
     if name == "ItemModule":
-        from skace._torch._tables import ItemModule
+        from skace._torch.tables._base import ItemModule
 
         return ItemModule
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -167,10 +167,10 @@ class AlignedAdapter(FeatureTable):
 
         By ``item_ids`` the items are found in the reference.
         """
-        from skace._torch._adapters import HeadItems
-        from skace._torch._alignment import AlignedItems
-        from skace._torch._heads import build_head
-        from skace._torch._projected import ProjectedItems
+        from skace._torch.tables._adapters import HeadItems
+        from skace._torch.tables._alignment import AlignedItems
+        from skace._torch.tables._heads import build_head
+        from skace._torch.tables._projected import ProjectedItems
 
         if self.alpha != 0:  # raises before any work
             vectors, is_known = _reference_vectors(_recommender_in(self.reference), item_ids)

@@ -13,8 +13,8 @@ from skace._typing import BoolArray, ColdItems, FloatArray, IntArray
 if TYPE_CHECKING:
     import torch
 
-    from skace._torch._auxiliary import Auxiliary, Reader
     from skace._torch._batches import DeviceLog
+    from skace._torch.training._auxiliary import Auxiliary, Reader
 
 __all__ = ["ItemTable", "width_asked_for"]
 
@@ -142,7 +142,7 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
         -------
         module : torch.nn.Module
             ``module()`` is the table of shape (n_items, width). See
-            `skace._torch._tables.ItemModule` for the methods with defaults. It is built
+            `skace._torch.tables._base.ItemModule` for the methods with defaults. It is built
             again, from features of zeros, to answer from a stored state: the shapes of
             its parameters and buffers follow from the sizes alone.
         """
@@ -154,7 +154,7 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        reader : skace._torch._auxiliary.Reader
+        reader : skace._torch.training._auxiliary.Reader
             Gives states of the network, whose ``items`` are the module of this table.
 
         log : skace._torch._batches.DeviceLog
@@ -165,7 +165,7 @@ class ItemTable(DocLinkMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        auxiliary : skace._torch._auxiliary.Auxiliary or None
+        auxiliary : skace._torch.training._auxiliary.Auxiliary or None
             A mean over the epoch that is added to the mean loss; None for nothing.
         """
 

@@ -12,9 +12,9 @@ from skace.item_tables._principal import principal_axes
 if TYPE_CHECKING:
     import torch
 
-    from skace._torch._adapters import HeadItems
-    from skace._torch._auxiliary import Auxiliary, Reader
     from skace._torch._batches import DeviceLog
+    from skace._torch.tables._adapters import HeadItems
+    from skace._torch.training._auxiliary import Auxiliary, Reader
 
 __all__ = ["DualViewTable"]
 
@@ -162,10 +162,11 @@ class DualViewTable(FeatureTable):
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
-        from skace._torch._adapters import HeadItems
-        from skace._torch._dual_view import DualViewItems
-        from skace._torch._heads import build_head
-        from skace._torch._tables import FrozenItems, as_vectors
+        from skace._torch.tables._adapters import HeadItems
+        from skace._torch.tables._base import as_vectors
+        from skace._torch.tables._dual_view import DualViewItems
+        from skace._torch.tables._frozen import FrozenItems
+        from skace._torch.tables._heads import build_head
 
         n_features, half = features.shape[1], width // 2
         widths = [n_features, max(1, round(self.ratio * n_features)), half]
@@ -182,7 +183,11 @@ class DualViewTable(FeatureTable):
         """Build the self-distillation, if any; see `ItemTable.build_auxiliary`."""
         if self.distillation == 0 or users.size == 0:
             return None
-        from skace._torch._self_distillation import SelfDistillation, mean_features, similar_windows
+        from skace._torch.training._self_distillation import (
+            SelfDistillation,
+            mean_features,
+            similar_windows,
+        )
 
         semantic = cast("HeadItems", reader.network.items.semantic).source()
         vectors = mean_features(
@@ -197,9 +202,10 @@ class DualViewTable(FeatureTable):
 
     def _build_collaborative(self, features, half, is_cold, generator):
         """Principal components plus a trained difference."""
-        from skace._torch._adapters import OffsetItems
-        from skace._torch._projected import ProjectedItems
-        from skace._torch._tables import TrainableItems, random_vectors
+        from skace._torch.tables._adapters import OffsetItems
+        from skace._torch.tables._base import random_vectors
+        from skace._torch.tables._projected import ProjectedItems
+        from skace._torch.tables._trainable import TrainableItems
 
         axes = principal_axes(features, half)
         factor = 1.0 if self.scale is None else self.scale / (axes.spread() or 1.0)

@@ -52,6 +52,7 @@ class FrozenTable(ItemTable):
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
-        from skace._torch._tables import FrozenItems, as_vectors
+        from skace._torch.tables._base import as_vectors
+        from skace._torch.tables._frozen import FrozenItems
 
         return FrozenItems(as_vectors(features))

@@ -120,9 +120,10 @@ class MLPAdapter(FeatureTable):
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
-        from skace._torch._adapters import HeadItems
-        from skace._torch._heads import build_head
-        from skace._torch._tables import FrozenItems, as_vectors
+        from skace._torch.tables._adapters import HeadItems
+        from skace._torch.tables._base import as_vectors
+        from skace._torch.tables._frozen import FrozenItems
+        from skace._torch.tables._heads import build_head
 
         n_columns = features.shape[1] // self.views
         hidden = max(1, round(self.ratio * n_columns))

@@ -121,9 +121,10 @@ class NullSpaceTable(FeatureTable):
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
-        from skace._torch._adapters import OffsetItems
-        from skace._torch._projected import ProjectedItems
-        from skace._torch._tables import TrainableItems, random_vectors
+        from skace._torch.tables._adapters import OffsetItems
+        from skace._torch.tables._base import random_vectors
+        from skace._torch.tables._projected import ProjectedItems
+        from skace._torch.tables._trainable import TrainableItems
 
         axes = principal_axes(features, width)
         semantic = ProjectedItems(features, axes.mean, self.scale * axes.whitening())

@@ -151,8 +151,8 @@ class SpectralAdapter(FeatureTable):
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
-        from skace._torch._projected import ProjectedItems
-        from skace._torch._spectral import Diagonal, SpectralItems
+        from skace._torch.tables._projected import ProjectedItems
+        from skace._torch.tables._spectral import Diagonal, SpectralItems
 
         n_axes = min(self.n_spectral, features.shape[1])
         axes = principal_axes(features, n_axes, center=False, normalize=self.normalize)

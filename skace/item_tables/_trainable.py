@@ -83,7 +83,8 @@ class TrainableTable(ItemTable):
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`."""
-        from skace._torch._tables import TrainableItems, as_vectors, random_vectors
+        from skace._torch.tables._base import as_vectors, random_vectors
+        from skace._torch.tables._trainable import TrainableItems
 
         if features is None:
             vectors = random_vectors(n_items, width, self.init_std, generator)

@@ -12,7 +12,7 @@ from skace.losses._sampled_softmax import SampledSoftmax
 from skace.losses._softmax import Softmax
 
 if TYPE_CHECKING:
-    from skace._torch._competitors import all_vectors, vectors_at
+    from skace._torch.training._competitors import all_vectors, vectors_at
 
 __all__ = [
     "BCE",
@@ -31,7 +31,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the names that need torch when somebody asks for them."""
     if name in ("all_vectors", "vectors_at"):
-        from skace._torch import _competitors
+        from skace._torch.training import _competitors
 
         return getattr(_competitors, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -66,7 +66,7 @@ class BCE(Loss):
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
-        from skace._torch._sampled_losses import BinaryCrossEntropy
+        from skace._torch.training._sampled_losses import BinaryCrossEntropy
 
         self._validate_params()
         return BinaryCrossEntropy(self.n_negatives, build_draw(self.draw, counts))

@@ -61,7 +61,7 @@ class BPR(Loss):
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
-        from skace._torch._sampled_losses import PairwiseRanking
+        from skace._torch.training._sampled_losses import PairwiseRanking
 
         self._validate_params()
         return PairwiseRanking(self.n_negatives, build_draw(self.draw, counts))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from skace.losses._base import ItemCounts
 
 if TYPE_CHECKING:
-    from skace._torch._sampled_losses import Draw
+    from skace._torch.training._sampled_losses import Draw
 
 __all__ = ["build_draw"]
 
@@ -27,7 +27,11 @@ def build_draw(name: str, counts: ItemCounts) -> "Draw":
     draw : Draw
         Function of a shape, the table, the targets and their weights.
     """
-    from skace._torch._sampled_losses import draw_from_batch, draw_uniformly, popularity_draw
+    from skace._torch.training._sampled_losses import (
+        draw_from_batch,
+        draw_uniformly,
+        popularity_draw,
+    )
 
     if name == "popularity":
         return popularity_draw(counts.learned)

@@ -67,7 +67,7 @@ class GBCE(Loss):
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
-        from skace._torch._sampled_losses import BinaryCrossEntropy, draw_uniformly
+        from skace._torch.training._sampled_losses import BinaryCrossEntropy, draw_uniformly
 
         self._validate_params()
         return BinaryCrossEntropy(self.n_negatives, draw_uniformly, self.t)

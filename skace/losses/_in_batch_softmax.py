@@ -41,7 +41,7 @@ class InBatchSoftmax(Loss):
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
-        from skace._torch._losses import InBatchSoftmax as TorchLoss
-        from skace._torch._sampled_losses import log_frequencies
+        from skace._torch.training._losses import InBatchSoftmax as TorchLoss
+        from skace._torch.training._sampled_losses import log_frequencies
 
         return TorchLoss(log_frequencies(counts.asked))

@@ -67,8 +67,8 @@ class SampledSoftmax(Loss):
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
-        from skace._torch._sampled_losses import SampledSoftmax as TorchLoss
-        from skace._torch._sampled_losses import log_frequencies
+        from skace._torch.training._sampled_losses import SampledSoftmax as TorchLoss
+        from skace._torch.training._sampled_losses import log_frequencies
 
         self._validate_params()
         log_q = log_frequencies(counts.learned) if self.draw == "popularity" else None

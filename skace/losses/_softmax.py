@@ -38,6 +38,6 @@ class Softmax(Loss):
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
-        from skace._torch._losses import full_softmax
+        from skace._torch.training._losses import full_softmax
 
         return full_softmax

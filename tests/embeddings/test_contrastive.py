@@ -27,12 +27,12 @@ from skace import (
     SASRecEstimator,
     ndcg_scorer,
 )
-from skace._torch import _contrastive_training, _sentence
+from skace._torch.text import _contrastive_training, _sentence
 from skace.embeddings import _contrastive_core, _text_core
-from skace.embeddings._contrastive import ContrastiveTextEncoder
-from skace.embeddings._contrastive_views import AttributeViews
-from skace.embeddings._text_encoder import TextEncoder
-from skace.embeddings._text_template import TextTemplate
+from skace.embeddings.text._contrastive import ContrastiveTextEncoder
+from skace.embeddings.text._contrastive_views import AttributeViews
+from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings.text._template import TextTemplate
 
 if importlib.util.find_spec("sentence_transformers") is None:
     pytest.skip("needs sentence-transformers", allow_module_level=True)
@@ -297,7 +297,7 @@ def test_files_hold_the_trained_weights(model, tmp_path, kind):
     else:
         content = skops.io.dumps(encoder)
         trusted = skops.io.get_untrusted_types(data=content)
-        assert trusted == ["skace.embeddings._contrastive.ContrastiveTextEncoder"]
+        assert trusted == ["skace.embeddings.text._contrastive.ContrastiveTextEncoder"]
         opened = skops.io.loads(content, trusted=trusted)
     _text_core._MEMORY.clear()
     _contrastive_core._TOWERS.clear()

@@ -10,10 +10,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from skace._torch._contrastive_lora import LowRankAdapters
-from skace._torch._sentence import SentenceModel, load_sentence_model
+from skace._torch.text._contrastive_lora import LowRankAdapters
+from skace._torch.text._sentence import SentenceModel, load_sentence_model
 from skace.embeddings import _contrastive_core, _text_core
-from skace.embeddings._contrastive import ContrastiveTextEncoder
+from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 
 if importlib.util.find_spec("peft") is None:
     pytest.skip("needs peft", allow_module_level=True)

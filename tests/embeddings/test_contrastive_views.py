@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skace.embeddings._contrastive_views import AttributeViews, n_dropped
-from skace.embeddings._text_table import TextTable
-from skace.embeddings._text_template import TextTemplate
+from skace.embeddings.text._contrastive_views import AttributeViews, n_dropped
+from skace.embeddings.text._table import TextTable
+from skace.embeddings.text._template import TextTemplate
 
 ITEMS = [
     {"title": "lip balm", "brand": "bee", "kind": "lips", "colour": "red", "use": "day"},

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from skace.embeddings import _text_cache
-from skace.embeddings._text_cache import DiskStore, MemoryStore, Segment, find, gather, keys
+from skace.embeddings.text._cache import DiskStore, MemoryStore, Segment, find, gather, keys
 
 IDENTITY = {"model": "m", "revision": "1"}
 KEY = st.binary(min_size=16, max_size=16)
@@ -186,7 +186,7 @@ def test_vectors_of_another_width_are_refused(tmp_path):
 KILLED = """
     import os, signal, sys
     import numpy as np
-    from skace.embeddings._text_cache import DiskStore, keys
+    from skace.embeddings.text._cache import DiskStore, keys
     store = DiskStore(sys.argv[1], {"model": "m", "revision": "1"})
     with store.writing():
         for text in ["a", "bb", "ccc"]:

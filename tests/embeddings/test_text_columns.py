@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from skace.embeddings._text_columns import TextColumns
-from skace.embeddings._text_table import TextTable
-from skace.embeddings._text_template import TextTemplate
+from skace.embeddings.text._columns import TextColumns
+from skace.embeddings.text._table import TextTable
+from skace.embeddings.text._template import TextTemplate
 
 FRAMES = [pd.DataFrame, pl.DataFrame, pa.table]
 TEXTS = [" a pen", "", "ink"]
@@ -135,7 +135,7 @@ def test_a_template_with_names_reads_these_columns_only():
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
 def test_texts_are_the_same_in_pieces_of_any_size(monkeypatch, chunk):
-    monkeypatch.setattr("skace.embeddings._text_table._CHUNK", chunk)
+    monkeypatch.setattr("skace.embeddings.text._table._CHUNK", chunk)
     texts = ["a", "", "b", "a", "c"]
     table = _table(texts)
     assert table.is_empty.tolist() == [False, True, False, False, False]

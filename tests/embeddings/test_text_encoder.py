@@ -36,7 +36,7 @@ from skace import (
     ndcg_scorer,
 )
 from skace.embeddings import _text_core
-from skace.embeddings._text_encoder import TextEncoder
+from skace.embeddings.text._encoder import TextEncoder
 
 TEXTS = ["a red pen", "a bead", "an ace"]
 LETTERS = "abcdefgh"
@@ -105,7 +105,7 @@ def test_the_catalog_gets_vectors_in_place_of_texts(features):
 
 
 def test_where_vectors_come_from_travels_on_the_catalog(monkeypatch):
-    monkeypatch.setattr("skace.embeddings._text_cache._today", lambda: "2026-03-04")
+    monkeypatch.setattr("skace.embeddings.text._cache._today", lambda: "2026-03-04")
     X = _shop(TEXTS, provenance={"data": "A shop"})
     pipe = Pipeline(
         [
@@ -271,7 +271,7 @@ def test_a_cache_for_a_function_needs_a_name_for_its_version(tmp_path):
 KILLED = """
     import os, signal, sys
     sys.path.insert(0, sys.argv[2])
-    from skace.embeddings._text_encoder import TextEncoder
+    from skace.embeddings.text._encoder import TextEncoder
     n_calls = 0
     def encode(texts):
         global n_calls
@@ -324,7 +324,7 @@ def test_processes_share_the_cache(tmp_path, n_jobs):
     joblib = pytest.importorskip("joblib")
 
     def encode_in_a_worker(number):
-        from skace.embeddings._text_encoder import TextEncoder
+        from skace.embeddings.text._encoder import TextEncoder
 
         def encode(texts):
             return [[len(text), 1.0] for text in texts]

@@ -17,8 +17,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skace.embeddings import _http_encoder
-from skace.embeddings._http_encoder import HttpEncoder
-from skace.embeddings._text_encoder import TextEncoder
+from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings.text.sources._http import HttpEncoder
 
 KEY = "sk-very-secret"
 

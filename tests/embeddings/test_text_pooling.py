@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from skace.embeddings._text_pooling import pooling_of_model
+from skace.embeddings.text.sources._pooling import pooling_of_model
 
 FLAGS = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "lasttoken")
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from skace.embeddings import _text_revision
-from skace.embeddings._text_revision import hub_commit, local_fingerprint
+from skace.embeddings.text.sources._revision import hub_commit, local_fingerprint
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, Catalog, Interactions, SASRecEstimator
 from skace._torch import _sentence
-from skace._torch._sentence import SentenceModel, unpack_weights
+from skace._torch.text._sentence import SentenceModel, unpack_weights
 from skace.embeddings import _text_core
-from skace.embeddings._text_encoder import TextEncoder
-from skace.embeddings._text_revision import local_fingerprint
+from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings.text.sources._revision import local_fingerprint
 
 if importlib.util.find_spec("sentence_transformers") is None:
     pytest.skip("needs sentence-transformers", allow_module_level=True)
@@ -151,7 +151,7 @@ def test_known_texts_need_no_torch_at_all(model, tmp_path):
     _encoder(model, cache=tmp_path).fit(TEXTS)
     code = f"""
         import sys
-        from skace.embeddings._text_encoder import TextEncoder
+        from skace.embeddings.text._encoder import TextEncoder
         encoder = TextEncoder({str(model)!r}, cache={str(tmp_path)!r}, device="cpu")
         print(encoder.fit_transform({TEXTS!r}).shape, encoder.n_encoded_)
         print([name for name in ("torch", "transformers") if name in sys.modules])
@@ -193,7 +193,7 @@ def _loads(kind, content):
     if kind == "pickle":
         return pickle.loads(content)
     trusted = skops.io.get_untrusted_types(data=content)
-    assert trusted == ["skace.embeddings._text_encoder.TextEncoder"]
+    assert trusted == ["skace.embeddings.text._encoder.TextEncoder"]
     return skops.io.loads(content, trusted=trusted)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skace.embeddings._text_template import TextTemplate
+from skace.embeddings.text._template import TextTemplate
 
 COLUMNS = {
     "title": ["Lip Balm", "", "Soap", ""],

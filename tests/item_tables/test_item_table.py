@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skace import LeaveLastOut, SASRecEstimator, ndcg_scorer
-from skace._torch._tables import TrainableItems
+from skace._torch.tables._trainable import TrainableItems
 from skace.item_tables import FrozenTable, ItemTable, TrainableTable
 from skace.testing import check_sequential_recommender
 

@@ -12,12 +12,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skace import Catalog, Interactions
 from skace._torch._batches import DeviceLog
-from skace._torch._competitors import Competitors
 from skace._torch._network import Network
-from skace._torch._parallel import Ranks
-from skace._torch._sampled_losses import SampledSoftmax
-from skace._torch._tables import TrainableItems
-from skace._torch._training import Trainer, build_optimizers
+from skace._torch.tables._trainable import TrainableItems
+from skace._torch.training._competitors import Competitors
+from skace._torch.training._parallel import Ranks
+from skace._torch.training._sampled_losses import SampledSoftmax
+from skace._torch.training._trainer import Trainer, build_optimizers
 from skace._windows import cut_windows
 from skace.item_tables import IDTable, TrainableTable
 from skace.losses import BCE, BPR

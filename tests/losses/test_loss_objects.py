@@ -15,7 +15,7 @@ from skace.datasets import make_cycle
 from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, Loss, SampledSoftmax, Softmax, vectors_at
 from skace.persistence import dump, load
 from skace.recommenders import NeuralRecommender
-from skace.recommenders._losses import with_loss_object
+from skace.recommenders.neural._losses import with_loss_object
 from skace.testing import all_losses, parametrize_with_checks
 
 FAST = {

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import lsq_linear
 
 from skace import Catalog, Interactions
-from skace.recommenders._linear import COUNTS, INVERSES
+from skace.recommenders.linear._base import COUNTS, INVERSES
 
 
 @pytest.fixture(autouse=True)

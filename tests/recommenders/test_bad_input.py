@@ -335,7 +335,7 @@ def test_fit_refuses_validation_rows_that_cannot_validate(log, make_model, make,
 def test_unknown_items_in_validation_histories_are_found_before_the_first_epoch(
     log, is_fitted, monkeypatch
 ):
-    from skace._torch._training import Trainer
+    from skace._torch.training._trainer import Trainer
 
     model = sasrec()
     if is_fitted:

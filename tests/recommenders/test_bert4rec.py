@@ -8,7 +8,7 @@ import pytest
 
 from skace import Interactions, leave_last_out
 from skace._torch._layouts import ClozeLayout
-from skace._torch._training import Trainer
+from skace._torch.training._trainer import Trainer
 from skace.datasets import make_cycle
 from skace.recommenders import BERT4RecEstimator
 

@@ -22,7 +22,7 @@ from skace import (
     ranking_scorer,
 )
 from skace.datasets import make_cycle
-from skace.recommenders._progress import log_epoch, visible_log
+from skace.recommenders.neural._progress import log_epoch, visible_log
 
 N_EPOCHS = 3
 QUICK = {
@@ -138,7 +138,7 @@ def test_partial_fit_calls_back_too(cycle, model, tmp_path):
 def test_callbacks_are_ended_when_a_fit_fails(cycle, tmp_path, monkeypatch):
     path = tmp_path / "calls"
     model = SASRecEstimator(**QUICK).set_callbacks(recorder(path))
-    monkeypatch.setattr("skace._torch._training.Trainer.run_epoch", lambda _trainer: np.nan)
+    monkeypatch.setattr("skace._torch.training._trainer.Trainer.run_epoch", lambda _trainer: np.nan)
     with pytest.raises(FloatingPointError):
         model.fit(cycle)
     assert path.read_text().splitlines()[-1] == "teardown SASRecEstimator"
@@ -174,7 +174,9 @@ def test_a_callback_can_stop_a_fit(cycle, n_epochs):
 
 def test_a_stopped_fit_returns_to_its_best_epoch(cycle, monkeypatch):
     scores = iter([0.3, 0.1, 0.2])
-    monkeypatch.setattr("skace.recommenders._epochs.ndcg_at_k", lambda *_, **__: next(scores))
+    monkeypatch.setattr(
+        "skace.recommenders.neural._epochs.ndcg_at_k", lambda *_, **__: next(scores)
+    )
     parameters = QUICK | {"early_stopping": True, "n_iter_no_change": 9}
     model = SASRecEstimator(**parameters).set_callbacks(StopAfter(2)).fit(cycle)
     assert (model.n_iter_, model.best_epoch_) == (2, 1)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skace.recommenders._closed_form import Bound, invert, row_slices, solve
+from skace.recommenders.linear._closed_form import Bound, invert, row_slices, solve
 
 SIZES = [1, 2, 64, 65, 150]  # blocks have 64 rows at least
 

@@ -728,7 +728,7 @@ def test_11_at_prediction_the_last_events_count(log, max_length):
 def test_11_every_row_with_a_past_is_learned_from_once_an_epoch(
     log, max_length, early_stopping, monkeypatch
 ):
-    from skace._torch._training import Trainer
+    from skace._torch.training._trainer import Trainer
 
     n_learned = []
     step = Trainer.step

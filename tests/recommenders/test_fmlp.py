@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skace._torch._training import Trainer
+from skace._torch.training._trainer import Trainer
 from skace.datasets import make_cycle
 from skace.objectives import LastItem
 from skace.recommenders import FMLPEstimator

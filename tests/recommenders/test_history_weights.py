@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skace.recommenders._histories import Histories
-from skace.recommenders._history_weights import as_numbers, history_weights
+from skace.recommenders.linear._history_weights import as_numbers, history_weights
 
 # Three pasts over one log: of four events with a repeat, of one, and the first two of them.
 ITEMS = np.array([2, 0, 2, 1, 3])

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skace import Catalog, Interactions
 from skace.recommenders import EASEEstimator, L3AEEstimator
-from skace.recommenders._feature_prior import feature_prior
+from skace.recommenders.linear._feature_prior import feature_prior
 
 IDS = ["ash", "bay", "cob", "dew"]
 VECTORS = np.array([[1.0, 0, 0], [1, 1, 0], [0, 0, 1], [0.25, 0.25, 1]])

@@ -20,7 +20,7 @@ from skace.recommenders import (
     SLISTEstimator,
     _linear,
 )
-from skace.recommenders._linear import COUNTS, INVERSES
+from skace.recommenders.linear._base import COUNTS, INVERSES
 
 SMALL = {"k": 2, "regularization": 2.0}
 PULL = {"alignment": 3.0, "feature_regularization": 0.5}
@@ -232,7 +232,7 @@ def test_partial_fit_does_not_write_into_kept_counts(estimator, log, catalog):
     ("dtype", "max_memory", "need"), [("float32", 1e-9, "9.03e-07"), ("float64", 0.05, "1.48")]
 )
 def test_too_many_items_are_refused_before_any_work(monkeypatch, dtype, max_memory, need):
-    monkeypatch.setattr("skace.recommenders._linear.sessions_of", None)
+    monkeypatch.setattr("skace.recommenders.linear._base.sessions_of", None)
     n_items = 9500 if dtype == "float64" else 10
     text = (
         f"the exact solution for {n_items} items needs {need} GiB, more than max_memory="

@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
 from skace.recommenders import _local_ridge as local_ridge
-from skace.recommenders._closed_form import Bound
-from skace.recommenders._feature_prior import feature_prior
-from skace.recommenders._local_ridge import keep_strongest, solve_locally
+from skace.recommenders.linear._closed_form import Bound
+from skace.recommenders.linear._feature_prior import feature_prior
+from skace.recommenders.linear._local_ridge import keep_strongest, solve_locally
 
 NOT_POSITIVE = (
     "the regularised Gram matrix of an item's neighbours is not positive definite; raise the "
@@ -120,7 +120,7 @@ def test_local_needs_200_neighbors_where_the_user_does_not_say(make_log, monkeyp
         asked.append(n_neighbors)
         return solve_locally(gram, ridge, n_neighbors, **parts)
 
-    monkeypatch.setattr("skace.recommenders._linear.solve_locally", spy)
+    monkeypatch.setattr("skace.recommenders.linear._base.solve_locally", spy)
     model = EASEEstimator(k=2, solver="local").fit(make_log())
     model.set_params(n_neighbors=3).fit(make_log())
     assert asked == [200, 3]
@@ -135,7 +135,7 @@ def test_blocks_of_columns_change_nothing(monkeypatch, n_neighbors):
 
 
 def test_the_limit_of_memory_is_for_square_matrices(make_log, monkeypatch):
-    monkeypatch.setattr("skace.recommenders._linear.invert", None)
+    monkeypatch.setattr("skace.recommenders.linear._base.invert", None)
     X = make_log(n_users=20, n_items=400)
     model = EASEEstimator(k=2, solver="local", max_memory=1e-9).fit(X)
     assert model.coef_.shape == (400, 400)

@@ -26,7 +26,7 @@ from skace.recommenders import (
     GRU4RecEstimator,
     MELTEstimator,
 )
-from skace.recommenders._melt_heads import (
+from skace.recommenders.neural._melt_heads import (
     histories_before,
     last_events,
     n_events_of_users,

@@ -11,7 +11,7 @@ from numpydoc.docscrape import ClassDoc
 from sklearn.base import clone
 
 from skace import Catalog, Interactions, leave_last_out
-from skace._torch._tables import TrainableItems
+from skace._torch.tables._trainable import TrainableItems
 from skace.datasets import make_cycle
 from skace.item_tables import FrozenTable, IDTable, ItemTable, TrainableTable
 from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, SampledSoftmax, Softmax

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from skace import Interactions
-from skace.recommenders._sessions import Sessions, fingerprint_of, sessions_of, set_matrix
+from skace.recommenders.linear._sessions import Sessions, fingerprint_of, sessions_of, set_matrix
 
 # Positions:        0  1  2  3  4   5  6   7   8  9
 USERS = np.array([["a"] * 5 + ["b"] * 2 + ["c"] * 1 + ["d"] * 2]).ravel()

@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skace import Interactions, leave_last_out, recall_scorer
 from skace.datasets import make_cycle
 from skace.recommenders import SLISTEstimator
-from skace.recommenders._counts import dense_counts, sparse_counts
-from skace.recommenders._session_splits import session_rows
-from skace.recommenders._sessions import sessions_of
+from skace.recommenders.linear._counts import dense_counts, sparse_counts
+from skace.recommenders.linear._session_splits import session_rows
+from skace.recommenders.linear._sessions import sessions_of
 
 E = exp(-1)
 OLD, NEW = E / (1 + E), 1 / (1 + E)  # two events before a split, in the L1 norm

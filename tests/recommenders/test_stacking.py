@@ -18,7 +18,7 @@ from skace.recommenders import (
     StackingRecommender,
     VotingRecommender,
 )
-from skace.recommenders._stacking import _is_first, _ranks, best_shares
+from skace.recommenders.ensembles._stacking import _is_first, _ranks, best_shares
 
 
 def members():

@@ -10,7 +10,7 @@ import torch
 from sklearn.frozen import FrozenEstimator
 from torch import distributed
 
-from skace._torch._training import Trainer
+from skace._torch.training._trainer import Trainer
 from skace.datasets import make_shop
 from skace.item_tables import AlignedAdapter, DualViewTable
 from skace.losses import BCE, SampledSoftmax

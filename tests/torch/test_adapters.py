@@ -8,14 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from skace._torch._adapters import HeadItems, OffsetItems
-from skace._torch._alignment import AlignedItems, soft_alignment
-from skace._torch._dual_view import CrossAttention
-from skace._torch._heads import build_head, random_linear
-from skace._torch._projected import ProjectedItems
-from skace._torch._spectral import Diagonal, SpectralItems, softshrink
 from skace._torch._state import load_state, state_as_numpy, table_as_numpy
-from skace._torch._tables import FrozenItems, TrainableItems
+from skace._torch.tables._adapters import HeadItems, OffsetItems
+from skace._torch.tables._alignment import AlignedItems, soft_alignment
+from skace._torch.tables._dual_view import CrossAttention
+from skace._torch.tables._frozen import FrozenItems
+from skace._torch.tables._heads import build_head, random_linear
+from skace._torch.tables._projected import ProjectedItems
+from skace._torch.tables._spectral import Diagonal, SpectralItems, softshrink
+from skace._torch.tables._trainable import TrainableItems
 
 NOBODY = np.zeros(4, dtype=bool)
 FEATURES = np.array([[1, 0, 2], [0, 3, 1], [1, 1, 1], [2, 0, 0]], dtype=np.float32)
@@ -214,7 +215,7 @@ def test_one_item_alone_is_not_aligned(items):
 
 
 def test_the_penalty_is_bounded_in_size(monkeypatch):
-    monkeypatch.setattr("skace._torch._alignment._MOST_ITEMS", 2)
+    monkeypatch.setattr("skace._torch.tables._alignment._MOST_ITEMS", 2)
     module = aligned_items(~NOBODY)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

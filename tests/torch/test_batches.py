@@ -16,7 +16,7 @@ from torch import nn
 
 from skace._torch._batches import DeviceLog
 from skace._torch._network import Network
-from skace._torch._tables import FrozenItems
+from skace._torch.tables._frozen import FrozenItems
 from skace._windows import cut_windows
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from skace._torch._alignment import soft_alignment
-from skace._torch._contrastive_loss import Contrast, hard_contrast
+from skace._torch.tables._alignment import soft_alignment
+from skace._torch.text._contrastive_loss import Contrast, hard_contrast
 
 
 def _views(n=5, d=4, seed=0, scale=1.0):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from skace._torch._contrastive_loss import Contrast
-from skace._torch._contrastive_training import (
+from skace._torch.text._contrastive_loss import Contrast
+from skace._torch.text._contrastive_training import (
     ContrastiveTrainer,
     contrastive_optimizer,
     has_dropout,

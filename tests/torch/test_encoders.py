@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skace._torch._encoders import BERT4RecEncoder, GRU4RecEncoder, SASRecEncoder
-from skace._torch._filters import FilterBlock, FMLPEncoder
-from skace._torch._layers import (
+from skace._torch.encoders._bert4rec import BERT4RecEncoder
+from skace._torch.encoders._fmlp import FilterBlock, FMLPEncoder
+from skace._torch.encoders._gru4rec import GRU4RecEncoder
+from skace._torch.encoders._layers import (
     BLOCKS,
     Dropout,
     LiGRBlock,
@@ -18,6 +19,7 @@ from skace._torch._layers import (
     SelfAttention,
     SwiGLU,
 )
+from skace._torch.encoders._sasrec import SASRecEncoder
 
 T, D = 6, 8
 

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from skace import losses
-from skace._torch._losses import InBatchSoftmax, full_softmax
-from skace._torch._sampled_losses import (
+from skace._torch.training._losses import InBatchSoftmax, full_softmax
+from skace._torch.training._sampled_losses import (
     BinaryCrossEntropy,
     PairwiseRanking,
     SampledSoftmax,

@@ -10,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from skace._torch import _melt
-from skace._torch._auxiliary import Reader
 from skace._torch._batches import DeviceLog
-from skace._torch._melt import ItemBranch, MELTBranches, MELTEncoder, UserBranch, curriculum
 from skace._torch._network import Network
-from skace._torch._parallel import Ranks
-from skace._torch._tables import TrainableItems
+from skace._torch.tables._trainable import TrainableItems
+from skace._torch.training import _melt
+from skace._torch.training._auxiliary import Reader
+from skace._torch.training._melt import (
+    ItemBranch,
+    MELTBranches,
+    MELTEncoder,
+    UserBranch,
+    curriculum,
+)
+from skace._torch.training._parallel import Ranks
 from skace._windows import cut_windows
 
 CPU = torch.device("cpu")

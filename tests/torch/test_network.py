@@ -8,11 +8,15 @@ import pytest
 import torch
 
 from skace._torch import _network
-from skace._torch._encoders import BERT4RecEncoder, GRU4RecEncoder, SASRecEncoder
-from skace._torch._filters import FMLPEncoder
 from skace._torch._layouts import ClozeLayout, LastItemLayout, NextItemLayout
 from skace._torch._network import Network, groups_of_similar_length, in_halves
-from skace._torch._tables import FrozenItems, ItemModule, TrainableItems
+from skace._torch.encoders._bert4rec import BERT4RecEncoder
+from skace._torch.encoders._fmlp import FMLPEncoder
+from skace._torch.encoders._gru4rec import GRU4RecEncoder
+from skace._torch.encoders._sasrec import SASRecEncoder
+from skace._torch.tables._base import ItemModule
+from skace._torch.tables._frozen import FrozenItems
+from skace._torch.tables._trainable import TrainableItems
 
 N_ITEMS, D = 9, 8
 ATTENTIVE = {"n_heads": 2, "attention_dropout": 0.5, "max_length": 5}

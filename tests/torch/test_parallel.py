@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skace._torch._parallel import Ranks
+from skace._torch.training._parallel import Ranks
 
 SCRIPT = Path(__file__).with_name("parallel_fit.py")
 # What each process draws for itself (negatives, masks, the seed), or means over the shares.

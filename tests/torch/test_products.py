@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from skace._torch import _products
 from skace._torch._network import Network
 from skace._torch._products import Linear, linear, matmul, stable_linear
-from skace._torch._tables import FrozenItems
+from skace._torch.tables._frozen import FrozenItems
 
 WIDE, NARROW = (96, 64), (5, 4)  # which the detour pays for, and which not
 

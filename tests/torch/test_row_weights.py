@@ -13,11 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
 from skace._torch._batches import DeviceLog
-from skace._torch._competitors import Competitors
 from skace._torch._layouts import ClozeLayout, LastItemLayout, NextItemLayout
 from skace._torch._network import Network
-from skace._torch._tables import TrainableItems
-from skace._torch._training import Trainer
+from skace._torch.tables._trainable import TrainableItems
+from skace._torch.training._competitors import Competitors
+from skace._torch.training._trainer import Trainer
 from skace._windows import cut_windows
 from skace.losses import ItemCounts, Softmax
 from skace.testing import all_losses

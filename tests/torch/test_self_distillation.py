@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 from torch import nn
 
 from skace import Catalog, Interactions, SASRecEstimator, leave_last_out
-from skace._torch._auxiliary import Reader
 from skace._torch._batches import DeviceLog
 from skace._torch._layouts import LastItemLayout
 from skace._torch._network import Network
-from skace._torch._self_distillation import SelfDistillation, mean_features, similar_windows
-from skace._torch._tables import TrainableItems
+from skace._torch.tables._trainable import TrainableItems
+from skace._torch.training._auxiliary import Reader
+from skace._torch.training._self_distillation import (
+    SelfDistillation,
+    mean_features,
+    similar_windows,
+)
 from skace._windows import cut_windows
 from skace.datasets import make_cycle
 from skace.item_tables import DualViewTable

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from skace._torch._encoders import SASRecEncoder
 from skace._torch._state import load_state, state_as_numpy, table_as_numpy
-from skace._torch._tables import FrozenItems, ItemModule, TrainableItems
+from skace._torch.encoders._sasrec import SASRecEncoder
+from skace._torch.tables._base import ItemModule
+from skace._torch.tables._frozen import FrozenItems
+from skace._torch.tables._trainable import TrainableItems
 
 
 def table(n_items=3, start=0.0):

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from skace._torch._tables import FrozenItems, ItemModule, TrainableItems, random_vectors
+from skace._torch.tables._base import ItemModule, random_vectors
+from skace._torch.tables._frozen import FrozenItems
+from skace._torch.tables._trainable import TrainableItems
 
 VECTORS = torch.arange(8.0).reshape(4, 2)
 IS_COLD = np.array([False, True, False, True])

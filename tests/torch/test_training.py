@@ -14,16 +14,17 @@ from torch import nn
 
 from skace import SASRecEstimator
 from skace._torch._batches import Batch, DeviceLog
-from skace._torch._competitors import Competitors, all_vectors, vectors_at
-from skace._torch._encoders import BERT4RecEncoder
 from skace._torch._layouts import ClozeLayout
-from skace._torch._losses import full_softmax
 from skace._torch._network import Network
-from skace._torch._tables import TrainableItems
-from skace._torch._training import Trainer, build_optimizers
+from skace._torch.encoders._bert4rec import BERT4RecEncoder
+from skace._torch.tables._trainable import TrainableItems
+from skace._torch.training._competitors import Competitors, all_vectors, vectors_at
+from skace._torch.training._losses import full_softmax
+from skace._torch.training._trainer import Trainer, build_optimizers
 from skace._windows import cut_windows, rows_asked
 from skace.losses import GBCE, ItemCounts, SampledSoftmax
-from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator, _epochs
+from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator
+from skace.recommenders.neural import _epochs
 from skace.testing import all_losses
 
 CPU = torch.device("cpu")

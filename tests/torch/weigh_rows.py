@@ -17,7 +17,7 @@ from sklearn.base import clone
 from torch import distributed
 
 from skace import Interactions
-from skace._torch._training import Trainer
+from skace._torch.training._trainer import Trainer
 from skace._windows import Windows, rows_asked
 from skace.losses import Softmax
 from skace.recommenders import (

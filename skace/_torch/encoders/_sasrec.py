@@ -1,0 +1,48 @@
+"""The encoder of SASRec: causal self-attention."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import torch
+from torch import nn
+
+from skace._torch.encoders._layers import initialise
+from skace._torch.encoders._transformer import Transformer
+
+__all__ = ["SASRecEncoder"]
+
+
+class SASRecEncoder(nn.Module):
+    """Causal self-attentive encoder (Kang & McAuley 2018).
+
+    Positions are learned and counted from the start of the window.
+    """
+
+    reads_places = True
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        max_length: int,
+        n_layers: int,
+        n_heads: int,
+        dropout: float,
+        attention_dropout: float,
+        block: str = "post",
+    ) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(max_length, width)
+        self.transformer = Transformer(
+            width,
+            n_layers=n_layers,
+            n_heads=n_heads,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            block=block,
+        )
+        initialise(self)
+
+    def forward(self, x: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for."""
+        placed = x + self.positions.weight[: x.shape[1]]
+        states: torch.Tensor = self.transformer(placed, places=places)
+        return states

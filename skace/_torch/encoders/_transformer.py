@@ -1,0 +1,47 @@
+"""Transformer: what the attentive encoders share."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import torch
+from torch import nn
+
+from skace._torch.encoders._layers import BLOCKS, Dropout
+
+__all__ = ["Transformer"]
+
+
+class Transformer(nn.Module):
+    """LayerNorm, dropout and blocks; a last LayerNorm where blocks do not normalise their sums."""
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        n_layers: int,
+        n_heads: int,
+        dropout: float,
+        attention_dropout: float,
+        block: str = "post",
+    ) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.dropout = Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            BLOCKS[block](width, n_heads, dropout, attention_dropout) for _ in range(n_layers)
+        )
+        self.last_norm = nn.Identity() if block == "post" else nn.LayerNorm(width)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        visible: torch.Tensor | None = None,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
+
+        See `SelfAttention.forward` for ``visible``.
+        """
+        x = self.dropout(self.norm(x))
+        for number, block in enumerate(self.blocks, start=1):
+            x = block(x, visible, places if number == len(self.blocks) else None)
+        normed: torch.Tensor = self.last_norm(x)
+        return normed

@@ -1,0 +1,2 @@
+"""Training: batches in, losses, steps and epochs."""
+# SPDX-License-Identifier: BSD-3-Clause

@@ -1,0 +1,2 @@
+"""Measures of anisotropy."""
+# SPDX-License-Identifier: BSD-3-Clause

@@ -1,0 +1,2 @@
+"""From item texts to vectors."""
+# SPDX-License-Identifier: BSD-3-Clause

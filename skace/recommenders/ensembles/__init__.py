@@ -1,0 +1,2 @@
+"""Recommenders that ask others."""
+# SPDX-License-Identifier: BSD-3-Clause

@@ -1,0 +1,239 @@
+"""L3AEEstimator: EASE pulled towards what the item features say."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Real
+
+import numpy as np
+
+from skace._sklearn_compat import Interval
+from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
+from skace.recommenders._features import check_features
+from skace.recommenders.linear._base import LinearRecommender
+from skace.recommenders.linear._closed_form import Bound
+from skace.recommenders.linear._feature_prior import feature_prior
+
+__all__ = ["L3AEEstimator"]
+
+
+class L3AEEstimator(LinearRecommender):
+    """Linear autoencoder that knows the item texts, in closed form.
+
+    EASE of the item vectors gives weights C of items that are alike. The weights B of the
+    interactions are then learned by ridge regression with a pull towards C [1]_: items with
+    few events borrow from their text, cold items live on it.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    regularization : float, default=20.0
+        Ridge lambda_X of the interactions, in users. May be negative, as long as
+        ``regularization + alignment`` is above 0.
+
+    feature_regularization : float, default=10.0
+        Ridge lambda_F of the features, above 0, against their squared singular values
+        (their sum is the number of items when rows have length 1).
+
+    alignment : float, default=100.0
+        Strength lambda_E of the pull towards C, in users; 0 is `EASEEstimator`.
+
+    normalize_features : bool, default=True
+        Whether feature rows are divided by their length first.
+
+    exclude_seen : bool, default=False
+        Whether items of the past may not be recommended.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that the model was not fitted on; `partial_fit` can
+        add them with their features.
+
+    history_decay : float or None, default=None
+        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
+        None is the classical model, in which a history is a set. Training always takes sets.
+
+    decay_by : {"events", "time"}, default="events"
+        Age of an event: the number of events after it, or the time to the last event (in
+        days for datetimes, in the unit of the timestamps for numbers).
+
+    solver : {"exact", "local"}, default="exact"
+        "exact" inverts the Gram matrix of all items. "local" solves a small ridge
+        regression for each item on its ``n_neighbors`` strongest candidates, in memory
+        linear in the items, for catalogs whose square does not fit.
+
+    n_neighbors : int or None, default=None
+        "exact": entries of largest magnitude that each row of ``coef_`` keeps, as CSR; None
+        keeps all, dense. "local": candidates per item; None takes 200.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the solution and of ``coef_``.
+
+    max_memory : float, default=8.0
+        GiB above which an exact fit is refused before any work.
+
+    store_counts : bool or "auto", default="auto"
+        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
+        for fits with other parameters on the same rows. False lets the exact solution use
+        them up, within the memory of the solution alone. "auto" keeps them where they are
+        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
+        `fit`, and for grids, on logs of few items that all occur together.
+
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item. An item with 0 is scored through its features.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        The same, counted by ``sample_weight``; answers empty histories.
+
+    coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
+        Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
+
+    item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
+        ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
+
+    gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
+        Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
+        since other fits of the same rows hold it too.
+
+    cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
+        The same with training rows (by weight) as columns; ``gram_`` itself where all
+        events are rows of weight 1.
+
+    item_features_ : ndarray of shape (n_items, n_features)
+        Features that the model was fitted on, in ``dtype``, for `partial_fit`; those of the
+        catalog itself where it has them so.
+
+    scores_cold_ : bool
+        Whether items without a training row have a score: the fit had an ``alignment``.
+
+    Notes
+    -----
+    ``B = P (G + lambda_E C) - P diag(mu)`` with ``P = (G + lambda_X + lambda_E)^-1`` and mu
+    such that the diagonal is 0. C is never formed: by the Woodbury identity the features and
+    a matrix of n_features x n_features are enough. Takes vectors as they are or those of
+    `ACETransformer`. With stored counts a grid over
+    ``feature_regularization`` inverts once.
+
+    ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
+    n_items x n_items, with counts and inverse kept as in `EASEEstimator`, and beside them one
+    float64 matrix of n_features x n_features. The features are not copied, unless they have
+    another precision than ``dtype``.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] "L3AE", CIKM 2025, arXiv 2508.13500.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skace import Catalog, Interactions
+    >>> from skace.recommenders import L3AEEstimator
+    >>> vectors = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0.1, 0.1, 1]])
+    >>> catalog = Catalog(["pen", "ink", "hat", "new hat"], vectors)
+    >>> X = Interactions.from_sequences([["pen", "ink"], ["ink", "hat"]], catalog=catalog)
+    >>> model = L3AEEstimator(k=1, feature_regularization=0.1).fit(X)
+    >>> model.predict([["hat"]])
+    array([['new hat']], dtype='<U7')
+    """
+
+    _parameter_constraints: dict = {
+        **LinearRecommender._parameter_constraints,
+        "regularization": [Interval(Real, None, None, closed="neither")],
+        "feature_regularization": [Interval(Real, 0, None, closed="neither")],
+        "alignment": [Interval(Real, 0, None, closed="left")],
+        "normalize_features": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        k: int = 10,
+        *,
+        regularization: float = 20.0,
+        feature_regularization: float = 10.0,
+        alignment: float = 100.0,
+        normalize_features: bool = True,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        history_decay: float | None = None,
+        decay_by: DecayBy = "events",
+        solver: LinearSolver = "exact",
+        n_neighbors: int | None = None,
+        dtype: LinearDtype = "float32",
+        max_memory: float = 8.0,
+        store_counts: StoreCounts = "auto",
+    ) -> None:
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.regularization = regularization
+        self.feature_regularization = feature_regularization
+        self.alignment = alignment
+        self.normalize_features = normalize_features
+        self.history_decay = history_decay
+        self.decay_by = decay_by
+        self.solver = solver
+        self.n_neighbors = n_neighbors
+        self.dtype = dtype
+        self.max_memory = max_memory
+        self.store_counts = store_counts
+
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
+        if self.regularization + self.alignment <= 0:
+            raise ValueError(
+                f"regularization={self.regularization:g} + alignment={self.alignment:g} must be "
+                "above 0; raise one of them."
+            )
+        if X.catalog.features is None and (fresh or (self._columns_of(X) < 0).any()):
+            raise ValueError(
+                "L3AEEstimator needs item features, but the catalog has none; build it with "
+                "Catalog(item_ids, features), or use EASEEstimator."
+            )
+        check_features(X.catalog.features)
+        n_features = X.catalog.n_features
+        if not fresh and n_features not in (None, self.item_features_.shape[1]):
+            raise ValueError(
+                f"the item features have {n_features} columns, but the model was fitted on "
+                f"{self.item_features_.shape[1]}; transform X with the fitted transformers first."
+            )
+
+    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+        self._learn_features(X.catalog, columns)
+        self.scores_cold_ = bool(self.alignment > 0)
+        super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
+
+    def _learn_features(self, catalog, columns):
+        """Set ``item_features_``, or extend it by the new items."""
+        known = getattr(self, "item_features_", None)
+        if catalog.features is None:  # no new items, which was checked
+            return
+        if known is None:  # the columns are the rows of the catalog
+            self.item_features_ = np.asarray(catalog.features, dtype=self.dtype)
+            return
+        features = np.zeros((self.item_ids_.size, catalog.n_features), dtype=self.dtype)
+        features[columns] = catalog.features
+        features[: len(known)] = known
+        self.item_features_ = features
+
+    def _ridge(self, gram):
+        return np.full(gram.shape[0], float(self.regularization + self.alignment))
+
+    def _bound(self):
+        return Bound(0.0, is_equality=True)
+
+    def _prior(self):
+        if self.alignment == 0:
+            return None
+        return feature_prior(
+            self.item_features_,
+            self.feature_regularization,
+            self.alignment,
+            normalize=self.normalize_features,
+        )
+
+    def _unscored(self):
+        return None if self.scores_cold_ else super()._unscored()

@@ -1,0 +1,406 @@
+"""MELTEstimator: users and items of the long tail help each other."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import warnings
+from numbers import Integral, Real
+
+from sklearn.base import clone
+
+from skace._sklearn_compat import Interval
+from skace._typing import HandleUnknown
+from skace.item_tables import TrainableTable
+from skace.recommenders._base import SequentialRecommender
+from skace.recommenders.neural._base import NeuralRecommender
+from skace.recommenders.neural._melt_heads import (
+    histories_before,
+    last_events,
+    n_events_of_users,
+    threshold_at,
+)
+from skace.recommenders.neural._sasrec import SASRecEstimator
+
+__all__ = ["MELTEstimator"]
+
+_OWN_ARCHITECTURE = ("user_threshold", "item_threshold", "user_quantile", "item_quantile")
+
+
+class MELTEstimator(NeuralRecommender):
+    r"""Mutual enhancement of long-tailed users and items around a causal backbone (MELT).
+
+    The backbone is trained as it is, then trained on together with two linear maps. The user
+    branch learns from head users what a state would be if more events had been read; tail
+    users are answered from their enhanced states. The item branch learns from head items
+    which vector goes with the histories that lead to an item; the vectors of tail items are
+    replaced by what it says, epoch by epoch.
+
+    Parameters
+    ----------
+    estimator : NeuralRecommender or None, default=None
+        Causal backbone: `SASRecEstimator`, `GRU4RecEstimator` or one of your own, whose item
+        table is `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. It is not
+        fitted itself. Its parameters rule both trainings, with its ``max_epochs`` for the
+        first one, but for ``k``, ``exclude_seen`` and ``handle_unknown``.
+
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    exclude_seen : bool, default=False
+        Whether items of the (full) past may not be recommended.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that are not in the table and come without features.
+
+    user_weight : float, default=0.1
+        Weight of the user branch beside the mean loss of the backbone. The published values
+        are .1 to .4; .1 is that of Amazon Beauty. 0 leaves the branch out.
+
+    item_weight : float, default=0.4
+        Weight of the item branch. Published: .1 to .4, and .4 for Beauty. 0 leaves the
+        branch out.
+
+    user_quantile : float, default=0.8
+        Head users have more training events than this quantile, in [0, 1], of all users.
+        Published: .8 for Amazon, .5 elsewhere.
+
+    item_quantile : float, default=0.78
+        Head items have more training rows than this quantile, in [0, 1], of the items that
+        have any. Published: the quantile of the users less .02.
+
+    user_threshold : int or None, default=None
+        Fewest events of a head user, at least 1 and at most ``max_length``, in place of the
+        quantile.
+
+    item_threshold : int or None, default=None
+        Fewest training rows of a head item, at least 1, in place of the quantile.
+
+    max_epochs : int, default=50
+        Most epochs of the joint training. The curriculum is spread over them.
+
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item; 0 marks a cold item.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        The same, counted by ``sample_weight``; answers empty histories.
+
+    user_threshold_ : int
+        Fewest events of a head user. Histories of fewer events are those of tail users. 1 if
+        the user branch is left out.
+
+    item_threshold_ : int
+        Fewest training rows of a head item.
+
+    item_vectors_ : ndarray of shape (n_items, width), float32
+        The trained item table.
+
+    encoder_state_ : dict of str to ndarray
+        Weights of the encoder, and of the maps as "user_map" and "item_map".
+
+    item_table_state_ : dict of str to ndarray
+        Weights of the item table.
+
+    architecture_ : dict
+        Parameters that shape the network, as they were in `fit`.
+
+    backbone_ : NeuralRecommender
+        Unfitted copy of the backbone that the network was built with.
+
+    item_table_ : ItemTable
+        Copy of the item table that the network was built with.
+
+    is_cold_ : ndarray of shape (n_items,), bool
+        Items of which no row was learned; rows held out for early stopping do not count.
+        Their vectors are those of the start.
+
+    feature_sample_ : ndarray of shape (n, n_item_features_), float32
+        Features of the first items, by which a catalog is recognised. Only with features.
+
+    n_item_features_ : int or None
+        Width of the item features that the item table has read in `fit`.
+
+    n_pretraining_iter_ : int
+        Epochs of the first training, that of the backbone alone; of it the best one is
+        trained on. 0 for `partial_fit`, and for a warm start.
+
+    n_iter_ : int
+        Epochs of the joint training.
+
+    best_epoch_ : int
+        Epoch (from 1) of the joint training whose weights were kept.
+
+    loss_curve_ : list of float
+        Mean loss of the next item in each epoch of the joint training, without the branches.
+
+    validation_scores_ : list of float
+        NDCG@10 on the validation rows after each epoch of the joint training; empty if there
+        are none.
+
+    Notes
+    -----
+    With f the state after a history, :math:`\theta_u` and :math:`\theta_i` the thresholds,
+    and L the ``max_length`` of the backbone, an epoch adds to the mean loss of its rows
+
+    .. math:: \lambda_u \, \mathrm{mean}_u \, w_u \, (W_U f(S_u^R) - f(S_u))^2
+              + \lambda_i \, \mathrm{mean}_i \, w_i \, (W_I c_i - e_i)^2,
+              \qquad c_i = \mathrm{mean}_{s \in C_i^K} (f(s) + W_U f(s)).
+
+    :math:`S_u` are the last L events of a head user, :math:`S_u^R` the last R of them, with R
+    drawn from 1 to :math:`\theta_u - 2`; :math:`C_i^K` are K of the histories that stand
+    before the training rows of a head item, with K drawn from 1 to :math:`\theta_i - 1` (and
+    at most 64). The means are over all heads, whatever the weights of their rows: each has its
+    turn once an epoch and counts the same. The gradient passes through both sides. Epoch t of
+    T weighs users by
+
+    .. math:: w_u = \left| \sin \frac{\pi}{2} \left( \frac{t - 1}{T}
+              + \frac{|S_u| - \theta_u}{L - \theta_u} \right) \right|
+
+    and items alike, by the number of their rows up to 50 above the threshold: first those of
+    many events, in the end those near the threshold. Before each epoch the vector of a tail
+    item becomes the mean of f over all histories that lead to it, mapped by :math:`W_I`. At
+    prediction a history of fewer than :math:`\theta_u` events has the state
+    :math:`f + W_U f`.
+
+    Against the published code: the weight of an item stands beside the square, not in it;
+    the loss is that of the backbone; a head or tail user is told by the length of the history
+    that is asked about, as no user is kept; a threshold above L becomes L; and before the
+    first joint epoch, when :math:`W_I` is random, no vector is replaced. The code also reads
+    the item itself, and, backwards, what came after it; here a history ends before the item
+    that it leads to, as at prediction. In a single pass (`partial_fit`) all weigh 1; the
+    thresholds are those of the first fit, and histories are those of the new rows.
+
+    An epoch costs what one of the backbone does, a third more for the tail items, and the
+    histories of the head items: up to ``min(64, item_threshold_ - 1)`` for each.
+
+    Stability: experimental.
+
+    References
+    ----------
+    .. [1] Kim, Hyun, Yun, Park, "MELT: Mutual Enhancement of Long-Tailed User and Item for
+       Sequential Recommendation", SIGIR 2023, arXiv 2304.08382.
+
+    Examples
+    --------
+    >>> from skace.datasets import make_shop
+    >>> from skace.recommenders import MELTEstimator, SASRecEstimator
+    >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    >>> backbone = SASRecEstimator(max_epochs=2, early_stopping=False, random_state=0)
+    >>> model = MELTEstimator(backbone, k=3, max_epochs=2).fit(X)
+    >>> model.predict(X.next_queries()).shape
+    (60, 3)
+    """
+
+    _parameter_constraints: dict = {
+        **SequentialRecommender._parameter_constraints,
+        "estimator": [NeuralRecommender, None],
+        "user_weight": [Interval(Real, 0, None, closed="left")],
+        "item_weight": [Interval(Real, 0, None, closed="left")],
+        "user_quantile": [Interval(Real, 0, 1, closed="both")],
+        "item_quantile": [Interval(Real, 0, 1, closed="both")],
+        "user_threshold": [Interval(Integral, 1, None, closed="left"), None],
+        "item_threshold": [Interval(Integral, 1, None, closed="left"), None],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    _transient = (*NeuralRecommender._transient, "_pretrains")
+
+    def __init__(
+        self,
+        estimator: NeuralRecommender | None = None,
+        *,
+        k: int = 10,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        user_weight: float = 0.1,
+        item_weight: float = 0.4,
+        user_quantile: float = 0.8,
+        item_quantile: float = 0.78,
+        user_threshold: int | None = None,
+        item_threshold: int | None = None,
+        max_epochs: int = 50,
+    ) -> None:
+        # Not that of NeuralRecommender: what it would set is found in the backbone.
+        SequentialRecommender.__init__(
+            self, k, exclude_seen=exclude_seen, handle_unknown=handle_unknown
+        )
+        self.estimator = estimator
+        self.user_weight = user_weight
+        self.item_weight = item_weight
+        self.user_quantile = user_quantile
+        self.item_quantile = item_quantile
+        self.user_threshold = user_threshold
+        self.item_threshold = item_threshold
+        self.max_epochs = max_epochs
+
+    # The backbone.
+
+    def __getattr__(self, name):
+        # Only what is found nowhere else comes here: parameters of the training.
+        is_parameter = "estimator" in vars(self) and not name.startswith("_") and name[-1] != "_"
+        if is_parameter and name in self._backbone().get_params(deep=False):
+            return getattr(self._backbone(), name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _backbone(self):
+        """The backbone parameter, or its default."""
+        return SASRecEstimator() if self.estimator is None else self.estimator
+
+    @property
+    def _architecture(self):
+        return (*self._backbone()._architecture, *_OWN_ARCHITECTURE)
+
+    def _build_encoder(self, width):
+        from skace._torch.training._melt import MELTEncoder
+
+        backbone = self.backbone_._build_encoder(width)
+        return MELTEncoder(backbone, width, self._n_tail())
+
+    def _objective(self):
+        return self._backbone()._objective()
+
+    # Checks before any work.
+
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        backbone = self._backbone()
+        _check_causal(backbone)
+        backbone._validate_params()
+        if self.user_threshold is not None and self.user_threshold > self.max_length:
+            raise ValueError(
+                f"user_threshold={self.user_threshold} exceeds max_length={self.max_length} of "
+                "the backbone, which reads no more events of a user; lower it."
+            )
+        _check_dense(self._table())
+        super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
+        _check_replaceable(self._table())
+
+    def _check_width(self, width):
+        self._backbone()._check_width(width)
+
+    def _check_architecture(self):
+        found, fitted = (type(model).__name__ for model in (self._backbone(), self.backbone_))
+        if found != fitted:
+            raise ValueError(
+                f"estimator is {found}, but the fitted network, which is to be trained on, is that "
+                f"of {fitted}; set it back, or fit anew with warm_start=False."
+            )
+        super()._check_architecture()
+
+    def _n_subtasks(self, n_passes):
+        n_epochs = super()._n_subtasks(n_passes)
+        return n_epochs if n_passes is not None else n_epochs + self._backbone().max_epochs
+
+    # Learning.
+
+    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+        self._pretrains = n_passes is None and not hasattr(self, "item_vectors_")
+        super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
+
+    def _build_network(self, X, columns, device, generator):
+        if not hasattr(self, "item_vectors_"):
+            self.backbone_ = clone(self._backbone())
+        return super()._build_network(X, columns, device, generator)
+
+    def _build_auxiliary(self, reader, log, X, event_weights, rng):
+        from skace._torch.training._melt import ItemBranch, MELTBranches, UserBranch
+        from skace._torch.training._parallel import Ranks
+
+        items, is_learned, offsets = log.items.cpu().numpy(), event_weights > 0, X._log.offsets
+        counts = self._learned_counts(X, items, is_learned)
+        user_threshold, item_threshold = self._thresholds(is_learned, offsets, counts)
+        users = UserBranch(
+            *last_events(is_learned, offsets, max(2, user_threshold), self.max_length),
+            user_threshold,
+            self.max_length,
+        )
+        is_head = counts >= item_threshold
+        rows, bounds, starts, lengths = histories_before(
+            items, is_learned, offsets, is_head, self.max_length
+        )
+        trains_users = len(users) > 0 and self.user_weight > 0
+        heads = ItemBranch(
+            *(rows, counts[rows], bounds, starts, lengths, item_threshold),
+            adds_user_map=trains_users,
+        )
+        weights = (self.user_weight, self.item_weight)
+        is_tail = counts < item_threshold
+        return MELTBranches(reader, log, users, heads, is_tail, weights, rng, Ranks.current())
+
+    def _thresholds(self, is_learned, offsets, counts):
+        """Fewest events of a head user and of a head item; those of the first fit stay."""
+        if hasattr(self, "user_threshold_"):
+            return self.user_threshold_, self.item_threshold_
+        n_events = n_events_of_users(is_learned, offsets)
+        user_threshold, item_threshold = self.user_threshold, self.item_threshold
+        if user_threshold is None:
+            user_threshold = min(threshold_at(n_events, self.user_quantile), self.max_length)
+        if item_threshold is None:
+            item_threshold = threshold_at(counts[counts > 0], self.item_quantile)
+        return user_threshold, item_threshold
+
+    def _run_epochs(self, trainer, n_epochs, X_val, task):
+        from skace._torch.training._trainer import build_optimizers
+
+        branches, encoder = trainer.auxiliary, self._network.encoder
+        self.n_pretraining_iter_ = 0
+        if self._pretrains:
+            trainer.auxiliary = None
+            super()._run_epochs(trainer, self._backbone().max_epochs, X_val, task)
+            self.n_pretraining_iter_ = self.n_iter_
+            trainer.auxiliary = branches
+            trainer.optimizers = build_optimizers(
+                self._network, self.learning_rate, self.weight_decay
+            )
+        if n_epochs > 0 and not hasattr(self, "user_threshold_"):
+            self._keep_thresholds(branches)
+        encoder.n_tail = self._n_tail()
+        branches.n_epochs, branches.knows_items = n_epochs, hasattr(self, "item_vectors_")
+        super()._run_epochs(trainer, n_epochs, X_val, task)
+
+    def _keep_thresholds(self, branches):
+        """Set the thresholds, and warn if one of them leaves no heads to learn from."""
+        has_heads = {"user": len(branches.users) > 0, "item": len(branches.items) > 0}
+        for kind in (kind for kind, has_some in has_heads.items() if not has_some):
+            warnings.warn(
+                f"there are no head {kind}s to learn from, so MELTEstimator leaves the {kind} "
+                f"branch out; lower {kind}_quantile, or set {kind}_threshold.",
+                UserWarning,
+                stacklevel=2,
+            )
+        # A map that has not been learned must not be added to anybody's state.
+        self.user_threshold_ = branches.users.threshold if branches.trains_users else 1
+        self.item_threshold_ = branches.items.threshold
+
+    def _n_tail(self):
+        """Most events of a tail user."""
+        return getattr(self, "user_threshold_", 1) - 1
+
+
+def _check_causal(backbone):
+    """Raise unless every position of the backbone answers what comes next."""
+    is_wrapped = isinstance(backbone, MELTEstimator)
+    if is_wrapped or not backbone._objective().is_causal:
+        raise ValueError(
+            f"estimator is {type(backbone).__name__}, but MELTEstimator needs a causal backbone, "
+            "with a state at every position; take SASRecEstimator or GRU4RecEstimator."
+        )
+
+
+def _check_replaceable(table):
+    """Raise unless the table has a free vector for each item."""
+    if not isinstance(table, TrainableTable):
+        raise ValueError(
+            f"item_table of the backbone is {type(table).__name__}, but MELTEstimator replaces the "
+            "vectors of tail items; take TrainableTable or IDTable."
+        )
+
+
+def _check_dense(table):
+    """Raise if only vectors that a step has looked up would be updated."""
+    if getattr(table, "sparse", False):
+        raise ValueError(
+            "item_table of the backbone has sparse=True, but MELTEstimator updates all items at "
+            "every step; set estimator__item_table__sparse=False."
+        )
