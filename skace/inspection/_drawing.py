@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from skace.metrics._registry import METRICS
+
 __all__ = [
     "axes_for", "categorical_colors", "import_pyplot", "legend_above", "metric_label",
     "ordered_colors",
@@ -61,5 +63,4 @@ def legend_above(ax: Any, handles: list[Any]) -> None:
 def metric_label(metric: str) -> str:
     """Name of a metric as people write it: "NDCG@10" for "ndcg@10"."""
     kind, at, rest = metric.partition("@")
-    known = {"ndcg": "NDCG", "mrr": "MRR", "recall": "Recall"}
-    return known.get(kind, kind) + at + rest
+    return (METRICS[kind].label if kind in METRICS else kind) + at + rest

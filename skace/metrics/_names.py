@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from skace._typing import FloatArray
-from skace.metrics._ranks import check_ranks, check_weights, mrr_at_k, ndcg_at_k, recall_at_k
+from skace.metrics._ranks import check_ranks, check_weights
+from skace.metrics._registry import METRICS
 
 __all__ = ["RankMetric", "parse_metric", "parse_metrics", "score_ranks"]
 
-_NAME = re.compile(r"(recall|ndcg|mrr)(?:@([1-9][0-9]*))?(?:\[uni([1-9][0-9]*)\])?")
+_NAME = re.compile(rf"({'|'.join(METRICS)})(?:@([1-9][0-9]*))?(?:\[uni([1-9][0-9]*)\])?")
 _VALID = (
-    "valid names are 'recall@K', 'ndcg@K', 'mrr@K' (K a whole number from 1) and 'mrr', each "
-    "with an optional '[uniN]' at its end for ranks among N sampled items, as in "
+    f"valid names are {', '.join(repr(f'{kind}@K') for kind in METRICS)} (K a whole number from "
+    f"1) and {', '.join(repr(kind) for kind, metric in METRICS.items() if not metric.needs_k)}, "
+    "each with an optional '[uniN]' at its end for ranks among N sampled items, as in "
     "'ndcg@10[uni100]'."
 )
 
@@ -23,7 +25,7 @@ _VALID = (
 class RankMetric:
     """A parsed metric name."""
 
-    kind: str  # "recall", "ndcg" or "mrr"
+    kind: str  # of METRICS
     k: int | None  # None: the whole list
     n_candidates: int | None = None  # None: full ranking
 
@@ -38,18 +40,14 @@ class RankMetric:
         self, ranks: FloatArray, *, average: bool = True, sample_weight: Any = None
     ) -> float | FloatArray:
         """Mean over rows, or one score per row, each in [0, 1]."""
-        functions: dict[str, Callable[..., float | FloatArray]] = {
-            "recall": recall_at_k,
-            "ndcg": ndcg_at_k,
-            "mrr": mrr_at_k,
-        }
-        return functions[self.kind](ranks, self.k, average=average, sample_weight=sample_weight)
+        function = METRICS[self.kind].function
+        return function(ranks, self.k, average=average, sample_weight=sample_weight)
 
 
 def parse_metric(name: Any) -> RankMetric:
     """Metric of a name; anything else is refused with the list of names."""
     found = _NAME.fullmatch(name) if isinstance(name, str) else None
-    if found is None or (found[2] is None and found[1] != "mrr"):
+    if found is None or (found[2] is None and METRICS[found[1]].needs_k):
         raise ValueError(f"{name!r} is not the name of a metric; {_VALID}")
     k, n_candidates = (None if digits is None else int(digits) for digits in found.group(2, 3))
     return RankMetric(found[1], k, n_candidates)
@@ -79,7 +77,8 @@ def score_ranks(
         Rank of each row's target, from 0 (best); ``inf`` is a miss. See `target_ranks`.
 
     metrics : list of str
-        Names: ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"``, ``"mrr"``.
+        Names: ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"``, ``"mrr"``, ``"hit_rate@K"``,
+        ``"map@K"``, ``"precision@K"``.
 
     average : bool, default=True
         Whether to average over the rows. False returns one score per row, which the

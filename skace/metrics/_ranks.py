@@ -9,10 +9,18 @@ import numpy as np
 from skace._sklearn_compat import Interval, validate_params
 from skace._typing import FloatArray
 
-__all__ = ["check_ranks", "check_weights", "mean_rank", "mrr_at_k", "ndcg_at_k", "recall_at_k"]
+__all__ = [
+    "SCORE_CONSTRAINTS",
+    "check_ranks",
+    "check_weights",
+    "mean_rank",
+    "mrr_at_k",
+    "ndcg_at_k",
+    "recall_at_k",
+]
 
 _K = Interval(Integral, 1, None, closed="left")
-_SCORE_CONSTRAINTS = {
+SCORE_CONSTRAINTS = {
     "ranks": ["array-like"],
     "k": [_K],
     "average": ["boolean"],
@@ -20,7 +28,7 @@ _SCORE_CONSTRAINTS = {
 }
 
 
-@validate_params(_SCORE_CONSTRAINTS, prefer_skip_nested_validation=True)
+@validate_params(SCORE_CONSTRAINTS, prefer_skip_nested_validation=True)
 def recall_at_k(
     ranks: Any, k: int, *, average: bool = True, sample_weight: Any = None
 ) -> float | FloatArray:
@@ -73,7 +81,7 @@ def recall_at_k(
     return _average((ranks < k).astype(np.float64), average=average, sample_weight=sample_weight)
 
 
-@validate_params(_SCORE_CONSTRAINTS, prefer_skip_nested_validation=True)
+@validate_params(SCORE_CONSTRAINTS, prefer_skip_nested_validation=True)
 def ndcg_at_k(
     ranks: Any, k: int, *, average: bool = True, sample_weight: Any = None
 ) -> float | FloatArray:
@@ -132,7 +140,7 @@ def ndcg_at_k(
 
 
 @validate_params(
-    {**_SCORE_CONSTRAINTS, "k": [_K, None]},
+    {**SCORE_CONSTRAINTS, "k": [_K, None]},
     prefer_skip_nested_validation=True,
 )
 def mrr_at_k(

@@ -6,12 +6,20 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from skace._typing import IntArray
+from skace._typing import IdArray, IntArray
 from skace._validation import first_few
 from skace.data import Catalog
 from skace.metrics._groups import check_counts
 
-__all__ = ["catalog_coverage", "exposure_gini", "popularity_bias", "popularity_lift"]
+__all__ = [
+    "catalog_coverage",
+    "exposure_gini",
+    "intra_list_diversity",
+    "novelty",
+    "popularity_bias",
+    "popularity_lift",
+    "serendipity",
+]
 
 
 def catalog_coverage(recommended_ids: Any, item_ids: Any) -> float:
@@ -188,14 +196,200 @@ def popularity_lift(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
     return float(exposure @ counts / exposure.sum() / counts.mean())
 
 
+def novelty(recommended_ids: Any, item_ids: Any, item_counts: Any) -> float:
+    r"""Mean self-information of the recommended items.
+
+    Best sellers tell little news. 0 when everything that was ever taken is one item, and that
+    is shown; 10 bits is an item that makes up one of 1,024 events.
+
+    Parameters
+    ----------
+    recommended_ids : array-like of shape (n_rows, k)
+        Item ids, as `predict` returns them.
+
+    item_ids : array-like of shape (n_items,)
+        All items that could be recommended (``item_ids_``), each once.
+
+    item_counts : array-like of shape (n_items,)
+        Training targets per item (``item_counts_``), in the order of ``item_ids``.
+
+    Returns
+    -------
+    novelty : float
+        Mean over all places of all lists, in bits, at least 0.
+
+    Raises
+    ------
+    ValueError
+        If the lists are empty or not two-dimensional, an id is not one of ``item_ids``,
+        there is not one count per item, or all counts are 0.
+
+    Notes
+    -----
+    It is :math:`-\log_2 (c_i / \sum_j c_j)` for an item of count c. One that nobody took
+    counts as taken once; its news would be without bound.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] T. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender
+       systems", PNAS 107(10), 2010.
+
+    Examples
+    --------
+    >>> from skace.metrics import novelty
+    >>> novelty([["pen"], ["ink"]], ["cap", "ink", "pen"], [1, 1, 2])
+    1.5
+    """
+    exposure = _exposure(recommended_ids, item_ids)
+    counts = _counts_of(item_counts, exposure.size)
+    if not counts.any():
+        raise ValueError("item_counts is 0 for every item; nothing is known or new.")
+    bits = np.log2(counts.sum()) - np.log2(np.maximum(counts, 1))
+    return float(exposure @ bits / exposure.sum())
+
+
+def intra_list_diversity(recommended_ids: Any, item_ids: Any, item_vectors: Any) -> float:
+    r"""Mean distance between the items of a list.
+
+    Parameters
+    ----------
+    recommended_ids : array-like of shape (n_rows, k)
+        Item ids, as `predict` returns them; k is at least 2.
+
+    item_ids : array-like of shape (n_items,)
+        All items that could be recommended (``item_ids_``), each once.
+
+    item_vectors : array-like of shape (n_items, n_features)
+        What tells items apart, in the order of ``item_ids``: the features of the catalog, or
+        ``item_vectors_``. Figures by different vectors are not comparable.
+
+    Returns
+    -------
+    diversity : float
+        Mean over the lists, in [0, 2]: 0 where all items of a list point the same way.
+
+    Raises
+    ------
+    ValueError
+        If the lists are empty, not two-dimensional or of one item, an id is not one of
+        ``item_ids``, or there is not one finite vector per item.
+
+    Notes
+    -----
+    It is the mean of 1 - cosine over all pairs of a list. A vector of zeros is at distance 1
+    from all others.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] C.-N. Ziegler et al., "Improving recommendation lists through topic
+       diversification", WWW 2005.
+
+    Examples
+    --------
+    >>> from skace.metrics import intra_list_diversity
+    >>> vectors = [[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]
+    >>> intra_list_diversity([["cap", "ink"], ["cap", "pen"]], ["cap", "ink", "pen"], vectors)
+    0.5
+    """
+    rows = _rows_of(recommended_ids, item_ids)
+    k = rows.shape[1]
+    if k < 2:
+        raise ValueError(
+            "recommended_ids has lists of one item, which has no other to differ from."
+        )
+    vectors = np.asarray(item_vectors, dtype=np.float64)
+    n_items = np.size(item_ids)
+    if vectors.ndim != 2 or len(vectors) != n_items or not np.isfinite(vectors).all():
+        raise ValueError(
+            f"item_vectors must hold one finite vector for each of the {n_items} item_ids, got "
+            f"shape {vectors.shape}; pass both from the same catalog or model."
+        )
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    sums = np.array([units[each].sum(axis=0) for each in rows])
+    own = np.array([(units[each] ** 2).sum() for each in rows])
+    cosines = ((sums**2).sum(axis=1) - own) / (k * (k - 1))
+    return float(np.mean(1.0 - cosines))
+
+
+def serendipity(recommended_ids: Any, expected_ids: Any, target_ids: Any) -> float:
+    """Share of the rows whose target is recommended although nobody would have expected it.
+
+    Parameters
+    ----------
+    recommended_ids : array-like of shape (n_rows, k)
+        Item ids, as `predict` returns them.
+
+    expected_ids : array-like of shape (n_rows, n_expected)
+        What is obvious, for example the lists of `PopularityEstimator` for the same rows.
+
+    target_ids : array-like of shape (n_rows,)
+        What each row took: ``X.items``.
+
+    Returns
+    -------
+    serendipity : float
+        Fraction in [0, 1]; at most ``recall_at_k`` of the lists.
+
+    Raises
+    ------
+    ValueError
+        If lists are empty or not two-dimensional, or the numbers of rows differ.
+
+    Notes
+    -----
+    Of a list, what is useful but not expected counts [1]_; with one target a row it counts 1
+    or 0.
+
+    Stability: provisional.
+
+    References
+    ----------
+    .. [1] M. Ge, C. Delgado-Battenfeld and D. Jannach, "Beyond accuracy: evaluating
+       recommender systems by coverage and serendipity", RecSys 2010.
+
+    Examples
+    --------
+    >>> from skace.metrics import serendipity
+    >>> serendipity([["pen", "ink"], ["cap", "pen"]], [["pen"], ["pen"]], ["ink", "pen"])
+    0.5
+    """
+    recommended = _lists(recommended_ids, "recommended_ids")
+    expected = _lists(expected_ids, "expected_ids")
+    targets = np.asarray(target_ids)
+    if targets.ndim != 1 or not len(recommended) == len(expected) == len(targets):
+        raise ValueError(
+            f"recommended_ids has {len(recommended)} rows, expected_ids {len(expected)} and "
+            f"target_ids shape {targets.shape}; pass all three for the same rows."
+        )
+    is_hit = (recommended == targets[:, None]).any(axis=1)
+    return float(np.mean(is_hit & ~(expected == targets[:, None]).any(axis=1)))
+
+
 def _exposure(recommended_ids: Any, item_ids: Any) -> IntArray:
     """How often each item is recommended, shape (n_items,)."""
-    lists = np.asarray(recommended_ids)
+    rows = _rows_of(recommended_ids, item_ids)
+    return np.bincount(rows.ravel(), minlength=np.size(item_ids))
+
+
+def _lists(ids: Any, name: str) -> IdArray:
+    """Lists of ids, one a row."""
+    lists = np.asarray(ids)
     if lists.ndim != 2 or lists.size == 0:
         raise ValueError(
-            "recommended_ids must be two-dimensional and not empty, got shape "
-            f"{lists.shape}; pass what predict returns, one list of ids per row."
+            f"{name} must be two-dimensional and not empty, got shape {lists.shape}; pass what "
+            "predict returns, one list of ids per row."
         )
+    return lists
+
+
+def _rows_of(recommended_ids: Any, item_ids: Any) -> IntArray:
+    """Place among ``item_ids`` of each id of the lists, shape (n_rows, k)."""
+    lists = _lists(recommended_ids, "recommended_ids")
     catalog = Catalog(item_ids)
     rows = catalog.row_of(lists.ravel())
     if (rows < 0).any():
@@ -204,7 +398,7 @@ def _exposure(recommended_ids: Any, item_ids: Any) -> IntArray:
             f"recommended_ids holds {unknown.size} id(s) that are not in item_ids: "
             f"{first_few(unknown)}; pass the item_ids_ of the model that recommended."
         )
-    return np.bincount(rows, minlength=catalog.n_items)
+    return rows.reshape(lists.shape)
 
 
 def _counts_of(item_counts: Any, n_items: int) -> IntArray:

@@ -15,6 +15,7 @@ from skace.data._row_values import row_weights
 from skace.metrics._groups import popularity_groups
 from skace.metrics._names import RankMetric
 from skace.metrics._ranks import check_weights, mean_rank
+from skace.metrics._registry import METRICS
 from skace.metrics._target_ranks import columns_in, model_and_rows, rank_rows
 
 __all__ = ["ranking_report"]
@@ -126,8 +127,9 @@ def _metrics_at(k: Any) -> list[RankMetric]:
     lengths = np.atleast_1d(np.asarray(k))
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not (lengths >= 1).all():
         raise ValueError(f"k must be an int from 1 or a tuple of such ints, got {k!r}.")
-    at = [RankMetric(kind, int(n)) for n in lengths for kind in ("recall", "ndcg", "mrr")]
-    return [*at, RankMetric("mrr", None)]
+    kinds = [kind for kind, metric in METRICS.items() if metric.in_report]
+    at = [RankMetric(kind, int(n)) for n in lengths for kind in kinds]
+    return [*at, *(RankMetric(kind, None) for kind in kinds if not METRICS[kind].needs_k)]
 
 
 def _check_has_counts(model: Any) -> None:

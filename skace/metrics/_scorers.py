@@ -15,6 +15,7 @@ from skace.data import Interactions
 from skace.data._row_values import row_weights
 from skace.metrics._names import RankMetric, parse_metric, parse_metrics
 from skace.metrics._ranks import check_weights
+from skace.metrics._registry import METRICS
 from skace.metrics._sampled import Candidates, rank_among_drawn
 from skace.metrics._target_ranks import (
     check_can_score,
@@ -95,8 +96,9 @@ class RankScorer:
     def __repr__(self) -> str:
         first = self._metrics[0]
         is_sampled = any(m.n_candidates is not None for m in self._metrics)
-        if self._is_single and not is_sampled:
-            name, arguments = f"{first.kind}_scorer", [f"k={first.k}"]
+        own = METRICS[first.kind].scorer
+        if self._is_single and not is_sampled and own is not None:
+            name, arguments = own, [f"k={first.k}"]
         else:
             names = [m.name for m in self._metrics]
             name, arguments = "ranking_scorer", [repr(names[0] if self._is_single else names)]
@@ -290,9 +292,10 @@ def ranking_scorer(
     Parameters
     ----------
     metrics : list of str, or str
-        ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"`` or ``"mrr"``. With ``"[uniN]"`` at the
-        end, as in ``"ndcg@10[uni100]"``, the rank is that among N items drawn at random
-        (`sampled_ranks`); such a figure is not comparable to one without.
+        ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"``, ``"mrr"``, ``"hit_rate@K"``, ``"map@K"``
+        or ``"precision@K"``. With ``"[uniN]"`` at the end, as in ``"ndcg@10[uni100]"``, the
+        rank is that among N items drawn at random (`sampled_ranks`); such a figure is not
+        comparable to one without.
 
     exclude_seen : bool or None, default=None
         Whether the items of each row's past are taken out of the ranking. None: as the

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.testing._pytest import parametrize_with_checks
-from skace.testing._registry import all_losses
+from skace.testing._registry import all_losses, all_recommenders
 from skace.testing._runner import (
     CheckReport,
     CheckResult,
@@ -16,6 +16,7 @@ __all__ = [
     "CheckResult",
     "RecommenderCheck",
     "all_losses",
+    "all_recommenders",
     "check_sequential_recommender",
     "parametrize_with_checks",
     "recommender_checks",

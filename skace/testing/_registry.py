@@ -4,9 +4,9 @@
 import inspect
 from collections.abc import Iterator
 
-from skace import losses
+from skace import losses, recommenders
 
-__all__ = ["all_losses"]
+__all__ = ["all_losses", "all_recommenders"]
 
 
 def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
@@ -34,6 +34,24 @@ def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
             if hasattr(loss, "n_negatives"):
                 loss.set_params(n_negatives=n_negatives)
     return found
+
+
+def all_recommenders() -> list[type[recommenders.SequentialRecommender]]:
+    """Every recommender class of `skace.recommenders` that can be made.
+
+    Returns
+    -------
+    found : list of type
+        In the order of the names. Ensembles are made of members: the first argument of
+        `VotingRecommender` and `StackingRecommender` has no default.
+
+    Examples
+    --------
+    >>> from skace.testing import all_recommenders
+    >>> [cls.__name__ for cls in all_recommenders()][:2]
+    ['BERT4RecEstimator', 'EASEEstimator']
+    """
+    return [*_concrete(recommenders, recommenders.SequentialRecommender)]
 
 
 def _concrete(package, base) -> Iterator[type]:

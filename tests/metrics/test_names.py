@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from skace.metrics import mrr_at_k, ndcg_at_k, recall_at_k, score_ranks
 from skace.metrics._names import RankMetric, parse_metric
+from skace.metrics._registry import METRICS
 
 VALID = (
-    "valid names are 'recall@K', 'ndcg@K', 'mrr@K' (K a whole number from 1) and 'mrr', each "
-    "with an optional '[uniN]' at its end for ranks among N sampled items, as in "
-    "'ndcg@10[uni100]'."
+    "valid names are 'recall@K', 'ndcg@K', 'mrr@K', 'hit_rate@K', 'map@K', 'precision@K' (K a "
+    "whole number from 1) and 'mrr', each with an optional '[uniN]' at its end for ranks among N "
+    "sampled items, as in 'ndcg@10[uni100]'."
 )
 
 
@@ -34,7 +35,7 @@ def test_names_are_understood(name, metric):
 @given(
     st.builds(
         RankMetric,
-        st.sampled_from(["recall", "ndcg", "mrr"]),
+        st.sampled_from(sorted(METRICS)),
         st.integers(1, 10**6),
         st.none() | st.integers(1, 10**6),
     )

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skace.metrics import catalog_coverage, exposure_gini, popularity_bias, popularity_lift
+from skace.metrics import (
+    catalog_coverage,
+    exposure_gini,
+    intra_list_diversity,
+    novelty,
+    popularity_bias,
+    popularity_lift,
+    serendipity,
+)
 
 ITEMS = ["cap", "ink", "nib", "pen"]
 COUNTS = [1, 4, 4, 11]
@@ -124,3 +132,94 @@ def test_bad_lists_are_named(call, text):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared in full
         call()
     assert str(caught.value) == text
+
+
+# What lists tell beside accuracy.
+
+CENTRED = [[1.0, 0.0], [3.0, 0.0], [0.0, 2.0], [-1.0, 0.0]]  # of cap, ink, nib, pen
+
+
+@pytest.mark.parametrize(
+    ("lists", "bits"),
+    [
+        ([["pen"]], np.log2(20 / 11)),
+        ([["cap", "ink"]], (np.log2(20) + np.log2(5)) / 2),
+        ([["pen"], ["cap"]], (np.log2(20 / 11) + np.log2(20)) / 2),
+    ],
+)
+def test_novelty_is_the_mean_information(lists, bits):
+    assert novelty(lists, ITEMS, COUNTS) == pytest.approx(bits)
+
+
+def test_novelty_counts_what_nobody_took_as_taken_once():
+    assert novelty([["cap"]], ITEMS, [0, 4, 4, 8]) == pytest.approx(4)
+    with pytest.raises(ValueError, match=r"^item_counts is 0 for every item"):
+        novelty([["cap"]], ITEMS, [0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("lists", "diversity"),
+    [
+        ([["cap", "ink"]], 0.0),  # the same way
+        ([["cap", "nib"]], 1.0),
+        ([["cap", "pen"]], 2.0),
+        ([["cap", "ink", "nib"]], 2 / 3),
+        ([["cap", "ink"], ["cap", "pen"]], 1.0),
+    ],
+)
+def test_diversity_is_the_mean_distance_in_a_list(lists, diversity):
+    assert intra_list_diversity(lists, ITEMS, CENTRED) == pytest.approx(diversity)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_diversity_is_that_of_all_pairs_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((6, 3)) * (rng.random((6, 1)) < 0.8)  # some of them zeros
+    lists = np.array([rng.permutation(6)[:4] for _ in range(3)])
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1), 1e-30)
+    pairs = [
+        1 - vectors[i] @ vectors[j] / (lengths[i] * lengths[j])
+        for row in lists
+        for i in row
+        for j in row
+        if i != j
+    ]
+    assert intra_list_diversity(lists, np.arange(6), vectors) == pytest.approx(np.mean(pairs))
+
+
+@pytest.mark.parametrize(
+    ("lists", "vectors", "text"),
+    [
+        ([["cap"]], CENTRED, "^recommended_ids has lists of one item"),
+        (
+            [["cap", "pen"]],
+            CENTRED[:3],
+            r"each of the 4 item_ids, got shape \(3, 2\)",
+        ),
+        ([["cap", "pen"]], np.full((4, 2), np.nan), "one finite vector"),
+        ([["cap", "hat"]], CENTRED, r"^recommended_ids holds 1 id\(s\)"),
+    ],
+)
+def test_diversity_refuses_what_has_none(lists, vectors, text):
+    with pytest.raises(ValueError, match=text):
+        intra_list_diversity(lists, ITEMS, vectors)
+
+
+def test_serendipity_counts_hits_that_are_not_obvious():
+    lists = [["cap", "ink"], ["cap", "ink"], ["cap", "ink"], ["nib", "pen"]]
+    obvious = [["cap"], ["cap"], ["pen"], ["pen"]]
+    assert serendipity(lists, obvious, ["cap", "ink", "nib", "nib"]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("lists", "obvious", "targets", "text"),
+    [
+        ([["cap"]], [["cap"], ["ink"]], ["cap"], "1 rows, expected_ids 2"),
+        ([["cap"]], ["cap"], ["cap"], "^expected_ids must be two-dimensional"),
+        ([], [["cap"]], ["cap"], "^recommended_ids must be two-dimensional"),
+        ([["cap"]], [["cap"]], "cap", r"target_ids shape \(\)"),
+    ],
+)
+def test_serendipity_refuses_rows_that_do_not_match(lists, obvious, targets, text):
+    with pytest.raises(ValueError, match=text):
+        serendipity(lists, obvious, targets)

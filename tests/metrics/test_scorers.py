@@ -369,7 +369,7 @@ def test_bad_settings_raise_when_the_scorer_is_made(call, error, text):
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize("metrics", ["ndgc@10", ["ndcg@10", "hits@3"], ["precision@5"]])
+@pytest.mark.parametrize("metrics", ["ndgc@10", ["ndcg@10", "hits@3"], ["auc@5"]])
 def test_a_misspelt_metric_raises_when_the_scorer_is_made(metrics):
     with pytest.raises(
         ValueError, match=r"is not the name of a metric; valid names are 'recall@K'"
