@@ -183,6 +183,7 @@ EXPORTS = {
         "BERT4RecEstimator",
         "EASEEstimator",
         "FMLPEstimator",
+        "FitRows",
         "GRU4RecEstimator",
         "L3AEEstimator",
         "LinearRecommender",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommendations import Recommendations
 from skace.recommenders.ensembles._stacking import StackingRecommender
@@ -23,6 +24,7 @@ __all__ = [
     "BERT4RecEstimator",
     "EASEEstimator",
     "FMLPEstimator",
+    "FitRows",
     "GRU4RecEstimator",
     "L3AEEstimator",
     "LinearRecommender",

@@ -30,6 +30,7 @@ from skace.data._row_values import row_weights
 from skace.metrics import ndcg_at_k
 from skace.recommenders._blocks import ScoreBlocks
 from skace.recommenders._fit_inputs import check_validation, event_weights
+from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._histories import histories_of
 from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage, warn_of_row_order
 from skace.recommenders._recommendations import Recommendations, warn_of_short_lists
@@ -78,24 +79,16 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
     # What a model implements.
 
     @abstractmethod
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+    def _fit_rows(self, rows, task):
         """Learn from rows.
 
         Parameters
         ----------
-        X : Interactions
-            Training rows.
-        columns : ndarray of shape (n_catalog_items,)
-            Model column of each item of X's catalog.
-        weights : ndarray of shape (n_events,) or None
-            Weight of each event of the log, if any were given.
-        X_val : Interactions or None
-            Validation rows.
+        rows : FitRows
+            The rows, with their weights and what is to be watched.
         task : FitTask
             This fit, for callbacks: ``task.part("epoch")`` begins an epoch, whose ``end()``
             says whether to stop.
-        n_passes : int or None
-            Passes over the rows; None leaves it to the model's parameters.
         """
 
     # Whether scores are inner products of `encode` and ``item_vectors_``.
@@ -236,7 +229,7 @@ class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, Bas
             if n_passes is None and not fresh:  # a warm start counts the rows of its own X
                 self.item_counts_, self.popularity_ = self.item_counts_[:0], self.popularity_[:0]
             columns = self._learn_items(X, weights, fresh=fresh)
-            self._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
+            self._fit_rows(FitRows(X, columns, weights, X_val, fresh, n_passes), task)
         except BaseException:
             # Half a fit would pass for a fitted model, so the estimator is put back as it was.
             vars(self).clear()

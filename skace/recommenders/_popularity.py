@@ -58,7 +58,7 @@ class PopularityEstimator(SequentialRecommender):
     ) -> None:
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+    def _fit_rows(self, rows, task):
         self.item_vectors_ = self.popularity_[:, None].astype(np.float32)
 
     def _encode(self, histories):

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -41,10 +42,11 @@ class TransitionRecommender(SequentialRecommender):
     is that of the base class, so there is none to write.
     """
 
-    def _fit_rows(self, X, columns, weights, X_val, context, *, n_passes):  # noqa: ARG002
+    def _fit_rows(self, rows, task):  # noqa: ARG002
+        X, columns, weights = rows.X, rows.columns, rows.weights
         n_items = self.item_ids_.size
         counts = np.zeros((n_items, n_items), dtype=np.float32)
-        if hasattr(self, "item_vectors_"):  # partial_fit goes on from what there is
+        if not rows.is_fresh:  # partial_fit goes on from what there is
             n_old = len(self.item_vectors_)
             counts[:n_old, :n_old] = self.item_vectors_
         # Each event once, whatever the repeats of rows, and only those with a past.
@@ -147,15 +149,15 @@ def test_every_check_says_in_a_sentence_what_it_is_for(check):
 
 
 class WritesIntoItsInput(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
-        X._log.items.sort()
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
+        rows.X._log.items.sort()
 
 
 class LearnsFromTheWholeLog(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        whole = X._derive(ends=np.arange(X._log.n_events))
-        super()._fit_rows(whole, *args, **kwargs)
+    def _fit_rows(self, rows, task):
+        whole = rows.X._derive(ends=np.arange(rows.X._log.n_events))
+        super()._fit_rows(replace(rows, X=whole), task)
 
 
 class ReadsTheFuture(TransitionRecommender):
@@ -165,15 +167,15 @@ class ReadsTheFuture(TransitionRecommender):
 
 
 class KeepsHistories(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
-        self.histories_ = X._log.items.tolist()
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
+        self.histories_ = rows.X._log.items.tolist()
 
 
 class KeepsUsers(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
-        self.users_ = np.unique(X.users)
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
+        self.users_ = np.unique(rows.X.users)
 
 
 class IgnoresItsSeed(TransitionRecommender):
@@ -186,16 +188,16 @@ class IgnoresItsSeed(TransitionRecommender):
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.random_state = random_state
 
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
         noise = np.random.default_rng().random(self.item_vectors_.shape)
         self.item_vectors_ = (self.item_vectors_ + noise).astype(np.float32)
 
 
 class DrawsFromTheGlobalGenerator(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
+    def _fit_rows(self, rows, task):
         np.random.rand()  # noqa: NPY002 - the fault
-        super()._fit_rows(X, *args, **kwargs)
+        super()._fit_rows(rows, task)
 
 
 class SeedsPython(TransitionRecommender):
@@ -210,6 +212,10 @@ class GoesOnFromTheLastFit(TransitionRecommender):
         super()._forget()
         if vectors is not None:
             self.item_vectors_ = vectors
+
+    def _fit_rows(self, rows, task):
+        is_fresh = not hasattr(self, "item_vectors_")
+        super()._fit_rows(replace(rows, is_fresh=is_fresh), task)
 
 
 class ScoresInDoublePrecision(TransitionRecommender):
@@ -238,15 +244,15 @@ class ForgetsTheSeen(TransitionRecommender):
 
 
 class ChangesItsParameters(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
         self.k = int(min(self.k, 3))
 
 
 class SetsPublicAttributes(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
-        self.n_rows = len(X)
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
+        self.n_rows = len(rows.X)
 
 
 class WorksInItsConstructor(TransitionRecommender):
@@ -282,8 +288,8 @@ class DoesNotTellCallbacks(TransitionRecommender):
 
 
 class CannotBePickled(TransitionRecommender):
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
         self.scorer_ = lambda scores: scores
 
 

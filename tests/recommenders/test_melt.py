@@ -26,6 +26,7 @@ from skace.recommenders import (
     GRU4RecEstimator,
     MELTEstimator,
 )
+from skace.recommenders.neural import _epochs
 from skace.recommenders.neural._melt_heads import (
     histories_before,
     last_events,
@@ -119,10 +120,8 @@ def test_rows_held_out_do_not_count(shop):
     with pytest.warns(ConvergenceWarning):
         model = melt(backbone=backbone, **quantiles).fit(shop)
     other = melt(**quantiles).fit(train)
-    assert (model.user_threshold_, model.item_threshold_) == (
-        other.user_threshold_,
-        other.item_threshold_,
-    )
+    assert model.item_threshold_ == other.item_threshold_
+    assert model.user_threshold_ == (other.user_threshold_ if model.best_epoch_ else 1)
 
 
 def test_short_histories_are_enhanced_and_long_ones_are_not(shop):
@@ -151,18 +150,18 @@ def test_without_branches_it_is_the_backbone_trained_in_two_parts(shop, training
     margin(through.loss_curve_[1] / min(model.loss_curve_ + backbone.loss_curve_), below=0.998)
 
 
-def test_the_first_training_is_that_of_the_backbone(shop):
-    losses, run = [], SASRecEstimator._train_epoch
+def test_the_first_training_is_that_of_the_backbone(shop, monkeypatch):
+    losses, run = [], _epochs._train_epoch
     model = melt(backbone={"dropout": 0.0, "attention_dropout": 0.0})
     plain = clone(model.estimator).fit(shop)
 
-    class Watched(MELTEstimator):
-        def _train_epoch(self, trainer, epoch):
-            loss = run(self, trainer, epoch)
-            losses.append((trainer.auxiliary is None, loss))
-            return loss
+    def watched_epoch(trainer, epoch):
+        loss = run(trainer, epoch)
+        losses.append((trainer.auxiliary is None, loss))
+        return loss
 
-    watched = Watched(model.estimator, k=3, max_epochs=2).fit(shop)
+    monkeypatch.setattr(_epochs, "_train_epoch", watched_epoch)
+    watched = clone(model).fit(shop)
     assert [is_alone for is_alone, _ in losses] == [True, True, False, False]
     assert [loss for _, loss in losses[:2]] == plain.loss_curve_
     assert [loss for _, loss in losses[2:]] == watched.loss_curve_
@@ -297,6 +296,44 @@ def test_partial_fit_of_first_events_decides_nothing(shop):
     assert not hasattr(model, "user_threshold_")
     model.partial_fit(shop)
     assert model.user_threshold_ > 1
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_backbone_alone_is_kept_where_the_joint_training_is_no_better(shop):
+    """A weight that ruins everything: the state before is the best one."""
+    train, val = leave_last_out(shop)
+    backbone = {"early_stopping": True, "n_iter_no_change": 9, "max_epochs": 6}
+    backbone |= {"dropout": 0.0, "attention_dropout": 0.0}  # the maps take random numbers, too
+    model = melt(backbone=backbone, item_weight=1e4, user_weight=1e4, max_epochs=3)
+    model.fit(train, X_val=val)
+    assert (model.best_epoch_, model.n_iter_, model.user_threshold_) == (0, 3, 1)
+    alone = clone(model.estimator).fit(train, X_val=val)
+    assert max(model.validation_scores_) <= max(alone.validation_scores_)
+    assert model.score(val) == pytest.approx(max(alone.validation_scores_))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_patience_does_not_cut_the_curriculum_off(shop):
+    train, val = leave_last_out(shop)
+    model = melt(backbone={"early_stopping": True, "n_iter_no_change": 1}, max_epochs=6)
+    model.fit(train, X_val=val)
+    assert model.n_iter_ == 6
+
+
+@pytest.mark.parametrize(
+    ("max_length", "starts", "lengths"), [(9, [4, 0], [2, 2]), (1, [5, 1], [1, 1])]
+)
+def test_histories_may_end_with_the_item_that_they_lead_to(max_length, starts, lengths):
+    is_wanted = np.array([True, True, False])
+    found = histories_before(ITEMS, LEARNED, OFFSETS, is_wanted, max_length, through=True)
+    assert [part.tolist() for part in found[2:]] == [starts, lengths]
+
+
+def test_where_histories_end_changes_the_model(shop):
+    vectors = [
+        melt(contexts=contexts).fit(shop).item_vectors_ for contexts in ("before", "through")
+    ]
+    assert np.abs(vectors[0] - vectors[1]).max() > 1e-5
 
 
 def test_the_best_joint_epoch_is_kept(shop):

@@ -115,9 +115,9 @@ class Witness(PopularityEstimator):
 
     seen = []  # noqa: RUF012 - shared by the clones on purpose
 
-    def _fit_rows(self, X, *args, **kwargs):
-        super()._fit_rows(X, *args, **kwargs)
-        self.seen.append((X._log, X.catalog))
+    def _fit_rows(self, rows, task):
+        super()._fit_rows(rows, task)
+        self.seen.append((rows.X._log, rows.X.catalog))
 
 
 @pytest.mark.filterwarnings("ignore:the rows to score are rows 50 to 95 of the log")

@@ -1,6 +1,7 @@
 """MELT's branches: what is learned, when, and what becomes of tail items."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 import math
 
 import numpy as np
@@ -21,6 +22,7 @@ from skace._torch.training._melt import (
     MELTEncoder,
     UserBranch,
     curriculum,
+    fit_map,
 )
 from skace._torch.training._parallel import Ranks
 from skace._windows import cut_windows
@@ -218,10 +220,11 @@ def test_every_head_has_its_turn_once_an_epoch(network, log, reader):
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3])
 def test_ranks_together_learn_what_one_does(network, log, reader, n_steps):
-    table = network.items()
+    table, item_map = network.items(), copy.deepcopy(network.encoder.item_map.state_dict())
 
     def mean_cost(ranks):
-        auxiliary = branches(reader, log, ranks=ranks)
+        auxiliary = branches(reader, log, is_tail=(0, 0, 0, 0, 0), ranks=ranks)
+        network.encoder.item_map.load_state_dict(item_map)
         auxiliary.begin_epoch(n_steps)
         costs = [auxiliary.cost(log.batch(np.array([0])), table) for _ in range(n_steps)]
         return sum(cost.detach() for cost in costs if cost is not None) / n_steps
@@ -243,17 +246,65 @@ def test_the_curriculum_is_spread_over_the_epochs(network, log, reader, n_epochs
 
 def test_tail_items_become_the_map_of_what_leads_to_them(network, log, reader):
     """Item 3 stands after 0 1 2 1; item 4 first in a log, and after 2 1 0 2 | 1."""
-    before = network.items.weight.detach().clone()
-    expected = before.clone()
+    expected = network.items.weight.detach().clone()
     with torch.no_grad():
         expected[3] = network.encoder.item_map(state(network, 0, 4))
         expected[4] = network.encoder.item_map(state(network, 9, 4))
     auxiliary = branches(reader, log)
-    auxiliary.begin_epoch(1)
-    assert torch.equal(network.items.weight, before)  # the map has learned nothing yet
+    auxiliary.knows_items = True
     auxiliary.begin_epoch(1)
     torch.testing.assert_close(network.items.weight.detach(), expected)
     assert network.training
+
+
+def test_before_its_first_use_the_map_is_learned_from_heads(network, log, reader):
+    """At random it would give tail items vectors of another length than those of heads."""
+    auxiliary = branches(reader, log)
+    means = auxiliary._mean_states(network.items())[0]
+    fitted = nn.Linear(D, D)
+    with torch.no_grad():
+        fit_map(fitted, means[:2], network.items.weight[:2])
+        expected = fitted(means[3])
+    auxiliary.begin_epoch(1)
+    torch.testing.assert_close(network.encoder.item_map.weight, fitted.weight)
+    torch.testing.assert_close(network.items.weight[3].detach(), expected)
+    map_then = network.encoder.item_map.weight.detach().clone()
+    auxiliary.begin_epoch(1)
+    assert torch.equal(network.encoder.item_map.weight, map_then)  # once
+
+
+def test_the_map_of_least_squares_finds_a_linear_map():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, D, generator=generator)
+    true = nn.Linear(D, D)
+    found = nn.Linear(D, D)
+    with torch.no_grad():
+        fit_map(found, x, true(x))
+    torch.testing.assert_close(found(x), true(x), atol=0.1, rtol=0.1)
+    with torch.no_grad():
+        fit_map(found, x[:1], true(x[:1]))  # one head: its vector, whatever is asked
+    torch.testing.assert_close(found(x), true(x[:1]).expand(400, D))
+
+
+@pytest.mark.parametrize(
+    ("max_length", "of_item_0"),
+    [(4, [(5, 3), (8, 3)]), (5, [(5, 3), (9, 2)]), (6, [(5, 3), (8, 3)])],
+)
+def test_histories_may_end_with_the_item(network, max_length, of_item_0):
+    """Events 0 to 4 are the first user's; a full window (8 to 12) drops its first for the item."""
+    network.max_length = max_length
+    windows = cut_windows(np.ones(ITEMS.size, bool), OFFSETS, max_length, overlap=True)
+    log = DeviceLog(ITEMS, np.ones(ITEMS.size), windows, CPU, network.layout)
+    reader = Reader(network, log.items, torch.float32)
+    auxiliary = MELTBranches(
+        reader, log, user_branch(), item_branch(), np.zeros(N_ITEMS, bool), (1.0, 1.0),
+        np.random.RandomState(0), ALONE, through=True,
+    )  # fmt: skip
+    means, _ = auxiliary._mean_states(network.items())
+    length = min(5, max_length)
+    torch.testing.assert_close(means[3], state(network, 5 - length, length))
+    expected = sum(state(network, *piece) for piece in of_item_0) / 2
+    torch.testing.assert_close(means[0], expected)
 
 
 def test_the_mean_is_over_all_that_leads_to_an_item(network, log, reader):

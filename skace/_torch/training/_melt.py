@@ -16,7 +16,7 @@ from skace._torch.training._auxiliary import Auxiliary, Reader
 from skace._torch.training._parallel import Ranks
 from skace._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["ItemBranch", "MELTBranches", "MELTEncoder", "UserBranch", "curriculum"]
+__all__ = ["ItemBranch", "MELTBranches", "MELTEncoder", "UserBranch", "curriculum", "fit_map"]
 
 _MOST_CONTEXTS = 64  # of one item that a step reads
 
@@ -224,9 +224,11 @@ class MELTBranches(Auxiliary):
         Source of what is drawn, the same on all ranks.
     ranks : Ranks
         Which divide the heads of a step among them.
+    through : bool, default=False
+        Whether the histories that lead to an item end with it; else before it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (of one place that builds it)
         self,
         reader: Reader,
         log: DeviceLog,
@@ -236,8 +238,11 @@ class MELTBranches(Auxiliary):
         weights: tuple[float, float],
         rng: np.random.RandomState,
         ranks: Ranks,
+        *,
+        through: bool = False,
     ) -> None:
         self.reader = reader
+        self.through = through
         self.log = log
         self.users, self.items = users, items
         self.is_tail = torch.as_tensor(is_tail).to(log.items.device)
@@ -246,8 +251,7 @@ class MELTBranches(Auxiliary):
         self.ranks = ranks
         self.n_epochs = 1
         self.epoch = 0
-        # Before its first epoch the map of items has learned nothing that could be passed on.
-        self.knows_items = False
+        self.knows_items = False  # whether the map of items was learned before
         self._parts: list[list[IntArray]] = []
 
     @property
@@ -263,8 +267,8 @@ class MELTBranches(Auxiliary):
     def begin_epoch(self, n_steps: int) -> None:
         """Replace the vectors of tail items and divide the heads; see `Auxiliary`."""
         super().begin_epoch(n_steps)
-        if self.knows_items and self.trains_items:
-            self.replace_tail()
+        if self.trains_items:
+            self.replace_tail(learns_map=not self.knows_items)
         self.knows_items = True
         self.epoch += 1
         self._parts = [
@@ -288,23 +292,74 @@ class MELTBranches(Auxiliary):
         return torch.stack(costs).sum() if costs else None
 
     @torch.no_grad()
-    def replace_tail(self) -> None:
-        """Give each tail item the map of the mean state of the histories that lead to it."""
+    def replace_tail(self, *, learns_map: bool = False) -> None:
+        """Give each tail item the map of the mean state of the histories that lead to it.
+
+        Parameters
+        ----------
+        learns_map : bool, default=False
+            Whether the map is learned before, from the head items.
+        """
         network = self.reader.network.eval()
         encoder, table = _encoder(self.reader), network.items()
-        sums = torch.zeros_like(table)
-        n_read = table.new_zeros(len(table))
+        means, is_met = self._mean_states(table)
+        if learns_map:
+            heads = torch.from_numpy(self.items.rows).to(table.device)
+            heads = heads[is_met[heads]]
+            fit_map(encoder.item_map, means[heads], table[heads])
+        rows = self.is_tail & is_met
+        items = cast(TrainableItems, network.items)
+        items.weight[rows] = encoder.item_map(means[rows])
+        network.train()
+
+    def _mean_states(self, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean state of the histories that lead to each item, (n_items, D), and who has one."""
+        sums, n_read = torch.zeros_like(table), table.new_zeros(len(table))
         for numbers in groups_of_similar_length(self.log.lengths):
             batch = self.log.batch(numbers)
             is_target = batch.weights > 0  # (B, T)
-            states = encoder.backbone(F.embedding(batch.items, table))[is_target]
+            states = self._states_of(batch, table, self.log.lengths[numbers])[is_target]
             targets = batch.targets[is_target]
             sums.index_add_(0, targets, states)
             n_read.index_add_(0, targets, torch.ones_like(targets, dtype=n_read.dtype))
-        rows = self.is_tail & (n_read > 0)
-        items = cast(TrainableItems, network.items)
-        items.weight[rows] = encoder.item_map(sums[rows] / n_read[rows, None])
-        network.train()
+        return sums / n_read.clamp_min(1)[:, None], n_read > 0
+
+    def _states_of(self, batch: Batch, table: torch.Tensor, lengths: IntArray) -> torch.Tensor:
+        """State of the history that leads to each target of a batch, (B, T, D)."""
+        backbone = _encoder(self.reader).backbone
+        if not self.through:
+            states: torch.Tensor = backbone(F.embedding(batch.items, table))
+            return states
+        # One event more is read, the last target; a full window drops its first one for it.
+        n, longest = batch.items.shape
+        ends = torch.from_numpy(lengths).to(table.device)
+        whole = F.pad(batch.items, (0, 1))
+        whole[torch.arange(n, device=table.device), ends] = batch.targets[
+            torch.arange(n, device=table.device), ends - 1
+        ]
+        n_places = min(longest + 1, self.reader.network.max_length)
+        dropped = (ends + 1 - n_places).clamp_min(0)[:, None]  # (B, 1)
+        places = torch.arange(n_places, device=table.device)
+        read = whole.gather(1, (places + dropped).clamp_max(longest))
+        states = backbone(F.embedding(read, table))
+        after = (torch.arange(longest, device=table.device) + 1 - dropped).clamp(0, n_places - 1)
+        return states.gather(1, after[:, :, None].expand(-1, -1, states.shape[2]))
+
+
+def fit_map(linear: nn.Linear, inputs: torch.Tensor, outputs: torch.Tensor) -> None:
+    """Set a linear layer to the ridge least squares from inputs (n, D) to outputs (n, D).
+
+    The penalty is a hundredth of the mean variance of the inputs; with no more inputs than
+    numbers in each, the map stays near the mean of the outputs.
+    """
+    x, y = inputs.double(), outputs.double()
+    centre, mean = x.mean(dim=0), y.mean(dim=0)
+    x, y = x - centre, y - mean
+    gram = x.T @ x
+    penalty = 0.01 * gram.diagonal().mean().clamp_min(torch.finfo(torch.float32).tiny)
+    weight = torch.linalg.solve(gram + penalty * torch.eye(len(gram)).to(gram), x.T @ y).T
+    linear.weight.copy_(weight)
+    linear.bias.copy_(mean - weight @ centre)
 
 
 def _encoder(reader: Reader) -> MELTEncoder:

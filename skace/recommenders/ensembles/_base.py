@@ -128,11 +128,12 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
             raise ValueError("estimators are all 'drop'; keep at least one.")
         return members
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
-        if n_passes is not None and hasattr(self, "estimators_"):
-            self._keep([_fit_further(member, X, weights) for member in self.estimators_])
+    def _fit_rows(self, rows, task):
+        if rows.n_passes is not None and not rows.is_fresh:
+            fitted = [_fit_further(member, rows.X, rows.weights) for member in self.estimators_]
+            self._keep(fitted)
         else:
-            self._fit_ensemble(X, weights, X_val)
+            self._fit_ensemble(rows.X, rows.weights, rows.X_val)
 
     def _fit_members(self, X, weights, X_val):
         """Set the estimators, fitted on rows."""

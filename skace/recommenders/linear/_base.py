@@ -141,10 +141,10 @@ class LinearRecommender(SequentialRecommender):
         """Bytes of a dense matrix of n_items x n_items."""
         return np.dtype(self.dtype).itemsize * float(n_items) ** 2
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+    def _fit_rows(self, rows, task):
         with_times = self._count_reads_times()
-        stores = self._stores_counts(X, self.item_ids_.size, n_passes)
-        sessions = sessions_of(X, columns, weights, with_times=with_times)
+        stores = self._stores_counts(rows.X, self.item_ids_.size, rows.n_passes)
+        sessions = sessions_of(rows.X, rows.columns, rows.weights, with_times=with_times)
         counts = self._counts(sessions, stores)
         del sessions  # as large as the log
         if stores:

@@ -201,10 +201,10 @@ class L3AEEstimator(LinearRecommender):
                 f"{self.item_features_.shape[1]}; transform X with the fitted transformers first."
             )
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
-        self._learn_features(X.catalog, columns)
+    def _fit_rows(self, rows, task):
+        self._learn_features(rows.X.catalog, rows.columns)
         self.scores_cold_ = bool(self.alignment > 0)
-        super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
+        super()._fit_rows(rows, task)
 
     def _learn_features(self, catalog, columns):
         """Set ``item_features_``, or extend it by the new items."""

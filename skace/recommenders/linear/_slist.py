@@ -216,10 +216,10 @@ class SLISTEstimator(LinearRecommender):
     def _count_reads_times(self):
         return self.session_decay is not None
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+    def _fit_rows(self, rows, task):
         self.count_parameters_ = dict(zip(_COUNT_PARAMETERS, self._count_settings(), strict=True))
-        self._age_counts(X, weights)
-        super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
+        self._age_counts(rows.X, rows.weights)
+        super()._fit_rows(rows, task)
 
     def _age_counts(self, X, weights):
         """Set ``newest_time_``; what was counted earlier is older by now."""

@@ -4,10 +4,12 @@
 import copy
 import warnings
 from abc import abstractmethod
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
@@ -15,12 +17,13 @@ from skace._typing import HandleUnknown, LongSequences, Precision, RandomState
 from skace._windows import rows_asked
 from skace.item_tables import ItemTable, TrainableTable
 from skace.losses import ItemCounts, Loss, Softmax
+from skace.metrics import ndcg_at_k
 from skace.objectives import NextItem
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features
 from skace.recommenders._fit_inputs import in_float32
 from skace.recommenders._holdout import check_something_remains, hold_out_last
-from skace.recommenders.neural._epochs import EpochLoop
+from skace.recommenders.neural._epochs import Epochs, run_epochs
 from skace.recommenders.neural._fitted_table import check_same_table, kept_table
 from skace.recommenders.neural._losses import check_sparse, with_loss_object
 from skace.recommenders.neural._network_parameters import join_parameters, without_keywords
@@ -33,7 +36,7 @@ __all__ = ["NeuralRecommender"]
 _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of the fit
 
 
-class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
+class NeuralRecommender(TrainedNetwork, SequentialRecommender):
     """Base class of recommenders with an encoder and a tied item table.
 
     A backbone implements `_build_encoder`, and inherits all else: windows, batches, losses,
@@ -290,8 +293,8 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         ValueError
             If a name is none of a parameter, or one of an item table that is None.
         """
-        check_can_be_set("item_table", self.item_table, params, "TrainableTable()")
-        check_can_be_set("loss", self.loss, params, "Softmax()")
+        for name, default in (("item_table", "TrainableTable()"), ("loss", "Softmax()")):
+            check_can_be_set(name, getattr(self, name, None), params, default)
         super().set_params(**params)
         return self
 
@@ -320,11 +323,12 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
     # Checks before any work.
 
     def _validate_params(self):
-        check_is_object("item_table", self.item_table, "TrainableTable()")
-        check_is_object("loss", self.loss, "skace.losses.BCE()")
+        table, loss = getattr(self, "item_table", None), getattr(self, "loss", None)
+        check_is_object("item_table", table, "TrainableTable()")
+        check_is_object("loss", loss, "skace.losses.BCE()")
         super()._validate_params()
-        if isinstance(self.loss, Loss):
-            self.loss._validate_params()
+        if isinstance(loss, Loss):
+            loss._validate_params()
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         from skace._torch._runtime import resolve_device
@@ -378,37 +382,70 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
 
     # Learning.
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+    def _fit_rows(self, rows, task):
         from skace._torch._runtime import private_generator, reseed, resolve_device
         from skace._torch.training._parallel import Ranks
 
-        ranks, weights = Ranks.current(), in_float32(weights)
+        ranks, weights, X_val = Ranks.current(), in_float32(rows.weights), rows.X_val
         seed = self.random_state
         if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
             seed = ranks.agreed(int(np.random.SeedSequence().generate_state(1)[0]))
         rng = check_random_state(seed)
-        is_row = np.zeros(X._log.n_events, dtype=bool)
-        is_row[X._ends] = True
+        is_row = rows.is_row
         if weights is not None:  # rows of weight 0 teach nothing, and stop nothing
             is_row &= weights > 0
-        if X_val is None and self.early_stopping and n_passes is None:
-            X_val = self._hold_out(X, is_row, weights, rng)
+        if X_val is None and self.early_stopping and rows.n_passes is None:
+            X_val = self._hold_out(rows.X, is_row, weights, rng)
         if X_val is not None:
             self._check_known(X_val)
         device = resolve_device(self.device)
-        self._note_cold_items(X, columns, is_row)
+        self._note_cold_items(rows, is_row)
         seed = rng.randint(np.iinfo(np.int32).max)
         with private_generator(seed, device) as generator:
-            self._network = self._build_network(X, columns, device, generator)
-            trainer = self._build_trainer(X, columns, is_row, weights, device, rng)
+            self._network = self._build_network(rows, device, generator)
+            trainer = self._build_trainer(rows, is_row, weights, device, rng)
             if ranks.number > 0:  # other dropout than the first rank's
                 reseed(seed + ranks.number, device)
-            n_epochs = self.max_epochs if n_passes is None else n_passes
+            n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
             if len(trainer.log.lengths) == 0:  # partial_fit with first events only
                 n_epochs = 0
             with visible_log(self.verbose):
                 self._run_epochs(trainer, n_epochs, X_val, task)
         self._store_state()
+
+    def _run_epochs(self, trainer, n_epochs, X_val, task):
+        """Train, and set what is known of the epochs."""
+        self._follow(
+            Epochs(), trainer, n_epochs, X_val, task,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+        )  # fmt: skip
+        if self.early_stopping and X_val is not None and self.best_epoch_ == n_epochs > 1:
+            warnings.warn(
+                f"the validation score was still rising in the last of {n_epochs} epochs; raise "
+                "max_epochs.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _follow(self, epochs, trainer, n_epochs, X_val, task, **options):
+        """Run epochs whose curve and scores callbacks see as they grow."""
+        self.loss_curve_, self.validation_scores_ = epochs.loss_curve, epochs.validation_scores
+        run_epochs(
+            trainer,
+            n_epochs,
+            task,
+            epochs,
+            validate=None if X_val is None else partial(self._validation_score, X_val, trainer),
+            name=type(self).__name__ if self.verbose else None,
+            **options,
+        )
+        self.n_iter_, self.best_epoch_ = epochs.n_epochs, epochs.best_epoch
+
+    def _validation_score(self, X_val, trainer):
+        """NDCG@10 of the validation rows, of which every process ranks its share."""
+        own = X_val[trainer.ranks.share(np.arange(len(X_val)))]
+        ranks = trainer.ranks.joined(self._ranks(own, embeds=False))
+        return float(ndcg_at_k(ranks, 10, sample_weight=X_val.weights))
 
     def _check_known(self, X_val):
         """Raise if a history of validation rows holds unknown items."""
@@ -432,23 +469,22 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         own = None if weights is None else weights[held_out]
         return X._derive(ends=held_out).with_weights(own)
 
-    def _build_network(self, X, columns, device, generator):
+    def _build_network(self, rows, device, generator):
         """Fresh network, or the fitted one grown by the new items."""
         from skace._torch._state import load_state
 
-        is_fresh = not hasattr(self, "item_vectors_")
-        if is_fresh:
+        if rows.is_fresh:
             self.item_table_ = kept_table(self._table())
-            self.n_item_features_ = self._n_features_read(X.catalog)
+            self.n_item_features_ = self._n_features_read(rows.X.catalog)
             width = self._table().width(self.n_item_features_, self.embedding_dim)
             self.architecture_ = {name: getattr(self, name) for name in self._architecture}
         else:
             width = self.item_vectors_.shape[1]
-        features = self._features_by_column(X.catalog, columns)
-        if is_fresh and features is not None:
+        features = self._features_by_column(rows.X.catalog, rows.columns)
+        if rows.is_fresh and features is not None:
             self.feature_sample_ = features[:_SAMPLED_ITEMS].copy()
         network = self._assemble(width, features, generator)
-        if is_fresh:
+        if rows.is_fresh:
             self._refuse_foresight(network, width)
         else:
             load_state(network.encoder, self.encoder_state_)
@@ -504,14 +540,14 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
         width = self.item_vectors_.shape[1]
         return self._first_sighting(self._fitted_network(), width, perturb=False)
 
-    def _note_cold_items(self, X, columns, is_row):
+    def _note_cold_items(self, rows, is_row):
         """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
 
         Rows held out for early stopping teach nothing, so they do not count.
         """
-        n_learned = np.bincount(columns[X._log.items[is_row]], minlength=self.item_ids_.size)
+        n_learned = np.bincount(rows.items[is_row], minlength=self.item_ids_.size)
         is_cold = n_learned == 0
-        if hasattr(self, "is_cold_"):
+        if not rows.is_fresh:
             is_cold[: self.is_cold_.size] &= self.is_cold_
         self.is_cold_ = is_cold
 
@@ -560,7 +596,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
                 "features; give X a catalog that has them."
             )
 
-    def _build_trainer(self, X, columns, is_row, weights, device, rng):
+    def _build_trainer(self, rows, is_row, weights, device, rng):
         """Trainer over the windows of the training rows."""
         from skace._torch._batches import DeviceLog
         from skace._torch._runtime import resolve_precision
@@ -571,16 +607,16 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
 
         event_weights = is_row if weights is None else is_row * weights
         windows = self._objective().windows(
-            is_row, X._log.offsets, self.max_length, overlap=self.long_sequences == "overlap"
+            is_row, rows.offsets, self.max_length, overlap=self.long_sequences == "overlap"
         )
-        items = columns[X._log.items]
+        items = rows.items
         is_sparse = self._network.items.is_sparse
         competitors = Competitors(~self._spared(), device, is_sparse=is_sparse)
         log = DeviceLog(items, event_weights, windows, device, self._network.layout)
         dtype = resolve_precision(self.precision, device)
         reader = Reader(self._network, log.items, dtype)
         counts = ItemCounts(
-            learned=competitors.among(self._learned_counts(X, items, is_row)),
+            learned=competitors.among(self._learned_counts(rows.X, items, is_row)),
             asked=competitors.among(self._times_asked(items, windows, is_row)),
         )
         return Trainer(
@@ -592,7 +628,7 @@ class NeuralRecommender(EpochLoop, TrainedNetwork, SequentialRecommender):
             batch_size=self.batch_size,
             dtype=dtype,
             rng=rng,
-            auxiliary=self._build_auxiliary(reader, log, X, event_weights, rng),
+            auxiliary=self._build_auxiliary(reader, log, rows.X, event_weights, rng),
             ranks=Ranks.current(),
         )
 

@@ -1,88 +1,114 @@
-"""EpochLoop: one pass after another, and the best one kept."""
+"""One pass after another, watched, and the best one kept."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import warnings
+from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from skace.metrics import ndcg_at_k
 from skace.recommenders.neural._progress import log_epoch
 
-__all__ = ["EpochLoop"]
+__all__ = ["Epochs", "run_epochs"]
 
 
-class EpochLoop:
-    """Epochs of a `NeuralRecommender`, validated and stopped early."""
+@dataclass
+class Epochs:
+    """What was seen of the epochs so far.
 
-    def _run_epochs(self, trainer, n_epochs, X_val, task):
-        """Train epoch by epoch; keep the best one if there are validation rows."""
-        from skace._torch._state import load_state, state_as_numpy
+    Parameters
+    ----------
+    loss_curve : list of float
+        Mean loss of each epoch.
+    validation_scores : list of float
+        Score after each epoch; empty if nothing is watched.
+    start_score : float or None
+        Score before the first epoch, if the start is a candidate.
+    best_epoch : int
+        Epoch (from 1) whose state is kept: the best, else the last; 0 for the start.
+    """
 
-        self.loss_curve_, self.validation_scores_ = [], []
-        self.best_epoch_, best_state = 0, None
-        for epoch in range(1, n_epochs + 1):
-            part = task.part("epoch")
-            self.loss_curve_.append(self._train_epoch(trainer, epoch))
-            if X_val is not None:
-                ranks = self._validation_ranks(X_val, trainer)
-                weights = X_val.weights
-                self.validation_scores_.append(float(ndcg_at_k(ranks, 10, sample_weight=weights)))
-                if self._is_best_epoch():
-                    self.best_epoch_, best_state = epoch, state_as_numpy(self._network)
-            if self.verbose and trainer.ranks.number == 0:
-                self._report(epoch)
-            ends = part.end() or self._is_out_of_patience(epoch)
-            if trainer.ranks.agreed(ends):  # a callback may stop one process
-                break
-        self.n_iter_ = len(self.loss_curve_)
-        if best_state is None:
-            self.best_epoch_ = self.n_iter_
-            return
-        load_state(self._network, best_state)
-        self._network.train().eval()  # forget the table of the last epoch
-        self._warn_if_best_is_last(n_epochs)
+    loss_curve: list = field(default_factory=list)
+    validation_scores: list = field(default_factory=list)
+    start_score: float | None = None
+    best_epoch: int = 0
 
-    def _validation_ranks(self, X_val, trainer):
-        """`target_ranks` of the validation rows, of which every process ranks its share."""
-        own = X_val[trainer.ranks.share(np.arange(len(X_val)))]
-        return trainer.ranks.joined(self._ranks(own, embeds=False))
+    @property
+    def n_epochs(self):
+        """Epochs that were run."""
+        return len(self.loss_curve)
 
-    def _is_best_epoch(self):
-        """Whether the last validation score is above all earlier ones."""
-        *earlier, last = self.validation_scores_
-        return not earlier or last > max(earlier)
+    def is_best(self):
+        """Whether the last score is above all before it."""
+        start = -np.inf if self.start_score is None else self.start_score
+        *earlier, last = self.validation_scores
+        return last > max(earlier, default=start) and last > start
 
-    def _report(self, epoch):
-        score = self.validation_scores_[-1] if self.validation_scores_ else None
-        log_epoch(type(self).__name__, epoch, self.loss_curve_[-1], score)
 
-    def _train_epoch(self, trainer, epoch):
-        """Mean loss of one more epoch."""
-        loss = trainer.run_epoch()
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss} in epoch {epoch}; lower learning_rate (now "
-                f"{self.learning_rate}) or check the scale of the item features."
-            )
-        if not trainer.is_finite():  # the loss was taken before the last step
-            raise FloatingPointError(
-                f"weights became infinite or NaN in the last step of epoch {epoch}; lower "
-                f"learning_rate (now {self.learning_rate})."
-            )
-        return loss
+def run_epochs(
+    trainer, n_epochs, task, epochs, *, validate=None, patience=None, start=None, name=None
+):
+    """Train epoch by epoch, and return to the best one if there is a way to tell.
 
-    def _is_out_of_patience(self, epoch):
-        """Whether the validation score has not risen for too long."""
-        if not self.early_stopping or not self.validation_scores_:
-            return False
-        return epoch - self.best_epoch_ >= self.n_iter_no_change
+    Parameters
+    ----------
+    trainer : Trainer
+        What is trained.
 
-    def _warn_if_best_is_last(self, n_epochs):
-        if self.early_stopping and self.best_epoch_ == n_epochs > 1:
-            warnings.warn(
-                f"the validation score was still rising in the last of {n_epochs} epochs; raise "
-                "max_epochs.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+    n_epochs : int
+        Most epochs.
+
+    task : FitTask
+        Of the fit, for callbacks, one of which may stop it.
+
+    epochs : Epochs
+        Filled as epochs end, so that callbacks see it.
+
+    validate : callable or None, default=None
+        Gives the score of the network as it is.
+
+    patience : int or None, default=None
+        Epochs without a better score after which training stops; None for all of them.
+
+    start : dict or None, default=None
+        State of the network before the first epoch, if that is a candidate.
+
+    name : str or None, default=None
+        Of the estimator, to log a line an epoch; None logs nothing.
+    """
+    from skace._torch._state import load_state, state_as_numpy
+
+    best_state = start
+    for epoch in range(1, n_epochs + 1):
+        part = task.part("epoch")
+        epochs.loss_curve.append(_train_epoch(trainer, epoch))
+        if validate is not None:
+            epochs.validation_scores.append(validate())
+            if epochs.is_best():
+                epochs.best_epoch, best_state = epoch, state_as_numpy(trainer.network)
+        if name is not None and trainer.ranks.number == 0:
+            score = epochs.validation_scores[-1] if validate is not None else None
+            log_epoch(name, epoch, epochs.loss_curve[-1], score)
+        is_over = patience is not None and epoch - epochs.best_epoch >= patience
+        if trainer.ranks.agreed(part.end() or is_over):  # a callback may stop one process
+            break
+    if validate is None or best_state is None:
+        epochs.best_epoch = epochs.n_epochs
+        return
+    load_state(trainer.network, best_state)
+    trainer.network.train().eval()  # forget the table of the last epoch
+
+
+def _train_epoch(trainer, epoch):
+    """Mean loss of one more epoch."""
+    loss = trainer.run_epoch()
+    rate = trainer.optimizers[0].param_groups[0]["lr"]
+    if not np.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss became {loss} in epoch {epoch}; lower learning_rate (now {rate}) or check "
+            "the scale of the item features."
+        )
+    if not trainer.is_finite():  # the loss was taken before the last step
+        raise FloatingPointError(
+            f"weights became infinite or NaN in the last step of epoch {epoch}; lower "
+            f"learning_rate (now {rate})."
+        )
+    return loss

@@ -3,14 +3,16 @@
 
 import warnings
 from numbers import Integral, Real
+from typing import Literal
 
 from sklearn.base import clone
 
-from skace._sklearn_compat import Interval
+from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import HandleUnknown
 from skace.item_tables import TrainableTable
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders.neural._base import NeuralRecommender
+from skace.recommenders.neural._epochs import Epochs
 from skace.recommenders.neural._melt_heads import (
     histories_before,
     last_events,
@@ -37,8 +39,9 @@ class MELTEstimator(NeuralRecommender):
     ----------
     estimator : NeuralRecommender or None, default=None
         Causal backbone: `SASRecEstimator`, `GRU4RecEstimator` or one of your own, whose item
-        table is `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. It is not
-        fitted itself. Its parameters rule both trainings, with its ``max_epochs`` for the
+        table is `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. Take ``IDTable()``
+        where the catalog has features: vectors of tail items that start from these are
+        overwritten by what their histories say. It is not fitted itself. Its parameters rule both trainings, with its ``max_epochs`` for the
         first one, but for ``k``, ``exclude_seen`` and ``handle_unknown``.
 
     k : int, default=10
@@ -73,8 +76,13 @@ class MELTEstimator(NeuralRecommender):
     item_threshold : int or None, default=None
         Fewest training rows of a head item, at least 1, in place of the quantile.
 
+    contexts : {"before", "through"}, default="before"
+        Where the histories that lead to an item end: before it, as at prediction, or with it,
+        as in the published code.
+
     max_epochs : int, default=50
-        Most epochs of the joint training. The curriculum is spread over them.
+        Epochs of the joint training, over which the curriculum is spread. They are all run:
+        patience would cut it off. The best one is kept where there is something to watch.
 
     Attributes
     ----------
@@ -89,7 +97,7 @@ class MELTEstimator(NeuralRecommender):
 
     user_threshold_ : int
         Fewest events of a head user. Histories of fewer events are those of tail users. 1 if
-        the user branch is left out.
+        the user branch is left out, or the backbone alone was better.
 
     item_threshold_ : int
         Fewest training rows of a head item.
@@ -130,7 +138,8 @@ class MELTEstimator(NeuralRecommender):
         Epochs of the joint training.
 
     best_epoch_ : int
-        Epoch (from 1) of the joint training whose weights were kept.
+        Epoch (from 1) of the joint training whose weights were kept; 0 for the state before
+        it, which is a candidate where validation rows are watched: the model is its backbone.
 
     loss_curve_ : list of float
         Mean loss of the next item in each epoch of the joint training, without the branches.
@@ -166,11 +175,12 @@ class MELTEstimator(NeuralRecommender):
 
     Against the published code: the weight of an item stands beside the square, not in it;
     the loss is that of the backbone; a head or tail user is told by the length of the history
-    that is asked about, as no user is kept; a threshold above L becomes L; and before the
-    first joint epoch, when :math:`W_I` is random, no vector is replaced. The code also reads
-    the item itself, and, backwards, what came after it; here a history ends before the item
-    that it leads to, as at prediction. In a single pass (`partial_fit`) all weigh 1; the
-    thresholds are those of the first fit, and histories are those of the new rows.
+    that is asked about, as no user is kept; and a threshold above L becomes L. There,
+    :math:`W_I` starts at random, so that the first replacement gives tail items vectors that
+    are ten times too long; here it starts by ridge least squares on the head items. The code
+    also reads, backwards, what came after an item; here that is never read. In a single pass
+    (`partial_fit`) all weigh 1; the thresholds are those of the first fit, and histories are
+    those of the new rows.
 
     An epoch costs what one of the backbone does, a third more for the tail items, and the
     histories of the head items: up to ``min(64, item_threshold_ - 1)`` for each.
@@ -202,6 +212,7 @@ class MELTEstimator(NeuralRecommender):
         "item_quantile": [Interval(Real, 0, 1, closed="both")],
         "user_threshold": [Interval(Integral, 1, None, closed="left"), None],
         "item_threshold": [Interval(Integral, 1, None, closed="left"), None],
+        "contexts": [StrOptions({"before", "through"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
     }
 
@@ -220,6 +231,7 @@ class MELTEstimator(NeuralRecommender):
         item_quantile: float = 0.78,
         user_threshold: int | None = None,
         item_threshold: int | None = None,
+        contexts: Literal["before", "through"] = "before",
         max_epochs: int = 50,
     ) -> None:
         # Not that of NeuralRecommender: what it would set is found in the backbone.
@@ -233,6 +245,7 @@ class MELTEstimator(NeuralRecommender):
         self.item_quantile = item_quantile
         self.user_threshold = user_threshold
         self.item_threshold = item_threshold
+        self.contexts = contexts
         self.max_epochs = max_epochs
 
     # The backbone.
@@ -294,14 +307,14 @@ class MELTEstimator(NeuralRecommender):
 
     # Learning.
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
-        self._pretrains = n_passes is None and not hasattr(self, "item_vectors_")
-        super()._fit_rows(X, columns, weights, X_val, task, n_passes=n_passes)
+    def _fit_rows(self, rows, task):
+        self._pretrains = rows.n_passes is None and rows.is_fresh
+        super()._fit_rows(rows, task)
 
-    def _build_network(self, X, columns, device, generator):
-        if not hasattr(self, "item_vectors_"):
+    def _build_network(self, rows, device, generator):
+        if rows.is_fresh:
             self.backbone_ = clone(self._backbone())
-        return super()._build_network(X, columns, device, generator)
+        return super()._build_network(rows, device, generator)
 
     def _build_auxiliary(self, reader, log, X, event_weights, rng):
         from skace._torch.training._melt import ItemBranch, MELTBranches, UserBranch
@@ -316,8 +329,9 @@ class MELTEstimator(NeuralRecommender):
             self.max_length,
         )
         is_head = counts >= item_threshold
+        through = self.contexts == "through"
         rows, bounds, starts, lengths = histories_before(
-            items, is_learned, offsets, is_head, self.max_length
+            items, is_learned, offsets, is_head, self.max_length, through=through
         )
         trains_users = len(users) > 0 and self.user_weight > 0
         heads = ItemBranch(
@@ -326,7 +340,10 @@ class MELTEstimator(NeuralRecommender):
         )
         weights = (self.user_weight, self.item_weight)
         is_tail = counts < item_threshold
-        return MELTBranches(reader, log, users, heads, is_tail, weights, rng, Ranks.current())
+        ranks = Ranks.current()
+        return MELTBranches(
+            reader, log, users, heads, is_tail, weights, rng, ranks, through=through
+        )
 
     def _thresholds(self, is_learned, offsets, counts):
         """Fewest events of a head user and of a head item; those of the first fit stay."""
@@ -341,8 +358,10 @@ class MELTEstimator(NeuralRecommender):
         return user_threshold, item_threshold
 
     def _run_epochs(self, trainer, n_epochs, X_val, task):
+        from skace._torch._state import state_as_numpy
         from skace._torch.training._trainer import build_optimizers
 
+        epochs, start = Epochs(), None
         branches, encoder = trainer.auxiliary, self._network.encoder
         self.n_pretraining_iter_ = 0
         if self._pretrains:
@@ -353,11 +372,16 @@ class MELTEstimator(NeuralRecommender):
             trainer.optimizers = build_optimizers(
                 self._network, self.learning_rate, self.weight_decay
             )
+            if X_val is not None:  # the backbone alone is a candidate
+                start = state_as_numpy(self._network)
+                epochs.start_score = self.validation_scores_[self.best_epoch_ - 1]
         if n_epochs > 0 and not hasattr(self, "user_threshold_"):
             self._keep_thresholds(branches)
         encoder.n_tail = self._n_tail()
         branches.n_epochs, branches.knows_items = n_epochs, hasattr(self, "item_vectors_")
-        super()._run_epochs(trainer, n_epochs, X_val, task)
+        self._follow(epochs, trainer, n_epochs, X_val, task, start=start)
+        if start is not None and self.best_epoch_ == 0:
+            self.user_threshold_, encoder.n_tail = 1, 0
 
     def _keep_thresholds(self, branches):
         """Set the thresholds, and warn if one of them leaves no heads to learn from."""

@@ -40,8 +40,8 @@ def last_events(is_learned, offsets, threshold, max_length):
     return last[is_head] + 1 - lengths, lengths
 
 
-def histories_before(items, is_learned, offsets, is_wanted, max_length):
-    """What stands before the learned rows of wanted items, sorted by item.
+def histories_before(items, is_learned, offsets, is_wanted, max_length, *, through=False):
+    """What leads to the learned rows of wanted items, sorted by item.
 
     Parameters
     ----------
@@ -59,6 +59,9 @@ def histories_before(items, is_learned, offsets, is_wanted, max_length):
 
     max_length : int
         Most events of a history, the last ones.
+
+    through : bool, default=False
+        Whether a history ends with the item; else before it.
 
     Returns
     -------
@@ -78,5 +81,6 @@ def histories_before(items, is_learned, offsets, is_wanted, max_length):
     order = np.argsort(items[events], kind="stable")
     events, begins = events[order], begins[order]
     rows, counts = np.unique(items[events], return_counts=True)
-    starts = np.maximum(begins, events - max_length)
-    return rows, np.concatenate([[0], np.cumsum(counts)]), starts, events - starts
+    ends = events + through
+    starts = np.maximum(begins, ends - max_length)
+    return rows, np.concatenate([[0], np.cumsum(counts)]), starts, ends - starts
