@@ -25,7 +25,7 @@ MOVED = {
     for package, rooms in _ROOMS.items()
     for room, names in rooms.items()
     for name in names
-} | {"skace.embeddings._text_encoder": "skace.embeddings.text._encoder"}
+} | {"skace.embeddings.text._encoder": "skace.embeddings.text._encoder"}
 
 
 class _MovedModules(MetaPathFinder, Loader):

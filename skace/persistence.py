@@ -17,19 +17,21 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
-import scipy.sparse as sp
 import sklearn
 from sklearn.base import BaseEstimator
 
 import skace
 from skace import embeddings, item_tables, losses, recommenders
+from skace._file_members import check_members
+from skace._fitted_shapes import check_fitted_arrays
 from skace._moved import MOVED
 from skace._validation import first_few
+from skace._whole_files import replace_file
 
 __all__ = ["TRUSTED_TYPES", "dump", "load"]
 
 _FORMAT = 1  # of the manifest; a file with a higher number needs a newer skace
-_MANIFEST = "skace.json"
+_MANIFEST, _SCHEMA = "skace.json", "schema.json"
 _PIECES, _PIECE_BYTES = 16, 2**12  # of a member, to see whether it shrinks
 # What damaged or foreign content makes zip, json, numpy, scipy and skops raise.
 _FAULTS = (
@@ -39,6 +41,7 @@ _FAULTS = (
     EOFError,
     ImportError,
     LookupError,
+    MemoryError,
     OSError,
     RuntimeError,
     TypeError,
@@ -97,7 +100,9 @@ def dump(estimator: Any, path: str | os.PathLike[str]) -> str:
         fitted or not.
 
     path : str or path-like
-        Where to write; an existing file is replaced when the new one is complete.
+        Where to write; an existing file is replaced when the new one is complete and on the
+        disk. Until then it has a name of its own in the same folder, which nothing keeps if
+        writing fails.
 
     Returns
     -------
@@ -140,10 +145,7 @@ def dump(estimator: Any, path: str | os.PathLike[str]) -> str:
     skops_io = _import_skops()
     with _without_callbacks(estimator):
         content = _with_manifest(skops_io.dumps(estimator))
-    path = Path(path)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    replace_file(Path(path), content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -153,9 +155,10 @@ def load(
     """Open a file that `dump` wrote.
 
     Everything is checked before anything is built: the hash, if one is given; that the archive
-    is complete and unchanged; that its types are those of `TRUSTED_TYPES`, those that skops
-    accepts (scikit-learn's estimators, numpy's arrays) or those of ``trusted``. No code comes
-    from the file.
+    is complete and unchanged; that each member is the array or matrix that it is opened as, with
+    no index outside of it; that its types are those of `TRUSTED_TYPES`, those that skops
+    accepts (scikit-learn's estimators, numpy's arrays) or those of ``trusted``. Arrays that were
+    learned together have to fit each other. No code comes from the file.
 
     Parameters
     ----------
@@ -308,8 +311,10 @@ def _check_content(content: bytes) -> dict[str, Any]:
                 "update skace."
             )
         _check_names(names, [*manifest["sha256"], _MANIFEST])
-        for name, digest in manifest["sha256"].items():
-            _check_member(name, archive.read(name), digest)
+        members = {name: archive.read(name) for name in manifest["sha256"]}
+    for name, digest in manifest["sha256"].items():
+        _check_digest(name, members[name], digest)
+    check_members(members.pop(_SCHEMA), members)
     return manifest
 
 
@@ -323,16 +328,12 @@ def _check_names(found: list[str], expected: list[str]) -> None:
         )
 
 
-def _check_member(name: str, member: bytes, digest: str) -> None:
-    """Raise if a member is not the one that was written, or would point outside of itself."""
+def _check_digest(name: str, member: bytes, digest: str) -> None:
+    """Raise if a member is not the one that was written."""
     if hashlib.sha256(member).hexdigest() != digest:
         raise ValueError(
             f"{name} was changed after it was written. Fetch the file again from where it was made."
         )
-    if name.endswith(".npz"):
-        # Compiled code of scipy follows these indices without looking.
-        matrix: Any = sp.load_npz(io.BytesIO(member))
-        matrix.check_format(full_check=True)
 
 
 def _build(skops_io: ModuleType, content: bytes, trusted: Iterable[str]) -> Any:
@@ -347,6 +348,9 @@ def _build(skops_io: ModuleType, content: bytes, trusted: Iterable[str]) -> Any:
     estimator = skops_io.loads(content, trusted=allowed)
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(f"it holds a {type(estimator).__name__}, not an estimator.")
+    for part in _estimators_in(estimator, set()):
+        if type(part).__module__.startswith("skace."):
+            check_fitted_arrays(part)
     return estimator
 
 

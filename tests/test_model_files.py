@@ -1,8 +1,10 @@
 """Model files: they hold numbers and names only, need no list of types, and show tampering."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import errno
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -46,6 +48,7 @@ from skace import (
     ranking_scorer,
     recommenders,
 )
+from skace._whole_files import new_file_beside
 from skace.embeddings import ColumnSelector, GlobalScaler
 from skace.item_tables import AlignedAdapter, NullSpaceTable
 from skace.metrics import sampled_candidates_scorer
@@ -287,6 +290,44 @@ def test_a_failed_dump_leaves_the_old_file(path):
     with pytest.raises(TypeError, match="Objects of type Birch are not supported yet"):
         dump(OnItems(Birch()), path)
     assert load(path).k == 1
+
+
+def test_what_stands_under_a_name_that_writing_could_use_is_left_alone(path):
+    victim = path.with_name("victim")
+    victim.write_text("mine")
+    part = path.with_name(f"{path.name}.part")
+    part.symlink_to(victim)
+    dump(PopularityEstimator(k=1), path)
+    assert victim.read_text() == "mine"
+    assert load(path).k == 1
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, part.name, "victim"}
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(path, monkeypatch):
+    dump(PopularityEstimator(k=1), path)
+
+    def full(_handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        dump(PopularityEstimator(k=2), path)
+    assert list(path.parent.iterdir()) == [path]
+    assert load(path).k == 1
+
+
+def test_two_that_write_under_one_path_never_share_a_file(path):
+    with new_file_beside(path) as (one, first), new_file_beside(path) as (other, second):
+        first.write(b"a" * 10)
+        second.write(b"b" * 5)
+    assert (one.read_bytes(), other.read_bytes()) == (b"a" * 10, b"b" * 5)
+
+
+def test_a_file_may_be_read_by_whom_the_system_allows(path):
+    dump(PopularityEstimator(k=1), path)
+    plain = path.with_name("plain")
+    plain.write_bytes(b"")
+    assert path.stat().st_mode == plain.stat().st_mode
 
 
 @pytest.mark.parametrize("thing", [LOG, LOG.catalog, {"k": 1}, PopularityEstimator])

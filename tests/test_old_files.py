@@ -1,6 +1,7 @@
 """Files that earlier code wrote still open, answer alike and can be worked with."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import inspect
 import io
 import json
 import pickle
@@ -63,8 +64,49 @@ def test_an_old_file_opens_and_works(archive, name, X, tmp_path):
         return
     expected = json.loads(ZipFile(archive).read("answers.json"))[name.rsplit(", ", 1)[0]]
     assert_allclose(answers(estimator, X), expected, atol=1e-4)
-    if hasattr(estimator, "partial_fit") and hasattr(estimator, "item_ids_"):
-        estimator.partial_fit(X)
+    if hasattr(estimator, "predict"):
+        assert estimator.predict(X).shape[0] == len(X)
+    if hasattr(estimator, "partial_fit"):
+        estimator.partial_fit(X if hasattr(estimator, "item_ids_") else X.catalog.features)
+
+
+OF_SKACE = [
+    name
+    for name in ZipFile(ARCHIVES[0]).namelist()
+    if name.endswith(".pickle")
+    and type(pickle.loads(ZipFile(ARCHIVES[0]).read(name))).__module__.startswith("skace.")
+]
+
+
+@pytest.mark.parametrize("name", [name for name in OF_SKACE if ", unfitted" in name])
+def test_a_parameter_that_came_later_has_its_default(name):
+    estimator = pickle.loads(ZipFile(ARCHIVES[0]).read(name))
+    for parameter, default in defaults_of(estimator).items():
+        state = {key: value for key, value in vars(estimator).items() if key != parameter}
+        old = type(estimator).__new__(type(estimator))
+        old.__setstate__(state)
+        assert getattr(old, parameter) is default
+        assert type(old).__name__ in repr(old)
+        assert clone(old).get_params(deep=False)[parameter] is default
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["ease", "sasrec", "ace"])
+def test_a_fitted_estimator_of_before_all_parameters_learns_on(name, X):
+    estimator = pickle.loads(ZipFile(ARCHIVES[0]).read(f"{name}, fitted.pickle"))
+    for parameter, default in defaults_of(estimator).items():
+        if getattr(estimator, parameter) is default:
+            delattr(estimator, parameter)
+    old = pickle.loads(pickle.dumps(estimator))
+    if hasattr(old, "predict"):
+        assert old.predict(X).shape[0] == len(X)
+    old.partial_fit(X if hasattr(old, "item_ids_") else X.catalog.features)
+
+
+def defaults_of(estimator):
+    """Default of each parameter that has one."""
+    parameters = inspect.signature(type(estimator)).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def fit_quietly(estimator, X):

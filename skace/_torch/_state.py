@@ -32,8 +32,10 @@ def table_as_numpy(items: nn.Module, state: Mapping[str, FloatArray]) -> FloatAr
     return vectors
 
 
-def load_state(module: nn.Module, state: Mapping[str, FloatArray]) -> None:
-    """Fill a module; where it has more rows than the state, they keep their values.
+def load_state(
+    module: nn.Module, state: Mapping[str, FloatArray], *, may_grow: bool = False
+) -> None:
+    """Fill a module; with ``may_grow``, rows that the state does not have keep their values.
 
     That is how items join: a table that is built for more items takes over the rows of
     the old one.
@@ -46,9 +48,18 @@ def load_state(module: nn.Module, state: Mapping[str, FloatArray]) -> None:
         for name, value in own.items():
             # Files may be memory-mapped read-only; torch wants an array it could write to.
             saved = torch.from_numpy(np.array(state[name])).to(value.device)
-            if saved.shape[1:] != value.shape[1:] or saved.shape[:1] > value.shape[:1]:
-                raise ValueError(
-                    f"{name} has shape {tuple(value.shape)}, the saved one {tuple(saved.shape)}."
-                )
+            _check_fit(name, saved, value, may_grow=may_grow)
             rows = value[: saved.shape[0]] if saved.ndim else value
             rows.copy_(saved)
+
+
+def _check_fit(name: str, saved: torch.Tensor, own: torch.Tensor, *, may_grow: bool) -> None:
+    """Raise unless a saved tensor may take the place of a module's own."""
+    is_longer = saved.shape[:1] > own.shape[:1]
+    is_same = saved.shape == own.shape
+    if saved.shape[1:] != own.shape[1:] or is_longer or not (may_grow or is_same):
+        raise ValueError(
+            f"{name} has shape {tuple(own.shape)}, the saved one {tuple(saved.shape)}."
+        )
+    if saved.is_floating_point() != own.is_floating_point():
+        raise ValueError(f"{name} holds {own.dtype}, the saved one {saved.dtype}.")

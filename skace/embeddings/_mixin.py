@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skace._doc_links import DocLinkMixin
+from skace._old_state import OldStateMixin
 from skace._validation import width_of_texts
 from skace.data import Interactions, ValidationSet
 from skace.data._sequences import listed
@@ -30,7 +31,7 @@ def _core_has(name):
     return check
 
 
-class ItemTransformerMixin(DocLinkMixin):
+class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
     """Let a scikit-learn transformer act on the item features of `Interactions`.
 
     Stands first among the bases of a class, before the class that does the work on

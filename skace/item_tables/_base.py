@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sklearn.base import BaseEstimator
 
 from skace._doc_links import DocLinkMixin
+from skace._old_state import OldStateMixin
 from skace._sklearn_compat import StrOptions
 from skace._typing import BoolArray, ColdItems, FloatArray, IntArray
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ItemTable", "width_asked_for"]
 
 
-class ItemTable(DocLinkMixin, BaseEstimator, ABC):
+class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     """How item features become the table that a network reads from and answers with.
 
     A table is a parameter object: cheap to make, without torch, cloned by scikit-learn,

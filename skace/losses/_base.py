@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sklearn.base import BaseEstimator
 
 from skace._doc_links import DocLinkMixin
+from skace._old_state import OldStateMixin
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ class ItemCounts(NamedTuple):
     asked: "torch.Tensor"
 
 
-class Loss(DocLinkMixin, BaseEstimator, ABC):
+class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     """What a network minimises at each place where it is asked.
 
     A parameter object: cheap to make, without torch, cloned by scikit-learn, its own

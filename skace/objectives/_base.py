@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sklearn.base import BaseEstimator
 
 from skace._doc_links import DocLinkMixin
+from skace._old_state import OldStateMixin
 from skace._typing import BoolArray, IntArray
 from skace._windows import Windows, cut_windows
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Objective"]
 
 
-class Objective(DocLinkMixin, BaseEstimator, ABC):
+class Objective(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     """What a window of events is read for: which places are asked, and what they may see.
 
     A parameter object: cheap to make, without torch. A backbone names its objective in

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skace._doc_links import DocLinkMixin
+from skace._old_state import OldStateMixin
 from skace._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
@@ -39,7 +40,9 @@ from skace.recommenders._tasks import FitTask
 __all__ = ["SequentialRecommender"]
 
 
-class SequentialRecommender(ScoreBlocks, DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
+class SequentialRecommender(
+    ScoreBlocks, DocLinkMixin, OldStateMixin, CallbackSupportMixin, BaseEstimator, ABC
+):
     """Base class of all recommenders.
 
     A subclass implements `_fit_rows`, `_encode` and sets ``item_vectors_``, or overrides

@@ -488,7 +488,7 @@ class NeuralRecommender(TrainedNetwork, SequentialRecommender):
             self._refuse_foresight(network, width)
         else:
             load_state(network.encoder, self.encoder_state_)
-            load_state(network.items, self.item_table_state_)
+            load_state(network.items, self.item_table_state_, may_grow=True)
         network.items.remember_cold()
         return network.to(device)
 

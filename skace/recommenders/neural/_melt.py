@@ -41,8 +41,9 @@ class MELTEstimator(NeuralRecommender):
         Causal backbone: `SASRecEstimator`, `GRU4RecEstimator` or one of your own, whose item
         table is `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. Take ``IDTable()``
         where the catalog has features: vectors of tail items that start from these are
-        overwritten by what their histories say. It is not fitted itself. Its parameters rule both trainings, with its ``max_epochs`` for the
-        first one, but for ``k``, ``exclude_seen`` and ``handle_unknown``.
+        overwritten by what their histories say. It is not fitted itself. Its parameters rule
+        both trainings, with its ``max_epochs`` for the first one, but for ``k``,
+        ``exclude_seen`` and ``handle_unknown``.
 
     k : int, default=10
         Length of the lists that `predict` returns.

@@ -1,0 +1,341 @@
+"""Model files that somebody changed, list of content included, are refused and crash nothing."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import io
+import json
+import runpy
+import warnings
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skace.persistence import load
+
+FILES = Path(__file__).parent / "files"
+ARCHIVE = zipfile.ZipFile(FILES / "format1.zip")
+FITTED = [name for name in ARCHIVE.namelist() if name.endswith(", fitted.skops")]
+# What scikit-learn learned, parameters that were fitted themselves, what no answer depends on.
+LEFT_OUT = (
+    "cv_results_",
+    "best_index_",
+    "best_score_",
+    "transformer_",
+    "/feature_sample_",
+    "/content/content/estimator/",
+    "/content/content/estimators/",
+    "/content/content/item_table/",
+)
+
+
+@pytest.fixture(scope="module")
+def X():
+    """Log of the fits."""
+    return runpy.run_path(str(FILES / "write_files.py"))["data"]()
+
+
+class File:
+    """A model file as members and schema, which a test changes and writes."""
+
+    def __init__(self, content):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            self.members = {name: archive.read(name) for name in archive.namelist()}
+        self.manifest = json.loads(self.members.pop("skace.json"))
+        self.schema = json.loads(self.members.pop("schema.json"))
+        self.twice = []
+        self.owners = {}  # paths of attributes by member
+        self._find(self.schema, "")
+
+    def _find(self, node, path):
+        if isinstance(node, dict):
+            if "file" in node:
+                self.owners.setdefault(node["file"], []).append((path, node))
+            for name, part in node.items():
+                self._find(part, f"{path}/{name}")
+        elif isinstance(node, list):
+            for place, part in enumerate(node):
+                self._find(part, f"{path}/{place}")
+
+    def names(self, ending):
+        return sorted(
+            name
+            for name in self.members
+            if name.endswith(ending)
+            and not any(part in path for path, _ in self.owners[name] for part in LEFT_OUT)
+        )
+
+    def array(self, name):
+        return np.load(io.BytesIO(self.members[name]), allow_pickle=False)
+
+    def put(self, name, array, **options):
+        buffer = io.BytesIO()
+        np.save(buffer, array, **options)
+        self.members[name] = buffer.getvalue()
+
+    def parts(self, name):
+        with zipfile.ZipFile(io.BytesIO(self.members[name])) as archive:
+            return {part: archive.read(part) for part in archive.namelist()}
+
+    def put_parts(self, name, parts, twice=()):
+        buffer = io.BytesIO()
+        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w") as archive:
+            for part in [*parts, *twice]:
+                archive.writestr(part, parts[part])
+        self.members[name] = buffer.getvalue()
+
+    def rename(self, old, new):
+        """Another name, which the schema asks for as well."""
+        self.members[new] = self.members.pop(old)
+        for _, node in self.owners[old]:
+            node["file"] = new
+
+    def content(self, digests=None):
+        """Bytes of the file, its list of content forged unless it is given."""
+        members = {**self.members, "schema.json": json.dumps(self.schema).encode()}
+        if digests is None:
+            digests = {name: sha256(member).hexdigest() for name, member in members.items()}
+        members["skace.json"] = json.dumps(self.manifest | {"sha256": digests}).encode()
+        buffer = io.BytesIO()
+        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w") as archive:
+            for name in [*members, *self.twice]:
+                archive.writestr(name, members[name])
+        return buffer.getvalue()
+
+
+def saved(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def with_header(member, shape):
+    """Array that says that it has another shape."""
+    array = np.load(io.BytesIO(member), allow_pickle=False)
+    buffer = io.BytesIO()
+    header = np.lib.format.header_data_from_array_1_0(array) | {"shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue() + array.tobytes()
+
+
+# Each changes a file, or returns the changed content.
+
+
+def member_renamed(file, rng):
+    name = rng.choice(sorted(file.members))
+    file.members[f"{name}.bak"] = file.members.pop(name)
+
+
+def member_missing(file, rng):
+    del file.members[rng.choice(sorted(file.members))]
+
+
+def member_added(file, rng):
+    file.members[f"{rng.integers(10**6)}.npy"] = saved(np.arange(3))
+
+
+def member_twice(file, rng):
+    file.twice = [rng.choice(sorted(file.members))]
+
+
+def members_swapped(file, rng):
+    one, other = rng.choice(file.names(".npy"), 2, replace=False)
+    if file.array(one).shape == file.array(other).shape:
+        other = next(n for n in file.names(".npy") if file.array(n).shape != file.array(one).shape)
+    file.members[one], file.members[other] = file.members[other], file.members[one]
+
+
+def file_cut(file, rng):
+    content = file.content()
+    return content[: rng.integers(len(content))]
+
+
+def member_cut(file, rng):
+    name = rng.choice(sorted(file.members))
+    file.members[name] = file.members[name][: rng.integers(len(file.members[name]))]
+
+
+def absurd_shape(file, rng):
+    name = rng.choice(file.names(".npy"))
+    shapes = [(10**12,), (-1,), (2**40, 2**40), (2**62, 4), (10**12, 0), (-8, -4), (10**30,)]
+    file.members[name] = with_header(file.members[name], shapes[rng.integers(len(shapes))])
+
+
+def other_length(file, rng):
+    name = rng.choice(file.names(".npy"))
+    array = file.array(name)
+    if array.ndim == 0 or len(array) < 2 or rng.integers(2):
+        array = np.concatenate([np.atleast_1d(array)] * 2)
+    else:
+        array = array[:-1]
+    file.put(name, array)
+
+
+def other_axes(file, rng):
+    name = rng.choice(file.names(".npy"))
+    file.put(name, file.array(name)[None])
+
+
+def other_dtype(file, rng):
+    name = rng.choice(file.names(".npy"))
+    array = file.array(name)
+    kinds = {"f": ["i8", "U9", "?"], "i": ["f8", "U9", "?"], "b": ["f8", "i8"], "U": ["f8", "?"]}
+    kind = rng.choice(kinds[array.dtype.kind])
+    zeros = array.dtype.kind == "U"
+    file.put(name, np.zeros(array.shape, dtype=kind) if zeros else array.astype(kind))
+
+
+def python_objects(file, rng):
+    name = rng.choice(file.names(".npy"))
+    file.put(name, np.array([print], dtype=object), allow_pickle=True)
+
+
+def matrix_as_array(file, rng):
+    name = rng.choice(sorted(file.members))
+    for _, node in file.owners[name]:
+        other = {"NdArrayNode": "SparseMatrixNode", "SparseMatrixNode": "NdArrayNode"}
+        node["__loader__"] = other[node["__loader__"]]
+
+
+def indices_outside(file, rng):
+    name = rng.choice(file.names(".npz"))
+    parts = file.parts(name)
+    indices = np.load(io.BytesIO(parts["indices.npy"])).copy()
+    indices[rng.integers(indices.size)] = rng.choice([10**6, -(10**6), -1, 2**31 - 1])
+    file.put_parts(name, parts | {"indices.npy": saved(indices)})
+    if rng.integers(2):
+        file.rename(name, rng.choice(["weights.npy", "weights", "weights.NPZ", "a/b.npz"]))
+
+
+def pointers_outside(file, rng):
+    name = rng.choice(file.names(".npz"))
+    parts = file.parts(name)
+    pointers = np.load(io.BytesIO(parts["indptr.npy"])).copy()
+    pointers[rng.integers(pointers.size)] = rng.choice([10**6, -5])
+    file.put_parts(name, parts | {"indptr.npy": saved(pointers)})
+    if rng.integers(2):
+        file.rename(name, "weights.npy")
+
+
+def matrix_of_another_size(file, rng):
+    name = rng.choice(file.names(".npz"))
+    parts = file.parts(name)
+    shape = [(8, 10**12), (10**12, 8), (8, 7), (9, 8), (8, 9), (-8, 8), (8, 2**63 - 1), (8,)]
+    shape = np.array(shape[rng.integers(len(shape))])
+    file.put_parts(name, parts | {"shape.npy": saved(shape)})
+
+
+def matrix_of_other_numbers(file, rng):
+    name = rng.choice(file.names(".npz"))
+    parts = file.parts(name)
+    part = rng.choice(["indices.npy", "indptr.npy", "data.npy"])
+    array = np.load(io.BytesIO(parts[part]))
+    file.put_parts(name, parts | {part: saved(array.astype("U9" if part[0] == "d" else "f8"))})
+
+
+def part_twice(file, rng):
+    name = rng.choice(file.names(".npz"))
+    parts = file.parts(name)
+    file.put_parts(name, parts, twice=[rng.choice(sorted(parts))])
+
+
+def matrix_cut(file, rng):
+    name = rng.choice(file.names(".npz"))
+    matrix = sp.load_npz(io.BytesIO(file.members[name]))[:-1]
+    buffer = io.BytesIO()
+    sp.save_npz(buffer, matrix)
+    file.members[name] = buffer.getvalue()
+
+
+OF_ARRAYS = [
+    member_renamed,
+    member_missing,
+    member_added,
+    member_twice,
+    members_swapped,
+    file_cut,
+    member_cut,
+    absurd_shape,
+    other_length,
+    other_axes,
+    other_dtype,
+    python_objects,
+    matrix_as_array,
+]
+OF_MATRICES = [
+    indices_outside,
+    pointers_outside,
+    matrix_of_another_size,
+    matrix_of_other_numbers,
+    part_twice,
+    matrix_cut,
+]
+
+
+def use(model, X):
+    """Ask a model, then let it learn more."""
+    if hasattr(model, "decision_function"):
+        model.decision_function(X)
+        model.predict(X)
+    else:
+        model.transform(X.catalog.features)
+    if hasattr(model, "partial_fit"):
+        model.partial_fit(X if hasattr(model, "item_ids_") else X.catalog.features)
+
+
+def suits(change, file):
+    """Whether there is something in a file to be changed."""
+    if change in OF_MATRICES:
+        return bool(file.names(".npz"))
+    return change in {member_added, file_cut} or len(file.names(".npy")) > 1
+
+
+def check_refused(change, name, path, X, seed):
+    """Change a file, open and use it; whether there was something to change."""
+    file = File(ARCHIVE.read(name))
+    if not suits(change, file):
+        return False
+    path.write_bytes(change(file, np.random.default_rng(seed)) or file.content())
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            model = load(path)
+        except ValueError as error:
+            assert "cannot be opened" in str(error)  # noqa: PT017
+        else:  # the weights of a network are compared with it when it is built
+            with pytest.raises(ValueError, match=r"shape|state|dtype|holds"):
+                use(model, X)
+    return True
+
+
+@pytest.mark.parametrize("change", [*OF_ARRAYS, *OF_MATRICES], ids=lambda change: change.__name__)
+def test_a_changed_file_is_refused(change, tmp_path, X, random_state):
+    names = np.random.default_rng(random_state).permutation(FITTED)
+    n_refused = 0
+    for seed, name in enumerate(names):
+        n_refused += check_refused(change, name, tmp_path / "model.skops", X, seed)
+        if n_refused == 4:
+            return
+    assert n_refused > 0
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("name", FITTED)
+def test_many_changed_files_of_every_estimator_are_refused(name, tmp_path, X):
+    path, n_refused = tmp_path / "model.skops", 0
+    for seed in range(5):
+        for change in [*OF_ARRAYS, *OF_MATRICES]:
+            n_refused += check_refused(change, name, path, X, seed)
+    assert n_refused >= 5
+
+
+@pytest.mark.parametrize("change", [*OF_ARRAYS, *OF_MATRICES], ids=lambda change: change.__name__)
+def test_a_changed_file_whose_list_of_content_is_kept_is_refused(change, tmp_path):
+    file = File(ARCHIVE.read("ease, fitted.skops"))
+    path = tmp_path / "model.skops"
+    kept = dict(file.manifest)
+    content = change(file, np.random.default_rng(0)) or file.content(kept["sha256"])
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be opened"):
+        load(path)
