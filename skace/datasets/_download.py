@@ -1,10 +1,12 @@
 """Download of published files: verified, resumed, never half there."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import gzip
 import hashlib
 import http.client
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-__all__ = ["RemoteFile", "download"]
+from skace._callers import caller_level
+
+__all__ = ["RemoteFile", "download", "has_checksum"]
 
 _CHUNK = 2**18
 _TIMEOUT = 60.0  # seconds without a byte before a connection counts as stalled
@@ -48,6 +52,19 @@ class RemoteFile:
         return name
 
 
+class _WebRedirect(HTTPRedirectHandler):
+    """Follows to http and https addresses only; by itself urllib goes on to ftp as well."""
+
+    def redirect_request(self, *args: Any) -> Any:
+        request = super().redirect_request(*args)
+        if request is not None and request.type not in ("http", "https"):
+            return None
+        return request
+
+
+_opener = build_opener(_WebRedirect)
+
+
 class _InterruptedError(ConnectionError):
     """The server closed the connection before the end of the file."""
 
@@ -59,6 +76,7 @@ def download(
     n_retries: int = 3,
     delay: float = 1.0,
     report: Report | None = None,
+    force: bool = False,
 ) -> Path:
     """Local copy of a file; downloaded unless it is there and has the right checksum.
 
@@ -78,6 +96,8 @@ def download(
         Seconds before another try.
     report : callable or None, default=None
         Told the bytes so far and the size of the file, if the server says it.
+    force : bool, default=False
+        Whether to download it although it is there.
 
     Returns
     -------
@@ -87,17 +107,31 @@ def download(
     Raises
     ------
     OSError
-        If the file cannot be had, or its checksum is another one.
+        If the file cannot be had, its checksum is another one, or it is a gzip file that was cut
+        or damaged (which is looked at where there is no checksum).
+
+    Warns
+    -----
+    UserWarning
+        If a download has to be tried again, or if neither server nor checksum tells whether all
+        of the file has come.
     """
     path = folder / remote.name
     folder.mkdir(parents=True, exist_ok=True)
     with _sole_writer(folder / f"{remote.name}.lock"):
-        if not _is_there(path, remote):
+        if force or not _is_there(path, remote):
             part = _Part(folder / f"{remote.name}.part")
+            if force:
+                part.forget()
             _fetch(remote, part, (n_retries, delay), report)
             part.path.replace(path)
             part.forget()
     return path
+
+
+def has_checksum(path: Path, remote: RemoteFile) -> bool:
+    """Whether a local file is the one on the server, as far as a checksum tells."""
+    return remote.sha256 is None or _sha256(path) == remote.sha256
 
 
 def _is_there(path: Path, remote: RemoteFile) -> bool:
@@ -153,7 +187,7 @@ def _fetch(
     was_begun = part.n_bytes > 0
     for attempt in range(n_retries + 1):
         try:
-            _receive(remote.url, part, report)
+            is_whole = _receive(remote.url, part, report)
             break
         except (URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
             if not _may_pass(error) or attempt == n_retries:
@@ -164,7 +198,10 @@ def _fetch(
                 stacklevel=2,
             )
             time.sleep(delay)
-    if remote.sha256 is None or (found := _sha256(part.path)) == remote.sha256:
+    if remote.sha256 is None:
+        _check_without_sum(remote, part, is_whole=is_whole)
+        return
+    if (found := _sha256(part.path)) == remote.sha256:
         return
     part.forget()
     if was_begun:  # what lay there may have been another version
@@ -175,6 +212,39 @@ def _fetch(
         f"({remote.sha256}). The file at {remote.url} was changed or damaged on its way; it was "
         "not kept."
     )
+
+
+def _check_without_sum(remote: RemoteFile, part: _Part, *, is_whole: bool) -> None:
+    """Raise for a gzip file that is damaged; warn if nothing tells that all has come."""
+    if remote.name.endswith(".gz"):
+        fault = _gzip_fault(part.path)
+        if fault is not None:
+            part.forget()
+            raise OSError(
+                f"{remote.name} is no whole gzip file ({fault}). It was cut or damaged on its way "
+                f"from {remote.url}, and was not kept; call again."
+            )
+    elif not is_whole:
+        warnings.warn(
+            f"the server does not tell how long {remote.url} is, and no checksum is known: whether "
+            f"all of it has come, is not known either. {part.n_bytes} bytes are there; compare "
+            "that with the page of the publisher, and pass force_download=True to fetch it again.",
+            UserWarning,
+            stacklevel=caller_level(),
+        )
+
+
+def _gzip_fault(path: Path) -> str | None:
+    """What is wrong with a gzip file, or None."""
+    if path.stat().st_size == 0:  # which gzip takes for nothing, packed
+        return "it is empty"
+    try:
+        with gzip.open(path) as file:
+            while file.read(_CHUNK):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        return str(error)
+    return None
 
 
 def _may_pass(error: Exception) -> bool:
@@ -193,11 +263,14 @@ def _failure(remote: RemoteFile, part: _Part, error: Exception) -> str:
     return f"{remote.url} could not be downloaded ({error}). {remedy}"
 
 
-def _receive(url: str, part: _Part, report: Report | None) -> None:
-    """Receive the rest of a file, or all of it if the server does not go on."""
+def _receive(url: str, part: _Part, report: Report | None) -> bool:
+    """Receive the rest of a file, or all of it if the server does not go on.
+
+    Whether all has come, by the length that the server told.
+    """
     response = _ask(url, part)
     if response is None:
-        return
+        return True
     with response:
         total = _begin(response, part)
         with part.path.open("ab") as file:
@@ -208,6 +281,7 @@ def _receive(url: str, part: _Part, report: Report | None) -> None:
                     report(n_bytes, total)
     if total is not None and n_bytes < total:
         raise _InterruptedError(f"the connection ended after {n_bytes} of {total} bytes")
+    return total is not None
 
 
 def _ask(url: str, part: _Part) -> Any:
@@ -217,7 +291,7 @@ def _ask(url: str, part: _Part) -> Any:
     if part.n_bytes and part.version:
         headers |= {"Range": f"bytes={part.n_bytes}-", "If-Range": part.version}
     try:
-        return urlopen(Request(url, headers=headers), timeout=_TIMEOUT)
+        return _opener.open(Request(url, headers=headers), timeout=_TIMEOUT)
     except HTTPError as error:
         if error.code != 416:
             raise

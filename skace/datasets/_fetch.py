@@ -20,7 +20,7 @@ from skace._sklearn_compat import (
     validate_params,
 )
 from skace.datasets._amazon import VERSIONS, load_amazon_reviews
-from skace.datasets._download import RemoteFile, download
+from skace.datasets._download import RemoteFile, download, has_checksum
 from skace.datasets._download_log import logged_download
 from skace.datasets._events import Selection
 from skace.datasets._item_texts import check_columns
@@ -69,6 +69,7 @@ _STEAM_URL = "https://cseweb.ucsd.edu/~wckang"
 _COMMON = {
     "data_home": [str, os.PathLike, None],
     "download_if_missing": ["boolean"],
+    "force_download": ["boolean"],
     "n_retries": [Interval(Integral, 0, None, closed="left")],
     "delay": [Interval(Real, 0, None, closed="left")],
     "base_url": [str, None],
@@ -85,6 +86,7 @@ class _Settings:
     n_retries: int
     delay: float
     verbose: int
+    force: bool
 
 
 @validate_params(
@@ -95,6 +97,7 @@ def fetch_movielens(
     *,
     data_home: Any = None,
     download_if_missing: bool = True,
+    force_download: bool = False,
     n_retries: int = 3,
     delay: float = 1.0,
     base_url: str | None = None,
@@ -115,6 +118,10 @@ def fetch_movielens(
 
     download_if_missing : bool, default=True
         If False, raise an OSError instead of downloading.
+
+    force_download : bool, default=False
+        Whether to download although the files are there, which then are replaced. A file of which
+        neither checksum nor length is known may have been cut.
 
     n_retries : int, default=3
         How often to go on with a download that was interrupted.
@@ -167,7 +174,7 @@ def fetch_movielens(
     remote = RemoteFile(
         f"{base_url or _MOVIELENS_URL}/ml-{version}.zip", sha256=_MOVIELENS[version]
     )
-    settings = _Settings(data_home, download_if_missing, n_retries, delay, verbose)
+    settings = _Settings(data_home, download_if_missing, n_retries, delay, verbose, force_download)
     (path,) = _local_copies([remote], "movielens", settings)
     return load_movielens(path, **load_params)
 
@@ -190,6 +197,7 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
     checksums: Mapping[str, str] | None = None,
     data_home: Any = None,
     download_if_missing: bool = True,
+    force_download: bool = False,
     n_retries: int = 3,
     delay: float = 1.0,
     base_url: str | None = None,
@@ -222,6 +230,10 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
 
     download_if_missing : bool, default=True
         If False, raise an OSError instead of downloading.
+
+    force_download : bool, default=False
+        Whether to download although the files are there, which then are replaced. A file of which
+        neither checksum nor length is known may have been cut.
 
     n_retries : int, default=3
         How often to go on with a download that was interrupted.
@@ -286,7 +298,7 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
     for path in paths:
         remote = RemoteFile(f"{base_url or _AMAZON_URLS[version]}/{path.format(category)}")
         remotes.append(RemoteFile(remote.url, (checksums or {}).get(remote.name)))
-    settings = _Settings(data_home, download_if_missing, n_retries, delay, verbose)
+    settings = _Settings(data_home, download_if_missing, n_retries, delay, verbose, force_download)
     # The ratings of 5-core and of all products have one name in the release of 2023.
     reviews, meta = _local_copies(remotes, f"amazon-{version}", settings, subfolders=[subset, ""])
     return load_amazon_reviews(reviews, meta, version=version, **load_params)
@@ -298,6 +310,7 @@ def fetch_steam(
     checksums: Mapping[str, str] | None = None,
     data_home: Any = None,
     download_if_missing: bool = True,
+    force_download: bool = False,
     n_retries: int = 3,
     delay: float = 1.0,
     base_url: str | None = None,
@@ -319,6 +332,10 @@ def fetch_steam(
 
     download_if_missing : bool, default=True
         If False, raise an OSError instead of downloading.
+
+    force_download : bool, default=False
+        Whether to download although the files are there, which then are replaced. A file of which
+        neither checksum nor length is known may have been cut.
 
     n_retries : int, default=3
         How often to go on with a download that was interrupted.
@@ -372,7 +389,7 @@ def fetch_steam(
     names = ("steam_reviews.json.gz", "steam_games.json.gz")
     url = base_url or _STEAM_URL
     remotes = [RemoteFile(f"{url}/{name}", (checksums or {}).get(name)) for name in names]
-    settings = _Settings(data_home, download_if_missing, n_retries, delay, verbose)
+    settings = _Settings(data_home, download_if_missing, n_retries, delay, verbose, force_download)
     reviews, games = _local_copies(remotes, "steam", settings)
     return load_steam(reviews, games, **load_params)
 
@@ -407,18 +424,36 @@ def _local_copies(
     """Paths of the files in the data home, downloaded where they are missing."""
     home = Path(get_data_home(settings.data_home)) / "skace" / folder
     folders = [home / subfolder for subfolder in subfolders or [""] * len(remotes)]
-    missing = [
-        remote.url
-        for remote, place in zip(remotes, folders, strict=True)
-        if not (place / remote.name).exists()
-    ]
-    if missing and not settings.download_if_missing:
-        raise OSError(f"{missing[0]} is not in {home}, and download_if_missing=False.")
+    if settings.force and not settings.download_if_missing:
+        raise ValueError("force_download=True downloads; leave out download_if_missing=False.")
+    if not settings.download_if_missing:
+        return _paths_there(remotes, folders, home)
     paths = []
     for remote, place in zip(remotes, folders, strict=True):
         with logged_download(remote.name, settings.verbose) as report:
             path = download(
-                remote, place, n_retries=settings.n_retries, delay=settings.delay, report=report
+                remote,
+                place,
+                n_retries=settings.n_retries,
+                delay=settings.delay,
+                report=report,
+                force=settings.force,
+            )
+        paths.append(path)
+    return paths
+
+
+def _paths_there(remotes: Sequence[RemoteFile], folders: Sequence[Path], home: Path) -> list[Path]:
+    """Paths of files that are there and right; nothing is downloaded."""
+    paths = []
+    for remote, folder in zip(remotes, folders, strict=True):
+        path = folder / remote.name
+        if not path.exists():
+            raise OSError(f"{remote.url} is not in {home}, and download_if_missing=False.")
+        if not has_checksum(path, remote):
+            raise OSError(
+                f"{path} has another SHA256 checksum than {remote.sha256}, and "
+                "download_if_missing=False; leave that out to download it again."
             )
         paths.append(path)
     return paths

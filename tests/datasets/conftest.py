@@ -19,6 +19,8 @@ class FaultyServer:
     statuses: list = field(default_factory=list)  # of the next responses, in place of files
     versions: dict = field(default_factory=dict)  # ETag of each path, '"1"' if not named
     resumes: bool = True
+    tells_length: bool = True
+    moved: dict = field(default_factory=dict)  # path to the address that it redirects to
     range_shift: int = 0  # how far the range in a response is from the one that was asked for
     requests: list = field(default_factory=list)  # (path, Range header)
     url: str = ""
@@ -35,6 +37,12 @@ class _Handler(BaseHTTPRequestHandler):
         faults = self.server.faults
         asked = self.headers.get("Range")
         faults.requests.append((self.path, asked))
+        if self.path in faults.moved:
+            self.send_response(302)
+            self.send_header("Location", faults.moved[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if faults.statuses or self.path not in faults.files:
             self.send_error(faults.statuses.pop(0) if faults.statuses else 404)
             return
@@ -59,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         faults = self.server.faults
         body = content[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if faults.tells_length:
+            self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", version)
         if start:
             first = start + faults.range_shift
@@ -67,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         cut = faults.cuts.pop(0) if faults.cuts else len(body)
         self.wfile.write(body[:cut])
-        self.close_connection = cut < len(body)
+        self.close_connection = cut < len(body) or not faults.tells_length
 
     def log_message(self, *args):
         pass

@@ -1,6 +1,7 @@
 """Downloads: whole and right, resumed, or an error that says what is kept."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import gzip
 import hashlib
 import logging
 import re
@@ -203,6 +204,58 @@ def test_a_file_never_leaves_its_folder(server, tmp_path, path):
     found = download(RemoteFile(server.url + path), tmp_path / "here")
     assert found.parent == tmp_path / "here"
     assert _files_in(tmp_path) == ["here"]
+
+
+@pytest.mark.parametrize("cut", [None, 100])
+def test_without_a_length_it_is_told_that_nothing_tells_whether_all_has_come(server, tmp_path, cut):
+    server.tells_length, server.cuts = False, [] if cut is None else [cut]
+    n_bytes = len(CONTENT) if cut is None else cut
+    with pytest.warns(
+        UserWarning, match=rf"does not tell how long .* {n_bytes} bytes are there; c"
+    ):
+        download(_remote(server, None), tmp_path)
+    download(_remote(server), tmp_path / "with checksum")
+
+
+def test_a_file_may_be_downloaded_again(server, tmp_path):
+    (tmp_path / "file.bin").write_bytes(CONTENT[:100])
+    (tmp_path / "file.bin.part").write_bytes(b"of another file")
+    (tmp_path / "file.bin.part.version").write_text('"1"')
+    assert download(_remote(server, None), tmp_path).read_bytes() == CONTENT[:100]
+    assert download(_remote(server, None), tmp_path, force=True).read_bytes() == CONTENT
+    assert server.ranges == [None]
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+@pytest.mark.parametrize(
+    "change", [lambda c: c[:-9], lambda c: c[:40] + b"x" + c[41:], lambda _: b""]
+)
+def test_a_gzip_file_that_is_not_whole_is_not_kept(server, tmp_path, tells_length, change):
+    whole = gzip.compress(CONTENT)
+    server.tells_length = tells_length
+    server.files["/file.gz"] = change(whole)
+    remote = RemoteFile(f"{server.url}/file.gz")
+    with pytest.raises(
+        OSError, match=r"^file\.gz is no whole gzip file \(.*was not kept; call agai"
+    ):
+        download(remote, tmp_path)
+    assert not {"file.gz", "file.gz.part"} & {*_files_in(tmp_path)}
+    server.files["/file.gz"] = whole
+    assert download(remote, tmp_path).read_bytes() == whole
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1:9/file.bin", "file:///etc/hostname"])
+def test_no_other_scheme_is_followed(server, tmp_path, address):
+    server.moved["/data/file.bin"] = address
+    with pytest.raises(OSError, match=r"could not be downloaded \(HTTP Error 302"):
+        download(_remote(server, None), tmp_path)
+
+
+def test_a_file_that_moved_is_followed(server, tmp_path):
+    remote = _remote(server)
+    server.moved["/old/file.bin"] = remote.url
+    found = download(RemoteFile(f"{server.url}/old/file.bin", SHA256), tmp_path)
+    assert found.read_bytes() == CONTENT
 
 
 def test_two_threads_share_one_download(server, tmp_path):

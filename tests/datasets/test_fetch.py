@@ -76,6 +76,28 @@ def test_nothing_is_downloaded_against_the_will_of_the_caller(movielens, tmp_pat
     assert movielens.requests == []
 
 
+def test_a_damaged_file_is_not_replaced_against_the_will_of_the_caller(movielens, tmp_path):
+    settings = {"base_url": movielens.url, "data_home": tmp_path}
+    fetch_movielens("1m", **settings)
+    path = next(tmp_path.rglob("ml-1m.zip"))
+    path.write_bytes(b"damaged")
+    with pytest.raises(OSError, match=r"ml-1m\.zip has another SHA256 checksum than .* leave that"):
+        fetch_movielens("1m", download_if_missing=False, **settings)
+    assert path.read_bytes() == b"damaged"
+
+
+def test_two_wishes_that_exclude_each_other_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^force_download=True downloads; leave out"):
+        fetch_movielens(data_home=tmp_path, download_if_missing=False, force_download=True)
+
+
+def test_a_file_that_is_there_is_fetched_again_when_that_is_forced(movielens, tmp_path):
+    settings = {"base_url": movielens.url, "data_home": tmp_path}
+    for force in (False, True):
+        fetch_movielens("latest", force_download=force, **settings)
+    assert len(movielens.requests) == 2
+
+
 def test_the_data_home_is_that_of_scikit_learn(movielens, tmp_path, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "home"))
     fetch_movielens("1m", base_url=movielens.url)
@@ -167,7 +189,7 @@ def test_a_damaged_file_without_checksum_is_noticed_by_gzip(server, tmp_path):
     content[-8] ^= 1
     server.files["/steam_reviews.json.gz"] = bytes(content)
     server.files["/steam_games.json.gz"] = gzip.compress(b"")
-    with pytest.raises(ValueError, match="is damaged or cut off after line"):
+    with pytest.raises(OSError, match=r"^steam_reviews\.json\.gz is no whole gzip file \(CRC che"):
         fetch_steam(base_url=server.url, data_home=tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Stores of encoded texts: nothing is lost, mixed up or trusted blindly."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import errno
 import json
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from skace.embeddings import _text_cache
+from skace.embeddings.text import _cache as _text_cache
 from skace.embeddings.text._cache import DiskStore, MemoryStore, Segment, find, gather, keys
+from skace.embeddings.text._checksums import row_sums
 
 IDENTITY = {"model": "m", "revision": "1"}
 KEY = st.binary(min_size=16, max_size=16)
@@ -120,7 +122,8 @@ def test_the_folder_says_what_is_in_it_and_holds_no_objects(tmp_path):
     sizes = {path.suffix: path.stat().st_size for path in store.folder.iterdir()}
     assert sizes[".keys"] == 2 * 16
     assert sizes[".vectors"] == 2 * 3 * 4
-    assert set(sizes) <= {".keys", ".vectors", ".json", ""}
+    assert sizes[".sums"] == 2 * 4
+    assert set(sizes) <= {".keys", ".sums", ".vectors", ".json", ""}
 
 
 def test_each_segment_knows_the_day_it_was_written(tmp_path, monkeypatch):
@@ -181,6 +184,135 @@ def test_vectors_of_another_width_are_refused(tmp_path):
     with pytest.raises(ValueError, match=expected):
         _append(store, ["b"], n_dims=4)
     assert_array_equal(_read(store, ["a"]), _vectors(["a"]))
+
+
+DAMAGE = r"vectors is damaged: \d of \d vectors are not those that were written, first that in row "
+
+
+@settings(max_examples=40)
+@given(bit=st.integers(0, 8 * 36 - 1))
+def test_a_flipped_bit_is_noticed(tmp_path_factory, bit):
+    store = DiskStore(tmp_path_factory.mktemp("cache"), IDENTITY)
+    _append(store, ["a", "bb", "ccc"])
+    path = next(store.folder.glob("*.vectors"))
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{DAMAGE}{bit // 96} \(or settings\.json .* Remove the"):
+        _read(store, ["a", "bb", "ccc"])
+    for part in store.folder.glob(f"{path.stem}.*"):  # as the message says
+        part.unlink()
+    assert not find(store.segments(), keys(["a"])).is_found.any()
+
+
+@pytest.mark.parametrize("place", [0, 5, 12, 20])
+def test_bytes_that_were_lost_before_the_end_are_noticed(tmp_path, place):
+    store = DiskStore(tmp_path, IDENTITY)
+    _append(store, ["a", "bb", "ccc"])
+    path = next(store.folder.glob("*.vectors"))
+    content = path.read_bytes()
+    path.write_bytes(content[:place] + content[place + 4 :])
+    with pytest.raises(ValueError, match=DAMAGE):
+        _read(store, ["a", "bb"])
+
+
+@pytest.mark.parametrize("n_dims", [1, 2, 4])
+def test_a_width_that_was_edited_is_noticed(tmp_path, n_dims):
+    store = DiskStore(tmp_path, IDENTITY)
+    _append(store, ["a", "bb", "ccc"])
+    path = store.folder / "settings.json"
+    path.write_text(path.read_text().replace('"n_dims": 3', f'"n_dims": {n_dims}'))
+    segments = store.segments()
+    out = np.zeros((2, n_dims), np.float32)
+    with pytest.raises(ValueError, match=r"settings\.json beside it tells another width"):
+        gather(segments, find(segments, keys(["a", "bb"])), out, lambda vectors: vectors)
+
+
+@pytest.mark.parametrize("n_dims", ["0", "-3", "true", "3.5", '"3"', "null"])
+def test_a_width_that_is_none_is_damage(tmp_path, n_dims):
+    store = DiskStore(tmp_path, IDENTITY)
+    _append(store, ["a"])
+    path = store.folder / "settings.json"
+    path.write_text(path.read_text().replace('"n_dims": 3', f'"n_dims": {n_dims}'))
+    with pytest.raises(ValueError, match=r"settings\.json is damaged; remove the folder "):
+        store.segments()
+
+
+def test_vectors_without_checksums_have_to_be_finite(tmp_path):
+    store = DiskStore(tmp_path, IDENTITY)
+    _append(store, ["a", "bb"])
+    next(store.folder.glob("*.sums")).unlink()  # as earlier versions left it
+    assert_array_equal(_read(store, ["bb", "a"]), _vectors(["bb", "a"]))
+    path = next(store.folder.glob("*.vectors"))
+    path.write_bytes(np.array([[1, 2, 3], [1, np.nan, 3]], "<f4").tobytes())
+    assert_array_equal(_read(store, ["a"]), [[1, 2, 3]])
+    with pytest.raises(ValueError, match=f"{DAMAGE}1 "):
+        _read(store, ["a", "bb"])
+
+
+@pytest.mark.parametrize("name", ["2026-01-01-dead.keys", "notes.keys", "copy of it.keys"])
+def test_a_stray_file_is_told_and_left_aside(tmp_path, name):
+    store = DiskStore(tmp_path, IDENTITY)
+    _append(store, ["a"])
+    (store.folder / name).write_bytes(b"x" * 32)
+    if name[0] != "2":
+        (store.folder / name).with_suffix(".vectors").write_bytes(b"x" * 24)
+    with pytest.warns(UserWarning, match=rf"{name} is no part of the cache .* remove it\."):
+        assert_array_equal(_read(store, ["a"]), _vectors(["a"]))
+
+
+def test_nothing_is_locked_where_everything_is_there(tmp_path, monkeypatch):
+    store = DiskStore(tmp_path, IDENTITY)
+    _append(store, ["a"])
+    store.table("name", (1, 3), lambda out: out.fill(1))
+    (store.folder / "lock").unlink()
+    monkeypatch.setattr(_text_cache, "_locked", _read_only)
+    assert_array_equal(_read(store, ["a"]), _vectors(["a"]))
+    assert_array_equal(store.table("name", (1, 3), _read_only), np.ones((1, 3)))
+    assert not (store.folder / "lock").exists()
+
+
+def _read_only(*_args):
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_table_is_made_in_memory_where_nothing_can_be_written(tmp_path, monkeypatch):
+    store = DiskStore(tmp_path, IDENTITY)
+    monkeypatch.setattr(_text_cache, "_locked", _read_only)
+    assert_array_equal(store.table("name", (2, 3), lambda out: out.fill(1)), np.ones((2, 3)))
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(_text_cache, "_locked", _read_only)
+    expected = (
+        r"^some texts are not in the cache .* cannot be written to .*; pass another folder as"
+    )
+    with pytest.raises(OSError, match=expected):
+        _append(DiskStore(tmp_path, IDENTITY), ["a"])
+
+
+def test_a_damaged_table_is_written_again(tmp_path):
+    store = DiskStore(tmp_path, IDENTITY)
+    store.table("name", (2, 3), lambda out: out.fill(1))
+    path = store.folder / "tables" / "name.npy"
+    content = path.read_bytes()
+    for damaged in (content[:-4], content[:-1] + b"\x01", content[:20], b""):
+        path.write_bytes(damaged)
+        assert_array_equal(store.table("name", (2, 3), lambda out: out.fill(1)), np.ones((2, 3)))
+
+
+def test_a_width_that_changes_in_memory_forgets_and_goes_on():
+    store = MemoryStore()
+    _append(store, ["a"])
+    expected = r"^the encoder returned vectors of 4 numbers, but those before have 3\. They are for"
+    with pytest.raises(ValueError, match=expected):
+        _append(store, ["b"], n_dims=4)
+    _append(store, ["b"])
+    assert_array_equal(_read(store, ["b"]), _vectors(["b"]))
+
+
+def test_sums_never_change_because_files_outlive_versions():
+    assert row_sums(np.array([[1, 2, 3], [0, 0, 0]], np.float32)).tolist() == [742391811, 3]
 
 
 KILLED = """

@@ -35,7 +35,7 @@ from skace import (
     SASRecEstimator,
     ndcg_scorer,
 )
-from skace.embeddings import _text_core
+from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text._encoder import TextEncoder
 
 TEXTS = ["a red pen", "a bead", "an ace"]

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+import traceback
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skace.embeddings import _http_encoder
 from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings.text.sources import _http as _http_encoder
 from skace.embeddings.text.sources._http import HttpEncoder
 
 KEY = "sk-very-secret"
@@ -219,17 +220,20 @@ def test_pauses_grow_and_differ(server, pauses):
 
 @pytest.mark.parametrize(
     ("value", "pause"),
-    [
-        ("7", 7),
-        (" 0 ", 0),
-        ("100000", 120),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
-    ],
+    [("7", 7), ("100000", 120)],
 )
 def test_the_server_may_say_how_long_to_wait(server, pauses, value, pause):
     server.faults = [{"status": 429, "headers": {"Retry-After": value}}]
     _client(server).encode(["a"])
     assert pauses == [pause]
+
+
+@pytest.mark.parametrize("value", [" 0 ", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_server_that_says_now_is_not_asked_in_a_loop(server, pauses, value):
+    server.faults = [{"status": 429, "headers": {"Retry-After": value}}] * 4
+    _client(server, n_retries=4).encode(["a"])
+    limits = [1, 2, 4, 8]
+    assert all(limit / 2 <= pause <= limit for limit, pause in zip(limits, pauses, strict=True))
 
 
 def test_the_server_may_name_the_moment(server, pauses):
@@ -324,6 +328,100 @@ def test_a_server_that_repeats_the_key_does_not_get_it_into_the_error(server, mo
     with pytest.raises(OSError, match=r"bad key \*\*\*") as caught:
         _client(server, api_key_env="MY_KEY").encode(["a"])
     assert KEY not in str(caught.value)
+
+
+ECHOES = {
+    "as a number": {"answer": {"data": [{"index": KEY, "embedding": [1.0]}]}},
+    "in a vector": {"answer": {"data": [{"index": 0, "embedding": [KEY]}]}},
+    "as the name of a field": {"answer": {KEY: 1}},
+    "in the reason": {"status": 401, "answer": b""},
+    "at the end of what is read": {"status": 401, "answer": b" " * 2993 + KEY.encode()},
+    "escaped": {"status": 401, "answer": b'{"key": "sk-very-secret"}'},
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_no_error_and_no_cause_of_one_shows_the_key(server, monkeypatch, echo):
+    monkeypatch.setenv("MY_KEY", KEY)
+    server.faults = [ECHOES[echo]] * 4
+    with pytest.raises((OSError, ValueError)) as caught:
+        _client(server, api_key_env="MY_KEY").encode(["a"])
+    told = "".join(traceback.format_exception(caught.value))
+    assert KEY not in told
+    assert KEY[:7] not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-one\nX-Other: 1", "sk one", "sk-\x07", "sk-\u00e9"])
+def test_a_key_that_no_header_could_hold_is_refused_unseen(server, monkeypatch, key):
+    monkeypatch.setenv("MY_KEY", key)
+    expected = r"^the key in the environment variable 'MY_KEY' \(api_key_env\) holds a space, a lin"
+    with pytest.raises(ValueError, match=expected) as caught:
+        _client(server, api_key_env="MY_KEY")
+    assert "sk" not in str(caught.value)
+    assert server.bodies == []
+
+
+def test_a_line_break_at_the_end_of_a_key_does_no_harm(server, monkeypatch):
+    monkeypatch.setenv("MY_KEY", f"{KEY}\n")
+    _client(server, api_key_env="MY_KEY").encode(["a"])
+    assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+def test_what_is_for_this_machine_passes_no_proxy(server, monkeypatch):
+    monkeypatch.setenv("MY_KEY", KEY)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with _running() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        _client(server, api_key_env="MY_KEY").encode(["a"])
+        assert proxy.paths == []
+    assert server.paths == ["/v1/embeddings"]
+
+
+def test_an_answer_is_read_up_to_a_bound(server):
+    server.faults = [{"answer": b" " * (2**20 + 2**19 + 1)}]
+    with pytest.raises(OSError, match=r"in 1 tries: an answer of more than 1572864 bytes\. Those"):
+        _client(server).encode(["a"])
+
+
+def test_wide_vectors_fit_into_an_answer(server):
+    vector = [-1.2345678901234567e-89] * 16384
+    server.faults = [{"answer": {"data": [{"index": 0, "embedding": vector}]}}]
+    assert _client(server).encode(["a"]).shape == (1, 16384)
+
+
+def test_answers_of_two_widths_are_refused(server):
+    server.faults = [{}, {"answer": {"data": [_entry(0)]}}]
+    expected = r"returned vectors of 2 numbers in one answer and of 3 in another; nothing of it was"
+    with pytest.raises(ValueError, match=expected):
+        _client(server, batch_size=1).encode(["a", "b"])
+
+
+@pytest.mark.parametrize("login", [":pw", "me:pw", "pw"])
+def test_a_password_in_an_address_is_refused_unseen(login):
+    with pytest.raises(ValueError, match=r"got 'http://\*\*\*@host/v1'\. The key of a") as caught:
+        _client(Server(url=f"http://{login}@host/v1"))
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "file:///etc/passwd"])
+def test_no_other_scheme_is_followed(server, location):
+    server.faults = [{"status": 302, "headers": {"Location": location}}]
+    with pytest.raises(OSError, match="HTTP status 302"):
+        _client(server).encode(["a"])
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_width_that_changed_spoils_one_call_only(server, tmp_path, cached):
+    encoder = _encoder(server, tmp_path, revision=str(tmp_path))
+    encoder.set_params(cache=encoder.cache if cached else None)
+    encoder.fit(["one", "three"])
+    server.faults = [{"answer": {"data": [_entry(0)]}}]
+    with pytest.raises(ValueError, match=r"vectors of 2 numbers, but .* have 3\."):
+        encoder.transform(["new"])
+    assert_allclose(encoder.transform(["three", "one"]), [[5, 2, 1], [3, 1, 1]])
+    assert_allclose(encoder.fit(["new"]).transform(["new"]), [[3, 1, 1]])
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

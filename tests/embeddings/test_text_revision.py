@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from skace.embeddings import _text_revision
+from skace.embeddings.text.sources import _revision as _text_revision
 from skace.embeddings.text.sources._revision import hub_commit, local_fingerprint
 
 

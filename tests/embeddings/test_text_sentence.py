@@ -17,9 +17,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, Catalog, Interactions, SASRecEstimator
-from skace._torch import _sentence
+from skace._torch.text import _sentence
 from skace._torch.text._sentence import SentenceModel, unpack_weights
-from skace.embeddings import _text_core
+from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text._encoder import TextEncoder
 from skace.embeddings.text.sources._revision import local_fingerprint
 

@@ -219,6 +219,7 @@ class EncoderOfTexts(
         segments = store.segments()
         places = find(segments, table.keys)
         places.segments[table.is_empty] = -1
+        self._check_same_width(segments)
 
         def fill(out):
             out[table.is_empty] = getattr(self, "mean_", 0)
@@ -230,6 +231,16 @@ class EncoderOfTexts(
         out = np.empty(shape, dtype=np.float32)
         fill(out)
         return out
+
+    def _check_same_width(self, segments):
+        """Raise if the vectors are not as wide as those of the fit."""
+        widths = {segment.vectors.shape[1] for segment in segments}
+        if self.truncate_dim is None and widths - {self._n_features_out}:
+            raise ValueError(
+                f"the encoder gives vectors of {max(widths)} numbers now, in fit they had "
+                f"{self._n_features_out}, so that new ones would not go with the old ones; fit "
+                "again."
+            )
 
     def _table_name(self, table):
         """Name of the matrix of these texts, finished in this way."""

@@ -14,8 +14,14 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import SplitResult, urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.parse import SplitResult, quote, urlsplit
+from urllib.request import (
+    HTTPRedirectHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +34,7 @@ _RETRIED_STATUS = (408, 409, 425, 429, 500, 502, 503, 504)
 _FIRST_PAUSE = 1.0  # seconds; doubled each time
 _LONGEST_PAUSE = 120.0
 _SHOWN = 300  # characters of what a server says
+_TEXT_BYTES, _SPARE_BYTES = 2**19, 2**20  # of an answer, for each text and for what is around them
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -93,8 +100,10 @@ class HttpEncoder:
         self._n_retries = n_retries
         self._timeout = timeout
         self._batch_size = batch_size
+        # What is for this machine must not pass a proxy, which the environment may name.
+        proxies = [ProxyHandler({})] if _is_this_machine(address.hostname or "") else []
         self._opener: OpenerDirector = build_opener(
-            _NoRedirect, DeadlineHandler, SecureDeadlineHandler
+            _NoRedirect, DeadlineHandler, SecureDeadlineHandler, *proxies
         )
         self._random = random.Random()
         if self._key() is not None:  # before any work
@@ -112,6 +121,13 @@ class HttpEncoder:
             self._request(texts[start : start + self._batch_size])
             for start in range(0, len(texts), self._batch_size)
         ]
+        widths = sorted({part.shape[1] for part in parts})
+        if len(widths) > 1:
+            raise ValueError(
+                f"{self._url} returned vectors of {widths[0]} numbers in one answer and of "
+                f"{widths[-1]} in another; nothing of it was kept. Ask its operator which model "
+                "answers, and call again."
+            )
         return np.concatenate(parts)
 
     def _key(self) -> str | None:
@@ -124,6 +140,13 @@ class HttpEncoder:
                 f"the environment variable {self._api_key_env!r} (api_key_env) is not set; set it "
                 "to the key, or pass api_key_env=None for a server that needs none."
             )
+        # A header would end at a line break, and an error of the connection would show all of it.
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError(
+                f"the key in the environment variable {self._api_key_env!r} (api_key_env) holds a "
+                "space, a line break or a letter that is not ASCII, which no key does; set it "
+                "again, to one key on one line."
+            )
         return key
 
     def _request(self, texts: list[str]) -> npt.NDArray[np.float32]:
@@ -131,9 +154,9 @@ class HttpEncoder:
         inputs = [f"{self._prompt}{text}" for text in texts] if self._prompt else texts
         body = json.dumps({"model": self._model, "input": inputs}).encode()
         for attempt in range(self._n_retries + 1):
-            answer = self._send(body)
+            answer = self._send(body, _SPARE_BYTES + len(texts) * _TEXT_BYTES)
             if not isinstance(answer, _Failure):
-                return _vectors_of(answer, len(texts), self._url)
+                return self._vectors_of(answer, len(texts))
             if not answer.may_pass or attempt == self._n_retries:
                 break
             time.sleep(self._pause(attempt, answer.pause))
@@ -143,13 +166,12 @@ class HttpEncoder:
         )
 
     def _pause(self, attempt: int, asked_for: float | None) -> float:
-        """Seconds to wait: as the server says, else longer and longer, never in step."""
-        if asked_for is not None:
-            return min(asked_for, _LONGEST_PAUSE)
+        """Seconds to wait: longer and longer, never in step, and what the server says at least."""
         # Of its own generator, so that nobody's random numbers change.
-        return min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * self._random.uniform(0.5, 1.0)
+        own = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * self._random.uniform(0.5, 1.0)
+        return max(own, min(asked_for or 0.0, _LONGEST_PAUSE))
 
-    def _send(self, body: bytes) -> Any:
+    def _send(self, body: bytes, max_bytes: int) -> Any:
         """Answer to one request, or why there is none."""
         request = Request(self._url, data=body, headers={"Content-Type": "application/json"})
         key = self._key()
@@ -157,7 +179,10 @@ class HttpEncoder:
             request.add_unredirected_header("Authorization", f"Bearer {key}")
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
-                return json.loads(response.read())
+                content = response.read(max_bytes + 1)
+            if len(content) > max_bytes:
+                return _Failure(f"an answer of more than {max_bytes} bytes", may_pass=False)
+            return json.loads(content)
         except HTTPError as error:
             with error:
                 said = _said(error, key)
@@ -166,18 +191,43 @@ class HttpEncoder:
                 f"HTTP status {error.code}, {said}", error.code in _RETRIED_STATUS, pause
             )
         except (OSError, http.client.HTTPException) as error:
-            return _Failure(f"{type(error).__name__}: {error}", may_pass=True)
-        except ValueError as error:
-            return _Failure(f"an answer that is not JSON ({error})", may_pass=True)
+            return _Failure(_masked(f"{type(error).__name__}: {error}", key), may_pass=True)
+        except (ValueError, RecursionError) as error:
+            said = _masked(str(error), key)
+            return _Failure(f"an answer that is not JSON ({said})", may_pass=True)
+
+    def _vectors_of(self, answer: Any, n_texts: int) -> npt.NDArray[np.float32]:
+        """Vectors of an answer, in the order of the texts."""
+        try:
+            entries = {int(entry["index"]): entry["embedding"] for entry in answer["data"]}
+            vectors = np.array([entries[place] for place in range(n_texts)], dtype=np.float32)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            said = _masked(repr(error), self._key())
+            # Without the cause, which may quote what must not be shown.
+            raise ValueError(
+                f"{self._url} did not answer in the form of the OpenAI API ({said[:_SHOWN]}): "
+                "{'data': [{'index': 0, 'embedding': [...]}, ...]} with one entry per text."
+            ) from None
+        if vectors.ndim != 2 or len(entries) != n_texts:
+            raise ValueError(
+                f"{self._url} returned {len(entries)} vectors of shape {vectors.shape[1:]} for "
+                f"{n_texts} texts; expected one vector per text, all of one length."
+            )
+        return vectors
 
 
 def _address(base_url: str) -> SplitResult:
     """Parts of an address; the path ends without a slash."""
     parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.username:
+    has_login = "@" in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or has_login:
+        # A password is not to stand in an error.
+        host = parts.netloc.rpartition("@")[2]
+        got = parts._replace(netloc=f"***@{host}").geturl() if has_login else base_url
         raise ValueError(
             "base_url must be an http or https address without user name and password, such as "
-            f"'https://api.openai.com/v1'; got {base_url!r}."
+            f"'https://api.openai.com/v1'; got {got!r}. The key of a server goes into an "
+            "environment variable, named by api_key_env."
         )
     return parts._replace(path=parts.path.rstrip("/"), fragment="")
 
@@ -208,12 +258,22 @@ def _is_this_machine(host: str) -> bool:
 
 def _said(error: HTTPError, key: str | None) -> str:
     """What the server said, without the key should it repeat that."""
+    limit = 10 * _SHOWN
     try:
-        said = error.read(10 * _SHOWN).decode("utf-8", "replace")
+        content = error.read(limit)
     except (OSError, http.client.HTTPException):
-        said = ""
-    said = " ".join(said.split()) or error.reason
-    return (said.replace(key, "***") if key else said)[:_SHOWN]
+        content = b""
+    said = _masked(content.decode("utf-8", "replace"), key)
+    if key and len(content) == limit:  # the end may be the beginning of the key
+        said = said[: -len(key)]
+    return (" ".join(said.split()) or _masked(str(error.reason), key))[:_SHOWN]
+
+
+def _masked(text: str, key: str | None) -> str:
+    """Text without the key, whichever way it is written."""
+    for way in {key, json.dumps(key)[1:-1], quote(key, safe="")} if key else ():
+        text = text.replace(way, "***")
+    return text
 
 
 def _asked_pause(headers: Message) -> float | None:
@@ -230,21 +290,3 @@ def _asked_pause(headers: Message) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(tz=UTC)).total_seconds())
-
-
-def _vectors_of(answer: Any, n_texts: int, url: str) -> npt.NDArray[np.float32]:
-    """Vectors of an answer, in the order of the texts."""
-    try:
-        entries = {int(entry["index"]): entry["embedding"] for entry in answer["data"]}
-        vectors = np.array([entries[place] for place in range(n_texts)], dtype=np.float32)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{url} did not answer in the form of the OpenAI API ({error!r}): "
-            "{'data': [{'index': 0, 'embedding': [...]}, ...]} with one entry per text."
-        ) from error
-    if vectors.ndim != 2 or len(entries) != n_texts:
-        raise ValueError(
-            f"{url} returned {len(entries)} vectors of shape {vectors.shape[1:]} for {n_texts} "
-            "texts; expected one vector per text, all of one length."
-        )
-    return vectors
