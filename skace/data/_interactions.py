@@ -14,7 +14,7 @@ from skace._typing import Float64Array, IdArray, IntArray
 from skace._validation import check_ids, first_few, kind_of_ids, warn_of_odd_ids
 from skace.data import _filters, _merge, _repr
 from skace.data._catalog import Catalog, eager_table, require_columns
-from skace.data._log import EventLog, first_of_each, sort_events, take_events
+from skace.data._log import EventLog, first_of_each, sort_codes, sort_events, take_events
 from skace.data._row_values import check_weights, in_row_order
 from skace.data._sequences import check_sequences
 from skace.data._times import Times, check_times, is_before, read_moment
@@ -759,6 +759,23 @@ def rows_of_sequences(sequences: Iterable[Any], catalog: Catalog | None, name: s
     log, catalog = _log_of_sequences(sequences, catalog, name)
     if log.n_events == 0:
         raise ValueError("the log is empty; Interactions needs at least one event.")
+    ends = np.arange(log.n_events, dtype=np.int64)
+    return object.__new__(Interactions)._set(log, catalog, ends)
+
+
+def rows_of_codes(
+    user_ids: IdArray,
+    users: npt.NDArray[np.integer[Any]],
+    catalog: Catalog,
+    items: npt.NDArray[np.integer[Any]],
+    times: Times | None,
+) -> Interactions:
+    """One row per event, its user a row of sorted distinct ids, its item a row of the catalog.
+
+    No id is written out for each event, and repeated events are not looked for.
+    """
+    log = sort_codes(user_ids, users, items, times)
+    warn_of_odd_ids(user_ids, "users")
     ends = np.arange(log.n_events, dtype=np.int64)
     return object.__new__(Interactions)._set(log, catalog, ends)
 

@@ -14,7 +14,7 @@ from skace._typing import BoolArray, Float64Array, IdArray, IntArray
 from skace.data._times import Times
 from skace.exceptions import RepeatedEventsWarning
 
-__all__ = ["EventLog", "first_of_each", "sort_events", "take_events"]
+__all__ = ["EventLog", "first_of_each", "sort_codes", "sort_events", "take_events"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -111,23 +111,48 @@ def sort_events(
         and warn, or (None) just keep them.
     """
     user_ids, codes = np.unique(users, return_inverse=True)
+    log = sort_codes(user_ids, codes, items, times, weights)
+    if drop_duplicates is None or times is None:
+        return log
+    return take_events(log, first_of_each(log)) if drop_duplicates else _warn_of_repeats(log)
+
+
+def sort_codes(
+    user_ids: IdArray,
+    users: npt.NDArray[np.integer[Any]],
+    items: npt.NDArray[np.integer[Any]],
+    times: Times | None,
+    weights: Float64Array | None = None,
+) -> EventLog:
+    """Build the log of events whose users are known by number.
+
+    Parameters
+    ----------
+    user_ids : ndarray of shape (n_users,)
+        Distinct ids in ascending order.
+    users : ndarray of shape (n_events,)
+        Row of each event's user in ``user_ids``, in integers of any width, which saves memory.
+    items : ndarray of shape (n_events,)
+        Catalog rows, in integers of any width.
+    times : Times or None
+        None: the events of each user are in order.
+    weights : ndarray of shape (n_events,) or None
+        Weight of each event.
+    """
     values = None if times is None else times.values
-    keys = (codes,) if values is None else (values, codes)
+    keys = (users,) if values is None else (values, users)
     order = np.lexsort(keys)
-    counts = np.bincount(codes, minlength=user_ids.size)
-    log = EventLog(
-        items=items[order],
+    counts = np.bincount(users, minlength=user_ids.size)
+    return EventLog(
+        items=items[order].astype(np.int64, copy=False),
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         user_ids=user_ids,
         timestamps=None if values is None else values[order],
-        source=order.astype(np.int64),
+        source=order.astype(np.int64, copy=False),
         zone=None if times is None else times.zone,
         weights=None if weights is None else weights[order],
         n_inputs=users.size,
     )
-    if drop_duplicates is None or times is None:
-        return log
-    return take_events(log, first_of_each(log)) if drop_duplicates else _warn_of_repeats(log)
 
 
 def _warn_of_repeats(log: EventLog) -> EventLog:

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skace import Interactions
+from skace import Catalog, Interactions
 from skace.data import ValidationSet
+from skace.data._interactions import rows_of_codes
+from skace.data._times import check_times
 from skace.exceptions import RepeatedEventsWarning
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
@@ -537,3 +539,22 @@ def test_html_repr_of_a_bare_log(sequences, name, value):
 def test_html_repr_of_queries_and_of_no_rows(small_log):
     assert facts_of(small_log.next_queries())["queries"] == "4"
     assert facts_of(small_log[[]])["density"] == "0.0000%"
+
+
+@pytest.mark.parametrize("has_times", [True, False])
+def test_rows_of_codes_are_those_of_the_ids_that_they_stand_for(has_times):
+    rng = np.random.default_rng(0)
+    user_ids, item_ids = np.array(["al", "bo", "cy"]), np.array([30, 10, 20])
+    users, items, moments = rng.integers(3, size=(3, 40), dtype=np.int32)
+    users = np.where(users == 1, 0, users)  # "bo" has no event
+    times = check_times(moments.astype("M8[s]"), 40) if has_times else None
+    catalog = Catalog(item_ids)
+    X = rows_of_codes(user_ids, users, catalog, items, times)
+    with warnings.catch_warnings(action="ignore"):
+        expected = Interactions(
+            user_ids[users], item_ids[items], times.values if times else None, catalog=catalog
+        )
+    for name in ("users", "items", "timestamps", "source_rows"):
+        found, wanted = getattr(X, name), getattr(expected, name)
+        assert (found is None and wanted is None) or found.tolist() == wanted.tolist()
+    assert X._log.items.dtype == np.int64
