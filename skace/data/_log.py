@@ -75,14 +75,13 @@ def _is_tied(log: EventLog) -> BoolArray:
 def _is_repeated(log: EventLog, is_tied: BoolArray) -> BoolArray:
     """Whether an earlier event has user, time and item of each event."""
     is_repeated = np.zeros(log.n_events, dtype=bool)
-    moments = np.cumsum(~is_tied)  # the same number for tied events
     # Few events are tied: only these are looked at, and those before them.
     among = np.flatnonzero(is_tied | np.append(is_tied[1:], False))
-    order = among[np.lexsort((log.items[among], moments[among]))]
-    same = (moments[order][1:] == moments[order][:-1]) & (
-        log.items[order][1:] == log.items[order][:-1]
-    )
-    is_repeated[order[1:][same]] = True
+    moments = np.cumsum(~is_tied[among])  # the same number for tied events
+    order = np.lexsort((log.items[among], moments))
+    among, moments = among[order], moments[order]
+    same = (moments[1:] == moments[:-1]) & (log.items[among[1:]] == log.items[among[:-1]])
+    is_repeated[among[1:][same]] = True
     return is_repeated
 
 
