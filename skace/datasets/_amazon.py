@@ -1,131 +1,39 @@
 """Amazon reviews, in the layouts of 2014, 2018 and 2023."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import csv
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+import warnings
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+import numpy as np
 from sklearn.utils import Bunch
 
+from skace._callers import caller_level
 from skace._sklearn_compat import StrOptions, validate_params
-from skace.datasets._events import EventColumns, Selection, text_id
-from skace.datasets._item_texts import ItemTexts, check_columns, text_of
-from skace.datasets._lines import LineReader, read_records
-from skace.datasets._published import SELECTION, Source, check_file, make_bunch
+from skace.data import Interactions
+from skace.datasets._amazon_releases import (
+    CITATIONS,
+    VERSIONS,
+    Version,
+    check_release,
+    holds_table,
+    read_ratings,
+)
+from skace.datasets._fields import stars, text_id, whole
+from skace.datasets._item_texts import check_columns
+from skace.datasets._lines import LineReader, check_files
+from skace.datasets._plain_text import text_of
+from skace.datasets._published import SELECTION, EventFiles, ItemFiles, Source, load_published
+from skace.datasets._records import read_records
+from skace.datasets._selection import Selection
 
-__all__ = ["VERSIONS", "load_amazon_reviews"]
+__all__ = ["load_amazon_reviews"]
 
 _ABOUT = (
     "Reviews of products on amazon.com, collected by the group of J. McAuley. The times of 2014 "
     "and 2018 are days, so that many events of one customer tie; they keep the order of the file."
 )
-_CITATIONS = {
-    "2014": (
-        "J. McAuley, C. Targett, Q. Shi and A. van den Hengel (2015), Image-based "
-        "recommendations on styles and substitutes, SIGIR, and R. He and J. McAuley (2016), Ups "
-        "and downs, WWW"
-    ),
-    "2018": (
-        "J. Ni, J. Li and J. McAuley (2019), Justifying recommendations using "
-        "distantly-labeled reviews and fine-grained aspects, EMNLP"
-    ),
-    "2023": (
-        "Y. Hou, J. Li, Z. He, A. Yan, X. Chen and J. McAuley (2024), Bridging language and "
-        "items for retrieval and recommendation, arXiv:2403.03952"
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """Names of the fields in one release."""
-
-    user: str
-    item: str
-    rating: str
-    time: str
-    time_unit: str
-    csv_order: tuple[int, int, int, int]  # columns of user, item, rating and time
-    csv_header: bool
-    item_of_text: str
-    texts: Mapping[str, str]  # name of the column: name of the field
-    own_fields: frozenset[str]  # of reviews and of products, which no other release has
-
-
-VERSIONS = {
-    "2014": _Version(
-        user="reviewerID",
-        item="asin",
-        rating="overall",
-        time="unixReviewTime",
-        time_unit="s",
-        csv_order=(0, 1, 2, 3),
-        csv_header=False,
-        item_of_text="asin",
-        texts={
-            "title": "title",
-            "brand": "brand",
-            "categories": "categories",
-            "description": "description",
-        },
-        own_fields=frozenset({"helpful", "salesRank", "imUrl", "related"}),
-    ),
-    "2018": _Version(
-        user="reviewerID",
-        item="asin",
-        rating="overall",
-        time="unixReviewTime",
-        time_unit="s",
-        csv_order=(1, 0, 2, 3),
-        csv_header=False,
-        item_of_text="asin",
-        texts={
-            "title": "title",
-            "brand": "brand",
-            "categories": "category",
-            "description": "description",
-            "features": "feature",
-            "main_category": "main_cat",
-        },
-        own_fields=frozenset(
-            {
-                "verified",
-                "vote",
-                "style",
-                "category",
-                "feature",
-                "main_cat",
-                "also_buy",
-                "also_view",
-            }
-        ),
-    ),
-    "2023": _Version(
-        user="user_id",
-        item="parent_asin",
-        rating="rating",
-        time="timestamp",
-        time_unit="ms",
-        csv_order=(0, 1, 2, 3),
-        csv_header=True,
-        item_of_text="parent_asin",
-        texts={
-            "title": "title",
-            "brand": "store",
-            "categories": "categories",
-            "description": "description",
-            "features": "features",
-            "main_category": "main_category",
-        },
-        own_fields=frozenset({"user_id", "parent_asin", "verified_purchase", "store"}),
-    ),
-}
-# Ids as Amazon makes them: products have ten characters, customers more.
-_PRODUCT = re.compile(r"B[0-9A-Z]{9}|[0-9]{9}[0-9X]")
-_LOOKED_AT = 20  # lines by which a release is told
+_FIRST_YEAR = np.datetime64("1995")
 
 
 @validate_params(
@@ -147,12 +55,15 @@ def load_amazon_reviews(
 
     Parameters
     ----------
-    reviews : str or path-like
+    reviews : str, path-like or list of these
         Reviews, one record per line, such as ``reviews_Beauty_5.json.gz`` (2014),
         ``Luxury_Beauty_5.json.gz`` (2018) or ``All_Beauty.jsonl.gz`` (2023), or ratings
-        only, such as ``ratings_Beauty.csv``. Gzip or not.
+        only, such as ``ratings_Beauty.csv``; plain, packed (gzip, bzip2, xz, zstd, a zip or
+        tar archive of one file), as an array of records, or as parquet. What a file is, its
+        first bytes tell, not its name. A list: the parts of one log, such as
+        ``All_Beauty.train.csv``, ``All_Beauty.valid.csv`` and ``All_Beauty.test.csv`` of 2023.
 
-    metadata : str, path-like or None, default=None
+    metadata : str, path-like, list of these or None, default=None
         What the products are, such as ``meta_Beauty.json.gz`` or
         ``meta_All_Beauty.jsonl.gz``. None: items have ids only.
 
@@ -160,10 +71,11 @@ def load_amazon_reviews(
         Release, which decides names of fields and the order of columns. In the one of 2023
         an item is a parent product (``parent_asin``), all its colours and sizes together.
 
-    columns : str or sequence of str, default=("title", "brand", "categories")
+    columns : str, sequence of str or None, default=("title", "brand", "categories")
         Texts to keep, out of "title", "brand", "categories" and "description", since 2018
-        also "features" and "main_category". The levels of a category path are joined by
-        " > ", several paths by " | ". The brand of 2023 is the store.
+        also "features" and "main_category"; None: ids only. The levels of a category path
+        are joined by " > ", several paths by " | ". The brand of 2023 is the store. Tags and
+        entities of HTML are taken out.
 
     min_rating : float or None, default=None
         Leave out ratings below this one (1 to 5). None keeps all.
@@ -190,6 +102,9 @@ def load_amazon_reviews(
             string.
         ratings : ndarray of shape (n_rows,)
             Stars of each row of ``interactions``.
+        parts : ndarray of shape (n_rows,)
+            Only if ``reviews`` is a list of several: which of them each row is from, so
+            that ``X[bunch.parts == 0]`` are the rows of the first.
         DESCR : str
             Description with counts.
         licence : str
@@ -214,11 +129,11 @@ def load_amazon_reviews(
 
     Notes
     -----
-    Lines are streamed; an event takes 28 bytes until the log is built. The metadata of 2014
-    are Python literals, not JSON; they are parsed without being executed. Repeated reviews
-    stay, with a warning; ``bunch.interactions.drop_duplicates()`` leaves them out. Of any
-    rows that are made of ``interactions``, also by `k_core`, the ratings are
-    ``bunch.ratings[X.source_rows]``.
+    Lines are streamed; an event takes 20 bytes until the log is built, and each id is stored
+    once. The metadata of 2014 are Python literals, not JSON; they are parsed without being
+    executed. Repeated reviews stay, with a warning; ``bunch.interactions.drop_duplicates()``
+    leaves them out. Of any rows ``X`` that are made of ``bunch.interactions`` (slices, `k_core`,
+    `drop_duplicates`) the ratings are ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 
@@ -240,118 +155,74 @@ def load_amazon_reviews(
     layout = VERSIONS[version]
     columns = check_columns(columns, layout.texts)
     selection = Selection(min_rating, start, end)
-    path = check_file(reviews, "reviews")
-    texts = ItemTexts(columns if metadata is not None else [])
-    meta_path = None if metadata is None else check_file(metadata, "metadata")
-    events = EventColumns(layout.time_unit)
-    lines = LineReader(path)
-    _check_release(path, version, "reviews")
-    if _is_table(path):
-        events.read(lines, _table_rows(lines, layout), _event_of_row(layout))
-    else:
-        events.read(lines, read_records(lines), _event_of_record(layout))
-    if meta_path is not None:
-        _check_release(meta_path, version, "metadata")
-        _read_metadata(LineReader(meta_path), layout, texts)
+    review_files = check_files(reviews, "reviews")
+    product_files = [] if metadata is None else check_files(metadata, "metadata")
+    for lines in review_files:
+        check_release(lines, version, "reviews")
+    for lines in product_files:
+        check_release(lines, version, "metadata")
     source = Source(
         f"Amazon reviews {version}",
         _ABOUT,
         "Licence: published for research without a formal licence; do not redistribute. Cite "
-        f"{_CITATIONS[version]}.",
+        f"{CITATIONS[version]}.",
     )
-    return make_bunch(source, events, texts, selection, include_cold=include_cold)
+    events = EventFiles(
+        review_files, lambda lines: _rows(lines, version), _event_of(layout), layout.time_unit
+    )
+    needed = [layout.item, *(layout.texts[name] for name in columns)]
+    products = ItemFiles(
+        product_files,
+        lambda lines: read_records(lines, needed),
+        _product_of(layout, columns),
+        columns,
+        "a product",
+    )
+    bunch = load_published(source, events, products, selection, include_cold=include_cold)
+    _warn_of_early_times(bunch.interactions, layout)
+    return bunch
 
 
-def _check_release(path: Any, version: str, argument: str) -> None:
-    """Raise if a file looks like another release than the one it is said to be of."""
-    lines = LineReader(path)
-    if _is_table(path):
-        found = None if VERSIONS[version].csv_header else _release_of_table(lines)
-    else:
-        found = _release_of_records(lines)
-    if found not in (None, version):
-        raise ValueError(
-            f"{argument}={str(path)!r} looks like the release of {found}, but version="
-            f"{version!r}; pass version={found!r}."
+def _warn_of_early_times(X: Interactions, layout: Version) -> None:
+    """Warn of times before there were reviews, which are seconds read as milliseconds."""
+    times = X.timestamps
+    if layout.time_unit == "ms" and times is not None and times.max() < _FIRST_YEAR:
+        warnings.warn(
+            f"the last event is of {times.max()}, before there were reviews; its time looks like "
+            "seconds, where the release of 2023 has milliseconds. If the file is of an earlier "
+            "release, pass version='2014' or version='2018'; else multiply its times by 1000.",
+            UserWarning,
+            stacklevel=caller_level(),
         )
 
 
-def _release_of_records(lines: LineReader) -> str | None:
-    """Release whose own fields the first records have; None if that is not clear."""
-    fields = {name for record in islice(read_records(lines), _LOOKED_AT) for name in record}
-    owners = [name for name, layout in VERSIONS.items() if layout.own_fields & fields]
-    return owners[0] if len(owners) == 1 else None
+def _rows(lines: LineReader, version: str) -> Iterable[Any]:
+    """Events of a file: tuples out of a table, else records."""
+    if holds_table(lines):
+        return read_ratings(lines, version)
+    layout = VERSIONS[version]
+    return read_records(lines, (layout.user, layout.item, layout.rating, layout.time))
 
 
-def _release_of_table(lines: LineReader) -> str | None:
-    """Release by the column in which products stand; None if that is not clear."""
-    rows = [row[:2] for row in islice(csv.reader(lines), _LOOKED_AT) if len(row) > 1]
-    are_products = [[bool(_PRODUCT.fullmatch(cell)) for cell in row] for row in rows]
-    columns = [set(column) for column in zip(*are_products, strict=True)]
-    releases = {(True, False): "2018", (False, True): "2014"}
-    is_clear = len(columns) == 2 and all(len(column) == 1 for column in columns)
-    return releases.get((columns[0].pop(), columns[1].pop())) if is_clear else None
+def _event_of(layout: Version) -> Callable[[Any], tuple[str, str, int, float]]:
+    """Function from a row of `_rows` to user, item, time and stars."""
+    names = (layout.user, layout.item, layout.rating, layout.time)
 
-
-def _is_table(path: Any) -> bool:
-    """Whether the file holds comma-separated ratings and not records."""
-    first = next(iter(LineReader(path)), "")
-    return not first.lstrip().startswith("{")
-
-
-def _table_rows(lines: LineReader, layout: _Version) -> Iterator[list[str]]:
-    """Fields of each line, without the header."""
-    rows = csv.reader(lines)
-    if layout.csv_header:
-        header = next(rows, [])
-        if header[:4] != [layout.user, layout.item, layout.rating, layout.time]:
-            raise lines.fault(
-                f"header {layout.user},{layout.item},{layout.rating},{layout.time} expected, got "
-                f"{','.join(header)}."
-            )
-    yield from rows
-
-
-def _event_of_row(layout: _Version) -> Callable[[list[str]], tuple[Any, ...]]:
-    """Function that turns fields into user, item, time and rating."""
-    user, item, rating, time = layout.csv_order
-
-    def parse(row: list[str]) -> tuple[Any, ...]:
-        return text_id(row[user]), text_id(row[item]), int(row[time]), float(row[rating])
+    def parse(row: Any) -> tuple[str, str, int, float]:
+        user, item, rating, time = row if isinstance(row, tuple) else map(row.__getitem__, names)
+        return text_id(user), text_id(item), whole(time), stars(rating)
 
     return parse
 
 
-def _event_of_record(layout: _Version) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """Function that turns a record into user, item, time and rating."""
-    user, item, rating, time = layout.user, layout.item, layout.rating, layout.time
+def _product_of(
+    layout: Version, columns: Iterable[str]
+) -> Callable[[dict[str, Any]], tuple[Hashable, list[str]]]:
+    """Function from a record to the id and the texts of a product."""
+    fields = [(layout.texts[name], " > " if name == "categories" else " ") for name in columns]
 
-    def parse(record: dict[str, Any]) -> tuple[Any, ...]:
-        return (
-            text_id(record[user]),
-            text_id(record[item]),
-            int(record[time]),
-            float(record[rating]),
-        )
+    def parse(record: dict[str, Any]) -> tuple[Hashable, list[str]]:
+        texts = [text_of(record.get(field), joint=joint) for field, joint in fields]
+        return text_id(record[layout.item]), texts
 
     return parse
-
-
-def _read_metadata(lines: LineReader, layout: _Version, texts: ItemTexts) -> None:
-    """Fill in the texts of the products."""
-    for record in read_records(lines):
-        try:
-            item = text_id(record[layout.item_of_text])
-        except KeyError as error:
-            raise lines.fault(f"no field {error.args[0]!r}.") from error
-        except ValueError as error:
-            raise lines.fault(f"not a product: {error}.") from error
-        texts.add(item, [_product_text(record, layout, name) for name in texts.columns])
-
-
-def _product_text(record: dict[str, Any], layout: _Version, name: str) -> str:
-    """Text of one column of one product."""
-    value = record.get(layout.texts[name])
-    if name == "categories":
-        return text_of(value, joint=" > ")
-    return text_of(value, joint=" ")

@@ -19,13 +19,14 @@ from skace._sklearn_compat import (
     validate_parameter_constraints,
     validate_params,
 )
-from skace.datasets._amazon import VERSIONS, load_amazon_reviews
+from skace.datasets._amazon import load_amazon_reviews
+from skace.datasets._amazon_releases import VERSIONS
 from skace.datasets._download import RemoteFile, download, has_checksum
 from skace.datasets._download_log import logged_download
-from skace.datasets._events import Selection
 from skace.datasets._item_texts import check_columns
-from skace.datasets._movielens import load_movielens
+from skace.datasets._movielens import COLUMNS, load_movielens
 from skace.datasets._published import SELECTION
+from skace.datasets._selection import Selection
 from skace.datasets._steam import FIELDS, load_steam
 
 __all__ = ["fetch_amazon_reviews", "fetch_movielens", "fetch_steam"]
@@ -117,7 +118,8 @@ def fetch_movielens(
         (`sklearn.datasets.get_data_home`). The file goes to ``skace/movielens`` in it.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError instead of downloading.
+        If False, raise an OSError instead of downloading, also if the file that is there
+        has another checksum than expected.
 
     force_download : bool, default=False
         Whether to download although the files are there, which then are replaced. A file of which
@@ -136,7 +138,8 @@ def fetch_movielens(
         Above 0, progress is logged.
 
     **load_params : dict
-        Passed to `load_movielens`: ``min_rating``, ``start``, ``end``, ``include_cold``.
+        Passed to `load_movielens`: ``columns``, ``min_rating``, ``start``, ``end``,
+        ``include_cold``.
 
     Returns
     -------
@@ -170,7 +173,7 @@ def fetch_movielens(
     >>> bunch.interactions.n_users  # doctest: +SKIP
     943
     """
-    _check_load_params(load_movielens, load_params)
+    _check_load_params(load_movielens, load_params, COLUMNS)
     remote = RemoteFile(
         f"{base_url or _MOVIELENS_URL}/ml-{version}.zip", sha256=_MOVIELENS[version]
     )
@@ -229,7 +232,8 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
         (`sklearn.datasets.get_data_home`). Files go to ``skace/amazon-<version>`` in it.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError instead of downloading.
+        If False, raise an OSError instead of downloading, also if the file that is there
+        has another checksum than expected.
 
     force_download : bool, default=False
         Whether to download although the files are there, which then are replaced. A file of which
@@ -331,7 +335,8 @@ def fetch_steam(
         (`sklearn.datasets.get_data_home`). Files go to ``skace/steam`` in it.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError instead of downloading.
+        If False, raise an OSError instead of downloading, also if the file that is there
+        has another checksum than expected.
 
     force_download : bool, default=False
         Whether to download although the files are there, which then are replaced. A file of which

@@ -1,19 +1,17 @@
-"""Lines of published files: plain, gzip or inside a zip, with a name for each fault."""
+"""Lines of published files, plain or packed, with a name for each fault."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import ast
-import gzip
-import json
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-__all__ = ["LineReader", "read_records"]
+from skace.datasets._containers import DAMAGE, kind_of, opened
 
-_SHOWN = 60  # characters of a bad line in an error
+__all__ = ["MISREAD", "LineReader", "check_files"]
+
+# What a parser raises for a field that is absent or something else.
+MISREAD = (AttributeError, KeyError, IndexError, OverflowError, TypeError, ValueError)
 
 
 class LineReader:
@@ -25,13 +23,20 @@ class LineReader:
     Parameters
     ----------
     path : Path
-        A text file, plain or gzip, whatever its name, or a zip archive.
+        A text file, plain or packed, whatever its name.
     member : str or None, default=None
-        Name of the file inside the zip archive. Nothing is extracted.
+        Name of the file inside a zip archive of several. Nothing is extracted.
     encoding : str, default="utf-8"
         How text is stored.
     fallback : str or None, default=None
         Encoding of lines that are not in ``encoding``.
+
+    Attributes
+    ----------
+    number : int
+        Of the line that was read last, from 1.
+    place : str
+        What is counted: "line", or "row" of a file that has none.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class LineReader:
         self.path = path
         self.member = member
         self.number = 0
+        self.place = "line"
         self._encodings = [encoding, *([fallback] if fallback else [])]
 
     @property
@@ -52,44 +58,37 @@ class LineReader:
         """What errors call the file."""
         return str(self.path) if self.member is None else f"{self.path}/{self.member}"
 
+    @property
+    def kind(self) -> str:
+        """Name of the outermost container, or "text"."""
+        return kind_of(self.path)
+
     def __iter__(self) -> Iterator[str]:
         self.number = 0
-        with self._opened() as file:
-            while raw := self._next(file):
-                self.number += 1
-                line = self._decode(raw).rstrip("\r\n")
-                if line.strip():
-                    yield line
+        try:
+            with opened(self.path, self.member) as file:
+                for raw in file:
+                    self.number += 1
+                    line = self._decode(raw).rstrip("\r\n")
+                    if line.strip():
+                        yield line
+        except DAMAGE as error:
+            if getattr(error, "errno", None) is not None:  # of the disk, not of the content
+                raise
+            raise ValueError(
+                f"{self.name} is damaged or cut off after {self.place} {self.number} ({error}); "
+                "download it again."
+            ) from error
 
     def fault(self, finding: str) -> ValueError:
         """Error for the line that was read last."""
-        return ValueError(f"{self.name}, line {self.number}: {finding}")
+        return ValueError(f"{self.name}, {self.place} {self.number}: {finding}")
 
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        """The bytes of the file, unpacked."""
-        if self.member is not None:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                yield cast(BinaryIO, file)
-            return
-        with self.path.open("rb") as plain:
-            is_gzip = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            if not is_gzip:
-                yield plain
-                return
-            with gzip.open(plain) as file:
-                yield cast(BinaryIO, file)
-
-    def _next(self, file: BinaryIO) -> bytes:
-        """The next line with its end, or nothing at the end of the file."""
-        try:
-            return file.readline()
-        except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(
-                f"{self.name} is damaged or cut off after line {self.number} ({error}); "
-                "download it again."
-            ) from error
+    def misread(self, what: str, error: Exception) -> ValueError:
+        """Error for a line that is not what it should be, from what parsing it raised."""
+        if isinstance(error, KeyError):
+            return self.fault(f"no field {error.args[0]!r}.")
+        return self.fault(f"not {what}: {error}.")
 
     def _decode(self, raw: bytes) -> str:
         """Text of a line."""
@@ -103,28 +102,41 @@ class LineReader:
         raise self.fault(f"not {self._encodings[0]} text ({fault.reason}).") from fault
 
 
-def read_records(lines: LineReader) -> Iterator[dict[str, Any]]:
-    """Yield one record per line: JSON, or a Python literal as some publishers write it.
+def check_files(paths: Any, argument: str, **encoding: Any) -> list[LineReader]:
+    """Readers of one existing file, or of the several parts of one.
 
-    Python literals go through ``ast.literal_eval``: nothing in a file is ever executed.
+    Raises
+    ------
+    FileNotFoundError
+        If a file is not there.
+    TypeError
+        If it is neither a path nor a list of paths.
+    ValueError
+        If there is no path, or one stands there twice.
     """
-    for line in lines:
-        try:
-            record = _parse(line)
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-            raise lines.fault(
-                f"neither JSON nor a Python literal, it begins with {line[:_SHOWN]!r}."
-            ) from error
-        if not isinstance(record, dict):
-            raise lines.fault(f"a record in braces expected, got {line[:_SHOWN]!r}.")
-        yield record
+    is_one = isinstance(paths, (str, os.PathLike))
+    if not is_one and (isinstance(paths, bytes) or not isinstance(paths, Iterable)):
+        raise TypeError(f"{argument} must be a path or a list of paths, got {paths!r}.")
+    given = [paths] if is_one else list(paths)
+    if not given:
+        raise ValueError(f"{argument} is an empty list; give at least one path.")
+    found = [_check_file(path, argument) for path in given]
+    for place, path in enumerate(found):
+        if path in found[:place]:
+            raise ValueError(f"{argument} has {str(path)!r} twice; give each part once.")
+    return [LineReader(path, **encoding) for path in found]
 
 
-def _parse(line: str) -> Any:
-    """Value of a line. JSON has keys in double quotes, Python's repr in single ones."""
-    if line.lstrip().startswith('{"'):
-        try:
-            return json.loads(line)
-        except json.JSONDecodeError:
-            pass  # the repr of a key with an apostrophe begins like JSON
-    return ast.literal_eval(line.strip())
+def _check_file(path: Any, argument: str) -> Path:
+    """Path of an existing file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{argument} must be a path or a list of paths, but holds {path!r}.")
+    found = Path(path).expanduser()
+    if found.is_dir():
+        raise IsADirectoryError(
+            f"{argument}={str(path)!r} is a folder; give the path of a file in it, or a list of "
+            "paths if it has come in parts."
+        )
+    if not found.is_file():
+        raise FileNotFoundError(f"{argument}={str(path)!r} is no file.")
+    return found

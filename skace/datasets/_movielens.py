@@ -1,9 +1,8 @@
 """MovieLens, in each of the layouts in which GroupLens publishes it."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import csv
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,12 +10,18 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
-from skace.datasets._events import EventColumns, Selection
-from skace.datasets._item_texts import ItemTexts, text_of
+from skace.datasets._containers import kind_of
+from skace.datasets._fields import stars, whole
+from skace.datasets._item_texts import check_columns
 from skace.datasets._lines import LineReader
-from skace.datasets._published import SELECTION, Source, make_bunch
+from skace.datasets._plain_text import text_of
+from skace.datasets._published import SELECTION, EventFiles, ItemFiles, Source, load_published
+from skace.datasets._selection import Selection
+from skace.datasets._tables import read_named_rows, read_rows
 
-__all__ = ["load_movielens"]
+__all__ = ["COLUMNS", "load_movielens"]
+
+COLUMNS = ("title", "genres")
 
 _SOURCE = Source(
     title="MovieLens",
@@ -33,6 +38,8 @@ _SOURCE = Source(
 )
 
 _NO_GENRE = ("(no genres listed)", "unknown")
+_RATING = ("userId", "movieId", "rating", "timestamp")
+_MOVIE = ("movieId", "title", "genres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +48,29 @@ class _Layout:
 
     ratings: str
     movies: str
-    split: Callable[[Iterable[str]], Iterator[list[str]]]
-    split_movies: Callable[[Iterable[str]], Iterator[list[str]]]
-    ratings_header: list[str] | None = None
-    movies_header: list[str] | None = None
-
-
-def _split_by(separator: str) -> Callable[[Iterable[str]], Iterator[list[str]]]:
-    """Function that splits lines at a separator that never occurs in a field."""
-    return lambda lines: (line.split(separator) for line in lines)
+    read_ratings: Callable[[LineReader], Iterator[list[str]]]
+    read_movies: Callable[[LineReader], Iterator[list[str]]]
 
 
 _LAYOUTS = (
     _Layout(
         "ratings.csv",
         "movies.csv",
-        csv.reader,
-        csv.reader,
-        ratings_header=["userId", "movieId", "rating", "timestamp"],
-        movies_header=["movieId", "title", "genres"],
+        lambda lines: read_named_rows(lines, ",", _RATING, quotes=True),
+        lambda lines: read_named_rows(lines, ",", _MOVIE, quotes=True),
     ),
-    _Layout("ratings.dat", "movies.dat", _split_by("::"), _split_by("::")),
-    _Layout("u.data", "u.item", _split_by("\t"), _split_by("|")),
+    _Layout(
+        "ratings.dat",
+        "movies.dat",
+        lambda lines: read_rows(lines, "::"),
+        lambda lines: read_rows(lines, "::"),
+    ),
+    _Layout(
+        "u.data",
+        "u.item",
+        lambda lines: read_rows(lines, "\t"),
+        lambda lines: read_rows(lines, "|"),
+    ),
 )
 
 
@@ -70,6 +78,7 @@ _LAYOUTS = (
 def load_movielens(
     path: Any,
     *,
+    columns: Any = COLUMNS,
     min_rating: float | None = None,
     start: Any = None,
     end: Any = None,
@@ -84,8 +93,12 @@ def load_movielens(
     Parameters
     ----------
     path : str or path-like
-        The zip archive, which is read in place, or a folder that holds the files, itself
-        or in one folder below.
+        The zip archive, which is read in place, a folder that holds the files, itself or
+        in one folder below, or the file of ratings, with that of movies beside it.
+
+    columns : str, sequence of str or None, default=("title", "genres")
+        Texts to keep, out of these; None: ids only, for which the file of movies is not
+        needed. Titles end with the year.
 
     min_rating : float or None, default=None
         Leave out ratings below this one (0.5 to 5). None keeps all, which is usual for
@@ -107,9 +120,9 @@ def load_movielens(
             One row per rating, with timestamps. The catalog's features are the texts.
         items : dataframe
             To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id``, ``title`` (with the year) and ``genres``, one row per item of the
-            catalog, in pandas, polars or pyarrow, the first of these that is installed. A
-            missing text is the empty string.
+            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
+            or pyarrow, the first of these that is installed. A missing text is the empty
+            string.
         ratings : ndarray of shape (n_rows,)
             Stars of each row of ``interactions``.
         DESCR : str
@@ -120,8 +133,8 @@ def load_movielens(
     Raises
     ------
     ValueError
-        If a line is malformed (file and line are named), an archive is damaged, or no
-        rating is kept.
+        If a line is malformed (file and line are named), an archive is damaged, a column
+        does not exist, no movie of the ratings is described, or no rating is kept.
 
     FileNotFoundError
         If the files of no release are there.
@@ -135,8 +148,9 @@ def load_movielens(
 
     Notes
     -----
-    Lines are streamed, at some hundred thousand ratings per second; a rating takes 28
-    bytes until the log is built.
+    Lines are streamed, at some hundred thousand ratings per second; a rating takes 20
+    bytes until the log is built. Of any rows ``X`` that are made of ``bunch.interactions``
+    (slices, `k_core`) the ratings are ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 
@@ -155,40 +169,59 @@ def load_movielens(
     >>> bunch.ratings
     array([5., 3.], dtype=float32)
     """
+    columns = check_columns(columns, COLUMNS)
     selection = Selection(min_rating, start, end)
     layout, open_lines = _find_release(Path(path).expanduser())
-    events = EventColumns()
-    lines = open_lines(layout.ratings)
-    events.read(lines, _rows(layout.split, lines, layout.ratings_header), _rating_of)
-    texts = _read_movies(layout, open_lines)
-    return make_bunch(_SOURCE, events, texts, selection, include_cold=include_cold)
+    events = EventFiles([open_lines(layout.ratings)], layout.read_ratings, _rating_of)
+    genre_names = None
+    if layout.movies == "u.item" and "genres" in columns:
+        genre_names = [line.split("|")[0] for line in open_lines("u.genre")]
+    # The releases up to 1m are in Latin-1, those from 10m on in UTF-8.
+    is_needed = bool(columns) or include_cold
+    movies = ItemFiles(
+        [open_lines(layout.movies, fallback="latin-1")] if is_needed else [],
+        layout.read_movies,
+        _movie_of(columns, genre_names),
+        columns,
+        "a movie",
+    )
+    return load_published(_SOURCE, events, movies, selection, include_cold=include_cold)
 
 
 def _find_release(path: Path) -> tuple[_Layout, Callable[..., LineReader]]:
     """Layout of the files at ``path``, and a function that opens one of them by name."""
-    members = _member_names(path)
     layouts = {layout.ratings: layout for layout in _LAYOUTS}
-    found = [member for name in members if (member := PurePosixPath(name)).name in layouts]
+    if path.name in layouts and path.is_file():
+        return layouts[path.name], _Opener(path.parent, PurePosixPath())
+    found = [
+        member for name in _member_names(path) if (member := PurePosixPath(name)).name in layouts
+    ]
     if not found:
         raise FileNotFoundError(f"path={str(path)!r} holds none of {', '.join(layouts)}.")
     if len(found) > 1:
-        raise ValueError(
-            f"{path} holds several releases: {', '.join(map(str, found))}; name one of them."
-        )
-    return layouts[found[0].name], _Opener(path, found[0].parent, members)
+        shown = " or ".join(repr(str(path / member)) for member in found)
+        remedy = f"give path={shown}" if path.is_dir() else "unpack it, and give one of them"
+        raise ValueError(f"{path} holds several releases: {', '.join(map(str, found))}; {remedy}.")
+    return layouts[found[0].name], _Opener(path, found[0].parent)
 
 
 def _member_names(path: Path) -> list[str]:
     """Names of the files in an archive, or in a folder and the folders just below."""
     if path.is_dir():
         found = [*path.glob("*"), *path.glob("*/*")]
-        return [file.relative_to(path).as_posix() for file in found if file.is_file()]
+        return sorted(file.relative_to(path).as_posix() for file in found if file.is_file())
     if not path.is_file():
         raise FileNotFoundError(f"path={str(path)!r} is no file and no folder.")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no zip archive, or it is cut off; download it again.")
-    with zipfile.ZipFile(path) as archive:
-        return archive.namelist()
+    if kind_of(path) != "zip":
+        raise ValueError(
+            f"path={str(path)!r} is neither a zip archive as GroupLens publishes it, nor a folder, "
+            f"nor one of {', '.join(layout.ratings for layout in _LAYOUTS)}; give one of these."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is damaged or cut off ({error}); download it again.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,61 +230,43 @@ class _Opener:
 
     path: Path
     folder: PurePosixPath
-    members: list[str]
 
     def __call__(self, name: str, **encoding: Any) -> LineReader:
         member = str(self.folder / name)
-        if member not in self.members:
-            raise FileNotFoundError(f"{self.path} holds no {member}.")
-        if self.path.is_dir():
-            return LineReader(self.path / member, **encoding)
-        return LineReader(self.path, member, **encoding)
-
-
-def _rows(split: Any, lines: LineReader, header: list[str] | None) -> Iterator[list[str]]:
-    """Fields of each line after the header."""
-    rows = split(lines)
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise lines.fault(f"{error}.") from error
-        if header is None:
-            yield row
-        elif row == header:
-            header = None
-        else:
-            raise lines.fault(f"header {','.join(header)} expected, got {','.join(row)}.")
+        is_folder = self.path.is_dir()
+        is_there = (
+            (self.path / member).is_file() if is_folder else member in _member_names(self.path)
+        )
+        if not is_there:
+            raise FileNotFoundError(
+                f"{self.path} holds no {member}, which describes the movies; put it there, or "
+                "pass columns=None for ids only."
+            )
+        return (
+            LineReader(self.path / member, **encoding)
+            if is_folder
+            else LineReader(self.path, member, **encoding)
+        )
 
 
 def _rating_of(row: list[str]) -> tuple[int, int, int, float]:
     """User, movie, time in seconds and stars."""
     if len(row) != 4:
         raise ValueError(f"4 fields expected, got {len(row)}")
-    return int(row[0]), int(row[1]), int(row[3]), float(row[2])
+    return int(row[0]), int(row[1]), whole(row[3]), stars(row[2])
 
 
-def _read_movies(layout: _Layout, open_lines: Callable[..., LineReader]) -> ItemTexts:
-    """Titles and genres of the movies."""
-    # The releases up to 1m are in Latin-1, those from 10m on in UTF-8.
-    lines = open_lines(layout.movies, fallback="latin-1")
-    genre_names = _genre_names(open_lines) if layout.movies == "u.item" else None
-    texts = ItemTexts(["title", "genres"])
-    for row in _rows(layout.split_movies, lines, layout.movies_header):
-        try:
-            genres = row[2].split("|") if genre_names is None else _flagged(row[5:], genre_names)
-            named = [genre for genre in genres if genre not in _NO_GENRE]
-            texts.add(int(row[0]), (text_of(row[1]), text_of(named)))
-        except (IndexError, ValueError) as error:
-            raise lines.fault(f"not a movie: {error}.") from error
-    return texts
+def _movie_of(
+    columns: list[str], genre_names: list[str] | None
+) -> Callable[[list[str]], tuple[int, list[str]]]:
+    """Function from a row to the id and the texts of a movie."""
 
+    def genres(row: list[str]) -> str:
+        names = row[2].split("|") if genre_names is None else _flagged(row[5:], genre_names)
+        return text_of([name for name in names if name not in _NO_GENRE])
 
-def _genre_names(open_lines: Callable[..., LineReader]) -> list[str]:
-    """Genres of ml-100k, in the order of the flags of a movie."""
-    return [line.split("|")[0] for line in open_lines("u.genre")]
+    texts = {"title": lambda row: text_of(row[1]), "genres": genres}
+    return lambda row: (int(row[0]), [texts[name](row) for name in columns])
 
 
 def _flagged(flags: list[str], names: list[str]) -> list[str]:

@@ -7,10 +7,13 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
-from skace.datasets._events import EventColumns, Selection, text_id
-from skace.datasets._item_texts import ItemTexts, check_columns, text_of
-from skace.datasets._lines import LineReader, read_records
-from skace.datasets._published import SELECTION, Source, check_file, make_bunch
+from skace.datasets._fields import text_id
+from skace.datasets._item_texts import check_columns
+from skace.datasets._lines import check_files
+from skace.datasets._plain_text import text_of
+from skace.datasets._published import SELECTION, EventFiles, ItemFiles, Source, load_published
+from skace.datasets._records import read_records
+from skace.datasets._selection import Selection
 
 __all__ = ["FIELDS", "load_steam"]
 
@@ -52,14 +55,15 @@ def load_steam(
 
     Parameters
     ----------
-    reviews : str or path-like
-        ``steam_reviews.json.gz``: one Python literal per line. Gzip or not.
+    reviews : str, path-like or list of these
+        ``steam_reviews.json.gz``: one Python literal per line; plain, packed (gzip, bzip2,
+        xz, zstd, a zip or tar archive of one file) or as parquet. A list: the parts of one log.
 
-    games : str, path-like or None, default=None
+    games : str, path-like, list of these or None, default=None
         ``steam_games.json.gz``. None: items have ids only.
 
-    columns : str or sequence of str, default=("title", "genres", "tags", "developer")
-        Texts to keep, out of these, "specs" and "publisher".
+    columns : str, sequence of str or None, default=("title", "genres", "tags", "developer")
+        Texts to keep, out of these, "specs" and "publisher"; None: ids only.
 
     start, end : date, datetime64, str or None, default=None
         Keep reviews from ``start`` on and before ``end``, given as dates or ISO strings.
@@ -80,6 +84,8 @@ def load_steam(
             ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
             or pyarrow, the first of these that is installed. A missing text is the empty
             string.
+        parts : ndarray of shape (n_rows,)
+            Only if ``reviews`` is a list of several: which of them each row is from.
         DESCR : str
             Description with counts.
         licence : str
@@ -89,7 +95,8 @@ def load_steam(
     ------
     ValueError
         If a line is malformed or lacks a field (file and line are named), a file is
-        damaged, a column does not exist, or no review is kept.
+        damaged, a column does not exist, no game of the reviews is described, or no review
+        is kept.
 
     FileNotFoundError
         If a file is not there.
@@ -103,7 +110,7 @@ def load_steam(
 
     Notes
     -----
-    Lines are streamed; an event takes 28 bytes until the log is built. The lines are
+    Lines are streamed; an event takes 20 bytes until the log is built. The lines are
     Python literals, not JSON; they are parsed without being executed, at about twenty
     thousand reviews per second. Several reviews of a game by one player stay.
 
@@ -124,14 +131,20 @@ def load_steam(
     """
     columns = check_columns(columns, FIELDS)
     selection = Selection(start=start, end=end)
-    lines = LineReader(check_file(reviews, "reviews"))
-    path = None if games is None else check_file(games, "games")
-    events = EventColumns()
-    events.read(lines, read_records(lines), _event_of)
-    texts = ItemTexts([] if path is None else columns)
-    if path is not None:
-        _read_games(LineReader(path), texts)
-    return make_bunch(_SOURCE, events, texts, selection, include_cold=include_cold)
+    events = EventFiles(
+        check_files(reviews, "reviews"),
+        lambda lines: read_records(lines, ("username", "product_id", "date")),
+        _event_of,
+    )
+    needed = ["id", *(FIELDS[name] for name in columns)]
+    described = ItemFiles(
+        [] if games is None else check_files(games, "games"),
+        lambda lines: read_records(lines, needed),
+        lambda record: _game_of(record, columns),
+        columns,
+        "a game",
+    )
+    return load_published(_SOURCE, events, described, selection, include_cold=include_cold)
 
 
 def _event_of(record: dict[str, Any]) -> tuple[str, str, int]:
@@ -140,10 +153,9 @@ def _event_of(record: dict[str, Any]) -> tuple[str, str, int]:
     return text_id(record["username"]), text_id(record["product_id"]), 86_400 * days
 
 
-def _read_games(lines: LineReader, texts: ItemTexts) -> None:
-    """Fill in the texts of the games."""
-    for record in read_records(lines):
-        # Some entries of the published file have no id: no review can refer to them.
-        if "id" in record:
-            values = [text_of(record.get(FIELDS[name])) for name in texts.columns]
-            texts.add(str(record["id"]), values)
+def _game_of(record: dict[str, Any], columns: list[str]) -> tuple[str, list[str]] | None:
+    """Id and texts of a game; some entries of the published file have no id."""
+    if record.get("id") is None:
+        return None
+    texts = [text_of(record.get(FIELDS[name])) for name in columns]
+    return text_id(str(record["id"])), texts

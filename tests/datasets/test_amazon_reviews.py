@@ -5,6 +5,7 @@ import gzip
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skace.datasets import load_amazon_reviews
@@ -259,6 +260,154 @@ def test_ratings_belong_to_the_rows_of_whatever_is_made_of_them(tmp_path):
     assert "0 events (0.0%) have the time of the event before them" in bunch.DESCR
 
 
+@pytest.mark.parametrize(
+    ("header", "version"),
+    [
+        ("UserId,ProductId,Rating,Timestamp", "2014"),
+        ("user_id,item_id,rating,timestamp", "2018"),
+        ("userId,asin,score,time", "2018"),
+        ("user_id,parent_asin,rating,timestamp", "2023"),
+    ],
+)
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
+def test_columns_of_a_table_are_found_by_their_names(tmp_path, header, version, order):
+    seconds = 1_300_000_000 * (1000 if version == "2023" else 1)
+    rows = [
+        header.split(","),
+        ["A1", "B07", "5.0", str(seconds)],
+        ["A1", "B09", "3", f"{seconds + 1}"],
+    ]
+    lines = [",".join(["", *(row[place] for place in order)]) for row in rows]
+    (tmp_path / "ratings.csv").write_text("\n".join(lines))
+    bunch = load_amazon_reviews(tmp_path / "ratings.csv", version=version)
+    assert bunch.interactions.users.tolist() == ["A1", "A1"]
+    assert bunch.interactions.items.tolist() == ["B07", "B09"]
+    assert bunch.ratings.tolist() == [5, 3]
+
+
+def test_a_table_of_2023_is_told_by_its_header(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("user_id,parent_asin,rating,timestamp\nA1,B07,5.0,1369699200000\n")
+    with pytest.raises(ValueError, match=r"looks like the release of 2023, but version='2014'"):
+        load_amazon_reviews(path)
+
+
+def test_seconds_where_milliseconds_are_published_are_warned_of(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("user_id,parent_asin,rating,timestamp\nA1,B07,5.0,1369699200\n")
+    with pytest.warns(UserWarning, match=r"^the last event is of 1970-01-16T20:28:19.200, before"):
+        load_amazon_reviews(path, version="2023")
+
+
+@pytest.mark.parametrize(
+    ("line", "finding"),
+    [
+        ("A1,B07,5.0,1369699200000", r"the time 1369699200000, in units of s since 1970, is bey"),
+        ("A1,B07,5.0,9" + 400 * "9", r"the time 9{20}, in units of s since 1970, is beyond the y"),
+        ("A1,B07,5.0,1.5", r"not an event: 1.5 is no whole number"),
+        ("A1,B07,nan,1", r"not an event: 'nan' is no rating"),
+        ("A1,B07,5.0", r"not an event: 4 fields expected, got 3"),
+        ('A1,"B07,5.0,1', r"line 1: no row of fields with ',' between them, in double quotes wh"),
+        ("A1,B\0,5.0,1", r"not an event: 'B\\x00' is no id: it holds a NUL character or half a"),
+    ],
+)
+def test_malformed_rows_are_named_with_their_line(tmp_path, line, finding):
+    (tmp_path / "ratings.csv").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=finding):
+        load_amazon_reviews(tmp_path / "ratings.csv")
+
+
+def test_a_field_may_be_of_any_length(tmp_path):
+    history = "B000000000 " * 20_000
+    (tmp_path / "ratings.csv").write_text(
+        f"user_id,parent_asin,rating,timestamp,history\nA1,B07,5.0,1369699200000,{history}\n"
+    )
+    bunch = load_amazon_reviews(tmp_path / "ratings.csv", version="2023")
+    assert bunch.interactions.items.tolist() == ["B07"]
+
+
+def _parts(tmp_path):
+    """Files of train, valid and test as the release of 2023 has them."""
+    parts = {
+        "train": ["B1,5.0,1369699200000"],
+        "valid": ["B2,4.0,1369699300000"],
+        "test": ["B3,3.0,1369699400000"],
+    }
+    paths = []
+    for name, rows in parts.items():
+        paths.append(tmp_path / f"All_Beauty.{name}.csv")
+        lines = [f"{user},{row}" for user in ("A1", "A2") for row in rows]
+        paths[-1].write_text("\n".join(["user_id,parent_asin,rating,timestamp", *lines]))
+    return paths
+
+
+def test_rows_tell_which_part_of_a_log_they_are_from(tmp_path):
+    bunch = load_amazon_reviews(_parts(tmp_path), version="2023", min_rating=4)
+    X = bunch.interactions
+    assert X.items.tolist() == ["B1", "B2", "B1", "B2"]
+    assert bunch.parts.tolist() == [0, 1, 0, 1]
+    assert X[bunch.parts == 0].items.tolist() == ["B1", "B1"]
+    assert "parts" not in load_amazon_reviews(_parts(tmp_path)[:1], version="2023")
+
+
+@pytest.mark.parametrize(
+    ("choose", "error", "finding"),
+    [
+        (lambda _: [], ValueError, r"^reviews is an empty list; give at least one path\.$"),
+        (lambda paths: paths[:1] * 2, ValueError, r"^reviews has '.*train\.csv' twice; give each"),
+        (lambda paths: [paths[0].parent], IsADirectoryError, r"is a folder; give the path of a f"),
+        (lambda _: [3], TypeError, r"^reviews must be a path or a list of paths, but holds 3"),
+        (lambda _: 3, TypeError, r"^reviews must be a path or a list of paths, got 3\.$"),
+    ],
+)
+def test_what_is_no_list_of_parts_is_refused(tmp_path, choose, error, finding):
+    with pytest.raises(error, match=finding):
+        load_amazon_reviews(choose(_parts(tmp_path)), version="2023")
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "polars"])
+def test_the_release_of_2023_is_read_as_parquet(tmp_path, monkeypatch, library):
+    monkeypatch.setattr("skace.datasets._parquet.find_spec", lambda name: name == library)
+    reviews = [_review("2023", *event) for event in EVENTS]
+    pd.DataFrame(reviews).to_parquet(tmp_path / "reviews.parquet")
+    pd.DataFrame([PRODUCTS["2023"]]).to_parquet(tmp_path / "meta.parquet")
+    bunch = load_amazon_reviews(
+        tmp_path / "reviews.parquet", tmp_path / "meta.parquet", version="2023"
+    )
+    assert bunch.interactions.items.tolist() == ["B09", "B07", "B07"]
+    assert bunch["items"]["categories"].tolist() == ["Beauty > Lips", ""]
+
+
+def test_tags_of_the_release_of_2018_are_taken_out(tmp_path):
+    product = {
+        "asin": "B07",
+        "title": "A &amp; B",
+        "main_cat": '<img src="x.png" alt="AMAZON FASHION"/>',
+        "category": ["Gift Cards", "</span></span></span>"],
+        "description": ["<b>One</b><br/>two"],
+        "brand": "by\n\n  Foo",
+    }
+    columns = ["title", "brand", "categories", "description", "main_category"]
+    bunch = load_amazon_reviews(
+        *_files(tmp_path, "2018", products=[product]), version="2018", columns=columns
+    )
+    assert bunch["items"].iloc[0].tolist() == [
+        "B07",
+        "A & B",
+        "by Foo",
+        "Gift Cards",
+        "One two",
+        "AMAZON FASHION",
+    ]
+
+
+def test_half_a_character_is_replaced(tmp_path):
+    reviews, meta = _files(tmp_path, "2018", packed=False)
+    meta.write_text('{"asin": "B07", "title": "cut \\ud83d", "category": []}\n')
+    bunch = load_amazon_reviews(reviews, meta, version="2018")
+    assert bunch["items"]["title"].tolist() == ["cut \N{REPLACEMENT CHARACTER}", ""]
+
+
 def test_a_file_of_another_release_is_noticed(tmp_path):
     (tmp_path / "ratings.csv").write_text("A1,B07,5.0,1369699200\n")
     with pytest.raises(
@@ -274,7 +423,7 @@ def test_a_file_of_another_release_is_noticed(tmp_path):
         ({"columns": ["title", "price"]}, r"^columns must be distinct names out of 'title', 'bra"),
         ({"columns": ["title", "title"]}, r"^columns must be distinct names"),
         ({"columns": []}, r"^columns must be distinct names"),
-        ({"columns": "features"}, r"'description'; got 'features'\.$"),
+        ({"columns": "features"}, r"'description', or None for ids only; got 'features'\.$"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(tmp_path, parameters, finding):

@@ -73,7 +73,15 @@ def test_nothing_is_downloaded_against_the_will_of_the_caller(movielens, tmp_pat
     settings = {"base_url": movielens.url, "data_home": tmp_path, "download_if_missing": False}
     with pytest.raises(OSError, match=r"ml-1m\.zip is not in .*, and download_if_missing=False\.$"):
         fetch_movielens("1m", **settings)
+    folder = tmp_path / "skace" / "movielens"
+    folder.mkdir(parents=True)
+    (folder / "ml-1m.zip").write_bytes(b"x")
+    with pytest.raises(
+        OSError, match=r"^The SHA256 checksum of .*ml-1m\.zip \(2d71.* differs from"
+    ):
+        fetch_movielens("1m", **settings)
     assert movielens.requests == []
+    assert [path.name for path in folder.iterdir()] == ["ml-1m.zip"]
 
 
 def test_a_damaged_file_is_not_replaced_against_the_will_of_the_caller(movielens, tmp_path):
@@ -196,7 +204,7 @@ def test_a_damaged_file_without_checksum_is_noticed_by_gzip(server, tmp_path):
 @pytest.mark.parametrize(
     ("fetch", "given"),
     [
-        (lambda **settings: fetch_movielens("1m", **settings), "columns"),
+        (lambda **settings: fetch_movielens("1m", **settings), "metadata"),
         (lambda **settings: fetch_amazon_reviews("Beauty", **settings), "metadata"),
         (fetch_steam, "min_rating"),
     ],

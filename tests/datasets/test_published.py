@@ -5,6 +5,8 @@ import json
 
 import narwhals as nw
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from skace import Interactions
 from skace.datasets import load_amazon_reviews, load_movielens, load_steam, load_yelp
@@ -29,16 +31,16 @@ LOADERS = [load_movielens, *FILES]
 
 @pytest.fixture
 def load_from(tmp_path):
-    """Function that calls a loader on its smallest files."""
+    """Function that calls a loader on its smallest files, changed on the way if need be."""
 
-    def load_from(load, **settings):
+    def load_from(load, change=lambda text, _: text.encode(), **settings):
         if load is load_movielens:
-            (tmp_path / "ratings.dat").write_text("1::10::5::978300760\n")
-            (tmp_path / "movies.dat").write_text("10::Heat (1995)::Drama\n")
+            (tmp_path / "ratings.dat").write_bytes(change("1::10::5::978300760\n", 0))
+            (tmp_path / "movies.dat").write_bytes(change("10::Heat (1995)::Drama\n", 1))
             return load(tmp_path, **settings)
         paths = [tmp_path / "events", tmp_path / "items"]
-        for path, record in zip(paths, FILES[load], strict=True):
-            path.write_text(json.dumps(record))
+        for which, (path, record) in enumerate(zip(paths, FILES[load], strict=True)):
+            path.write_bytes(change(json.dumps(record), which))
         return load(*paths, **settings)
 
     return load_from
@@ -69,3 +71,51 @@ def test_all_loaders_return_interactions_items_description_and_licence(load_from
 def test_moments_are_checked_before_the_files_are_read(tmp_path, load, given, finding):
     with pytest.raises(ValueError, match=finding):
         load(tmp_path / "nowhere", **given)
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_ids_alone_have_no_texts(load_from, load):
+    bunch = load_from(load, columns=None)
+    assert bunch.interactions.catalog.features is None
+    assert list(nw.from_native(bunch["items"]).columns) == ["item_id"]
+
+
+# What files hold that are no such files, or were cut, edited or joined.
+JUNK = [
+    *b"\n \0 \xff \x1f\x8b PK\x03\x04 BZh91AY&SY PAR1 \xef\xbb\xbf \\ud83d 1e999 null NaN -1".split(
+        b" "
+    ),
+    *b"\" ' [ { } , :: None".split(b" "),
+    b"[" * 5000,
+    b"{'a': " * 3000,
+    b"9" * 5000,
+    b"x" * 200_000,
+]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    which=st.integers(0, 1),
+    junk=st.sampled_from(JUNK),
+    place=st.integers(0),
+    n_lost=st.integers(0, 9),
+)
+@pytest.mark.parametrize("load", LOADERS)
+def test_files_with_junk_are_read_or_refused_with_a_value_error(
+    load_from, load, which, junk, place, n_lost
+):
+    def change(text, number):
+        content = text.encode()
+        if number != which:
+            return content
+        start = place % len(content)
+        return content[:start] + junk + content[start + n_lost :]
+
+    kind = ValueError
+    try:
+        load_from(load, change)
+    except ValueError as error:
+        kind = type(error)
+    assert kind is ValueError  # and none of its kinds, such as UnicodeEncodeError
