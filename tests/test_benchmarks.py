@@ -342,3 +342,10 @@ def test_ace_is_measured_on_a_file(scripts, tmp_path):
 def _run_here(function, *arguments):
     """What a function returns, without a process."""
     return function(*arguments)
+
+
+def test_a_loader_is_measured(scripts, capsys):
+    scripts("speed/loaders.py").main(["--events", "500", "--turns", "1"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split()[0] == "this"
+    assert line.endswith("bytes an event")
