@@ -22,7 +22,8 @@ def check_features(features):
     if features is not None and not _is_matrix(features):
         width = width_of_texts(len(features))
         raise ValueError(
-            "the item features are texts; encode them in a step before the model, for example "
+            "the item features are texts; encode them in a step before the model, with "
+            "make_pipeline(TextEncoder(), model) or without a language model with "
             f"make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD({width}))), "
             "model), or leave them out with X.with_features(None)."
         )

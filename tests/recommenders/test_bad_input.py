@@ -467,21 +467,24 @@ def test_features_of_another_width_are_refused(log, is_fitted, params, text):
         (
             ["a pen", "an ink", "a cap"],
             {},
-            "the item features are texts; encode them in a step before the model, for example "
+            "the item features are texts; encode them in a step before the model, with "
+            "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
             "leave them out with X.with_features(None).",
         ),
         (
             pd.DataFrame({"title": ["a pen", "an ink", "a cap"]}),
             {},
-            "the item features are texts; encode them in a step before the model, for example "
+            "the item features are texts; encode them in a step before the model, with "
+            "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
             "leave them out with X.with_features(None).",
         ),
         (
             pl.DataFrame({"title": ["a pen", "an ink", "a cap"]}),
             {},
-            "the item features are texts; encode them in a step before the model, for example "
+            "the item features are texts; encode them in a step before the model, with "
+            "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
             "leave them out with X.with_features(None).",
         ),

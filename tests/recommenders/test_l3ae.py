@@ -201,7 +201,8 @@ def test_known_items_need_no_features_in_partial_fit():
         ),
         (
             np.array(["a tree", "a bush", "corn", "water"]),
-            "the item features are texts; encode them in a step before the model, for example "
+            "the item features are texts; encode them in a step before the model, with "
+            "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
             "leave them out with X.with_features(None).",
         ),
