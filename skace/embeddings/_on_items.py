@@ -204,7 +204,8 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
     transformer : transformer or None, default=None
         Must return one row per item. Several are joined inside, as in
         ``OnItems(FeatureUnion([...]))``. It gets the features as the catalog holds them:
-        a dense or sparse matrix, one text per item, or a frame of text columns. None
+        a dense or sparse matrix, one text per item, or a frame of text columns, in which a
+        missing text is the empty one. None
         leaves the features as they are, which is useful as an entry of a grid.
 
     fields : str, list of str or None, default=None
@@ -274,8 +275,10 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
     def _features_of(self, catalog):
         """Features, as one text per item for a transformer that wants it so."""
         features = super()._features_of(catalog)
-        if not _are_texts(features) or not _reads_texts(self._inner(fitted=False)):
+        if not _are_texts(features):
             return features
+        if not _reads_texts(self._inner(fitted=False)):
+            return _without_gaps(features)
         table = TextTable(features, self.fields, TextTemplate(self.template))
         if table.is_empty.any():
             empty = catalog.item_ids[table.is_empty]
@@ -293,6 +296,14 @@ def _are_texts(features):
     """Whether features are columns, or one text per item."""
     is_frame = nw.dependencies.is_into_dataframe(features)
     return is_frame or (isinstance(features, np.ndarray) and features.ndim == 1)
+
+
+def _without_gaps(features):
+    """The texts, in which what is missing is an empty text: vectorizers know no other gap."""
+    if not nw.dependencies.is_into_dataframe(features):
+        return features
+    frame = nw.from_native(features)
+    return frame.with_columns(nw.selectors.string().fill_null("")).to_native()
 
 
 def _first_step(transformer):

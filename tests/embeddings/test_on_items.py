@@ -118,6 +118,16 @@ def test_columns_of_text_are_joined_for_who_reads_one_text(library):
     assert OnItems(columns).fit_transform(X).catalog.features.shape == (4, 8)
 
 
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_missing_texts_are_empty_for_who_reads_single_columns(library):
+    frame = library({"item_id": [1, 2], "title": ["a", "b"], "sub": ["x", None]})
+    catalog = Catalog.from_frame(frame, features=["title", "sub"])
+    X = Interactions.from_sequences([[1, 2]], catalog=catalog)
+    reader = TfidfVectorizer(token_pattern=r"\w")
+    by_column = OnItems(ColumnTransformer([("sub", reader, "sub")]))
+    assert_array_equal(by_column.fit_transform(X).catalog.features, [[1], [0]])
+
+
 def test_missing_texts_are_empty_for_who_reads_one_text():
     X = _shop(["red pen", None, "blue pen", "ink"])
     with pytest.warns(UserWarning, match=r"^1 item\(s\) have no text in 'text': 7; a transformer"):
