@@ -1,7 +1,6 @@
 """EventColumns: events of a published file, collected one by one in little memory."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import re
 from array import array
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from skace._typing import IdArray
 from skace._validation import check_ids
+from skace.datasets._fields import WHOLE
 from skace.datasets._lines import MISREAD, LineReader
 from skace.datasets._selection import Selection
 
@@ -21,7 +21,6 @@ Codes = npt.NDArray[np.int32]
 
 _SECONDS = (-62_135_596_800, 253_402_300_799)  # of the years 1 to 9999
 _PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000}
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
 @dataclass(slots=True)
@@ -148,7 +147,7 @@ class EventColumns:
 
     def _typed(self, ids: list[Any]) -> IdArray:
         """Array of distinct ids."""
-        if self._reads_numbers and all(_WHOLE.fullmatch(name) for name in ids):
+        if self._reads_numbers and all(WHOLE.fullmatch(name) for name in ids):
             return np.array([int(name) for name in ids], dtype=np.int64)
         # As objects: what makes one array of texts makes another one to look at them.
         return check_ids(np.array(ids, dtype=object), "ids")

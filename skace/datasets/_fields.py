@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["in_ms", "stars", "text_id", "whole"]
+__all__ = ["WHOLE", "in_ms", "stars", "text_id", "whole"]
 
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # a text that stands for one number, and no other does
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from skace._typing import IdArray
 from skace._validation import first_few
+from skace.datasets._fields import WHOLE
 
 __all__ = ["ItemTexts", "check_columns"]
 
@@ -26,17 +27,28 @@ class ItemTexts:
         Names of the text columns.
     wanted : collection of ids or None, default=None
         Items whose texts are kept; None keeps all.
+    are_numbers : bool, default=False
+        Whether events know the items by whole numbers, which may be texts here.
     """
 
-    def __init__(self, columns: Iterable[str], wanted: Collection[Hashable] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Iterable[str],
+        wanted: Collection[Hashable] | None = None,
+        *,
+        are_numbers: bool = False,
+    ) -> None:
         self.columns = list(columns)
         self.n_items = 0  # that are described, whether wanted or not
         self.some_ids: list[Hashable] = []  # of the first of them, for messages
         self._wanted = wanted
+        self._are_numbers = are_numbers
         self._rows: dict[Hashable, tuple[str, ...]] = {}
 
     def add(self, item: Hashable, texts: Iterable[str]) -> None:
         """Take in one item: a text per column, empty where there is none."""
+        if self._are_numbers and isinstance(item, str) and WHOLE.fullmatch(item):
+            item = int(item)
         self.n_items += 1
         if len(self.some_ids) < _SHOWN:
             self.some_ids.append(item)

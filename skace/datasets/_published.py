@@ -98,9 +98,10 @@ class ItemFiles:
     columns: Sequence[str]
     what: str = "an item"
 
-    def read(self, wanted: Any) -> ItemTexts:
+    def read(self, wanted: Any, *, are_numbers: bool) -> ItemTexts:
         """Texts of the items that are wanted, or of all."""
-        texts = ItemTexts(self.columns if self.files else [], wanted)
+        columns = self.columns if self.files else []
+        texts = ItemTexts(columns, wanted, are_numbers=are_numbers)
         is_needed = bool(self.columns) or wanted is None  # all of them: cold items, if only ids
         for lines in self.files if is_needed else []:
             for row in self.rows(lines):
@@ -129,7 +130,10 @@ def load_published(
     n_read = columns.n_read
     events = columns.take(selection or Selection())
     is_wanted = bool(item_files.files) and not include_cold
-    texts = item_files.read(set(events.item_ids.tolist()) if is_wanted else None)
+    texts = item_files.read(
+        set(events.item_ids.tolist()) if is_wanted else None,
+        are_numbers=events.item_ids.dtype.kind == "i",
+    )
     # Events know items by their place among those of the log, which come first in the catalog.
     item_ids = texts.with_cold(events.item_ids) if include_cold else events.item_ids
     frame = texts.frame(item_ids)
