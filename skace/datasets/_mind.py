@@ -62,8 +62,7 @@ def load_mind(
     news : str, path-like, list of these or None, default=None
         ``news.tsv`` of the same folders. None: items have ids only.
 
-    columns : str, sequence of str or None, \
-default=("title", "category", "subcategory", "abstract")
+    columns : str, sequence of str or None, default=("title", "category", "subcategory", "abstract")
         Texts to keep, out of these; None: ids only.
 
     include_history : bool, default=True
