@@ -3,6 +3,7 @@
 
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._fit_rows import FitRows
+from skace.recommenders._item_knn import ItemKNNEstimator
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommendations import Recommendations
 from skace.recommenders.ensembles._stacking import StackingRecommender
@@ -26,6 +27,7 @@ __all__ = [
     "FMLPEstimator",
     "FitRows",
     "GRU4RecEstimator",
+    "ItemKNNEstimator",
     "L3AEEstimator",
     "LinearRecommender",
     "MELTEstimator",

@@ -96,6 +96,8 @@ class SequentialRecommender(
 
     # Whether scores are inner products of `encode` and ``item_vectors_``.
     _gives_vectors = True
+    # Whether items that the model was not fitted on have a part in these vectors.
+    _encodes_unknown = True
 
     def _encode(self, histories):
         """Vectors of shape (n_rows, n_dims), float32, of non-empty histories."""
@@ -487,7 +489,7 @@ class SequentialRecommender(
             maximum inner product search serves. Zero for an empty history.
         """
         check_is_fitted(self)
-        histories = self._histories(rows_to_predict(X))
+        histories = self._histories(rows_to_predict(X), embeds=self._encodes_unknown)
         vectors = np.zeros((len(histories), self.item_vectors_.shape[1]), dtype=np.float32)
         filled = np.flatnonzero(histories.lengths > 0)
         vectors[filled] = self._encode(histories.take(filled))

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from skace._validation import width_of_texts
 
-__all__ = ["check_features"]
+__all__ = ["check_features", "has_features_of"]
 
 _LARGEST = np.finfo(np.float32).max
 
@@ -39,3 +39,13 @@ def check_features(features):
 def _is_matrix(features):
     """Whether features are numbers in two dimensions, not texts or a frame of texts."""
     return isinstance(features, np.ndarray) and features.ndim == 2
+
+
+def has_features_of(catalog, item_ids, features):
+    """Whether a catalog has the same features, as far as it has the items.
+
+    Features of the right width may be, say, those before a transformer.
+    """
+    rows = catalog.row_of(item_ids)
+    known = catalog.features[rows[rows >= 0]]
+    return np.allclose(known, features[rows >= 0], rtol=1e-4, atol=1e-6)

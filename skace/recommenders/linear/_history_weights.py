@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from skace._windows import past_events
 
-__all__ = ["as_numbers", "history_weights"]
+__all__ = ["as_numbers", "history_weights", "weights_of_events"]
 
 _NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the newest
 
@@ -31,23 +31,31 @@ def history_weights(histories, n_items, decay, decay_by):
     weights : scipy.sparse.csr_array
         Rows as in ``histories``.
     """
-    lengths = histories.lengths
-    rows, events = past_events(histories.starts, histories.ends)
-    items = histories.items[events]
-    if decay is None:
-        values = np.ones(rows.size, dtype=np.float32)
-    else:
-        if decay_by == "events":
-            ages = histories.ends[rows] - 1 - events
-        else:
-            ages = _ages_in_time(histories.times, histories.ends, rows, events)
-        is_felt = ages < _NEGLIGIBLE * decay
-        rows, items = rows[is_felt], items[is_felt]
-        values = np.exp(-ages[is_felt] / decay).astype(np.float32)
-    weights = sp.csr_array((values, (rows, items)), shape=(lengths.size, n_items))
+    rows, events, values = weights_of_events(histories, decay, decay_by)
+    items, is_felt = histories.items[events], values > 0
+    entries = values[is_felt], (rows[is_felt], items[is_felt])
+    weights = sp.csr_array(entries, shape=(len(histories), n_items))
     if decay is None:
         weights.data[:] = 1  # a set: the sum over repeats is not wanted
     return weights
+
+
+def weights_of_events(histories, decay, decay_by):
+    """Row number, log position and weight, float32, of each event of the histories.
+
+    As in `history_weights`, before repeats are added up; 0 for what counts next to nothing.
+    """
+    rows, events = past_events(histories.starts, histories.ends)
+    if decay is None:
+        return rows, events, np.ones(rows.size, dtype=np.float32)
+    if decay_by == "events":
+        ages = histories.ends[rows] - 1 - events
+    else:
+        ages = _ages_in_time(histories.times, histories.ends, rows, events)
+    is_felt = ages < _NEGLIGIBLE * decay
+    values = np.zeros(rows.size, dtype=np.float32)
+    values[is_felt] = np.exp(-ages[is_felt] / decay)
+    return rows, events, values
 
 
 def _ages_in_time(times, ends, rows, events):

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
+from skace.recommenders._features import has_features_of
+
 __all__ = ["TrainedNetwork"]
 
 
@@ -58,13 +60,9 @@ class TrainedNetwork:
         return catalog.features if self._has_fitted_features(catalog) else None
 
     def _has_fitted_features(self, catalog):
-        """Whether features of the right width are not, say, those before a transformer.
-
-        As far as the catalog has items of the sample.
-        """
-        rows = catalog.row_of(self.item_ids_[: len(self.feature_sample_)])
-        known = catalog.features[rows[rows >= 0]]
-        return np.allclose(known, self.feature_sample_[rows >= 0], rtol=1e-4, atol=1e-6)
+        """Whether the features are those of the fit, as far as the catalog has the sample."""
+        sample = self.feature_sample_
+        return has_features_of(catalog, self.item_ids_[: len(sample)], sample)
 
     def _read_ahead(self, histories):
         # Rows of like length are read together; among more rows there are more of them.
