@@ -184,6 +184,7 @@ def test_patience_is_that_of_the_network(compare):
         ("melt", "ace@1,id"),
         ("l3ae", "raw,ace@1"),
         ("ease", "raw"),
+        ("item-knn", "raw,ace@1"),
     ],
 )
 def test_every_method_runs(compare, folder, capsys, model, features):
@@ -206,13 +207,13 @@ def test_figures_are_written_as_on_the_pages(scripts, value, sign, text):
 def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     script = scripts("quality/closed_forms.py")
     script.in_own_process = _run_here
-    words = ["--data", str(folder), "--models", "popularity,ease,l3ae of ace"]
+    words = ["--data", str(folder), "--models", "popularity,ease,item-knn,l3ae of ace"]
     script.GRIDS["l3ae of ace"][0].set_params(ace__n_components=8)
     script.main([*words, "--output", str(folder / "out")])
     stored = json.loads((folder / "out" / f"closed_forms_{folder.name}.json").read_text())
     names = [record["model"] for record in stored["models"]]
-    assert names == ["popularity", "ease", "l3ae of ace"]
-    assert "rec__history_decay" in stored["models"][2]["parameters"]
+    assert names == ["popularity", "ease", "item-knn", "l3ae of ace"]
+    assert "rec__history_decay" in stored["models"][3]["parameters"]
     chosen = folder / "out" / f"closed_forms_{folder.name}.json"
     script.main([*words, "--parameters", str(chosen), "--output", str(folder / "again")])
     again = json.loads((folder / "again" / chosen.name).read_text())["models"]

@@ -21,7 +21,13 @@ from sklearn.pipeline import Pipeline
 from skace import ACETransformer, LeaveLastOut, PopularityEstimator, ndcg_scorer
 from skace.metrics import popularity_groups
 from skace.model_selection import leave_last_out
-from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
+from skace.recommenders import (
+    EASEEstimator,
+    ItemKNNEstimator,
+    L3AEEstimator,
+    RLAEEstimator,
+    SLISTEstimator,
+)
 
 DECAYS = [None, 1.0, 2.0, 3.0]
 # What needs an inverse of its own is listed apart, so that each is computed once.
@@ -44,6 +50,11 @@ GRIDS = {
         SLISTEstimator(),
         [{"alpha": [a]} for a in (0.2, 0.8)],
     ),
+    "item-knn": (
+        ItemKNNEstimator(),
+        [{"text_weight": [0.05, 0.1, 0.2], "shrinkage": [3.0, 10.0]}],
+    ),
+    "item-knn, defaults": (ItemKNNEstimator(), [{}]),
 }
 GRIDS["l3ae of ace"] = (
     Pipeline([("ace", ACETransformer(alpha=1.0)), ("rec", L3AEEstimator())]),
@@ -71,11 +82,12 @@ def read_arguments(words):
 def search(name, train):
     """Best parameters on the validation rows, with their NDCG@10."""
     estimator, grids = GRIDS[name]
-    if name != "popularity":
+    if grids != [{}]:
         model = "rec__" if isinstance(estimator, Pipeline) else ""
         grids = [grid | {f"{model}history_decay": DECAYS} for grid in grids]
-        # Of a dense log too: its candidates share the counts.
-        estimator = clone(estimator).set_params(**{f"{model}store_counts": True})
+        if f"{model}store_counts" in estimator.get_params():
+            # Of a dense log too: its candidates share the counts.
+            estimator = clone(estimator).set_params(**{f"{model}store_counts": True})
     found = GridSearchCV(
         estimator, grids, cv=LeaveLastOut(), scoring=ndcg_scorer(k=10), refit=False
     ).fit(train)
@@ -89,11 +101,13 @@ def fit_and_rank(folder, embeddings, name, parameters):
     forget_peak()  # reading the files may have taken more than a fit
     before = peak_memory()
     model = GRIDS[name][0].set_params(**parameters)
-    begin = time.perf_counter()
+    begin, begin_cpu = time.perf_counter(), time.process_time()
     model.fit(train)
+    fitted_cpu = time.process_time()
     fitted, peak = time.perf_counter(), peak_memory()
     last = model[-1] if isinstance(model, Pipeline) else model
     ranks = {h: last.target_ranks(test, exclude_seen=h == "masked") for h in ("kept", "masked")}
+    rank_cpu = (time.process_time() - fitted_cpu) / 2
     counts = last.item_counts_
     tail = last.item_ids_[popularity_groups(counts, head=0.2)["tail"]]
     is_tail = np.isin(test.items, tail)
@@ -103,6 +117,7 @@ def fit_and_rank(folder, embeddings, name, parameters):
         **{history: figures(r, is_tail) for history, r in ranks.items()},
         "fit seconds": fitted - begin,
         "rank seconds": (time.perf_counter() - fitted) / 2,
+        "CPU seconds of fit and ranks": fitted_cpu - begin_cpu + rank_cpu,
         "peak memory GiB": peak_memory(),
         "of which before the fit": before,
         "peak of the fit in matrices": (peak - before) * 2**30 / 4 / train.n_items**2,

@@ -1,6 +1,8 @@
 """What each event of a history adds to the scores of items, where scores are sums over events."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from itertools import pairwise
+
 import numpy as np
 
 from skace._arrays import plain_array
@@ -59,7 +61,8 @@ def by_row(terms, X, is_read):
 
     ``is_read`` tells for each event of the log whether the model knows its item.
     """
-    rows, events = past_events(X._starts, X._ends)
+    _, events = past_events(X._starts, X._ends)
     whole = np.zeros((events.size, *terms.shape[1:]))
     whole[is_read[events]] = terms
-    return np.split(whole, np.cumsum(np.bincount(rows, minlength=len(X)))[:-1])
+    offsets = np.concatenate([[0], np.cumsum(X._ends - X._starts)])
+    return [whole[begin:end] for begin, end in pairwise(offsets)]

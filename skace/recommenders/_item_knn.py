@@ -462,8 +462,8 @@ class ItemKNNEstimator(SequentialRecommender):
         terms = terms_of_events(
             histories,
             self._rows_of_coef(histories),
-            columns.reshape(len(X), -1),
+            columns if columns.ndim == 2 else columns[:, None],
             self.history_decay,
             self.decay_by,
         )
-        return by_row(terms.reshape(len(terms), *asked.shape[1:]), X, is_read)
+        return by_row(terms if asked.ndim == 2 else terms[:, 0], X, is_read)

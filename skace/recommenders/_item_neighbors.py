@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from skace._memo import Memo
 from skace._row_blocks import read_rows, row_blocks
 from skace._topk import top_k
+from skace.recommenders._linear import locked
 from skace.recommenders._sessions import fingerprint_of
 
 __all__ = ["TextNeighbors", "strongest"]
@@ -55,7 +56,7 @@ class TextNeighbors:
         """
         mean = () if self.mean is None else (self.mean,)
         key = (fingerprint_of(features, *mean), self.n_neighbors)
-        return NEIGHBORS.get(key, lambda: _Neighbors(self._among(features))).matrix
+        return NEIGHBORS.get(key, lambda: _Neighbors(locked(self._among(features)))).matrix
 
     def _among(self, features):
         units = self._units(features)
