@@ -225,6 +225,17 @@ def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     assert "fit s" in capsys.readouterr().out
 
 
+def test_neighbors_are_taken_apart(scripts, folder, capsys):
+    script = scripts("quality/item_knn.py")
+    del script.CHANGES[3:]
+    words = ["--data", str(folder), "--rows", "40", "--by-time", "5"]
+    script.main([*words, "--output", str(folder / "out")])
+    stored = json.loads((folder / "out" / f"item_knn_{folder.name}.json").read_text())
+    changes = [list(record["change"]) for record in stored["changes"]]
+    assert changes == [[], ["text_weight"], ["cooccurrence_weight"], ["history_decay", "decay_by"]]
+    assert "40 validation rows" in capsys.readouterr().out
+
+
 def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     script = scripts("quality/closed_form_memory.py")
     script.in_own_process = _run_here

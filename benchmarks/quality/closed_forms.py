@@ -52,7 +52,7 @@ GRIDS = {
     ),
     "item-knn": (
         ItemKNNEstimator(),
-        [{"text_weight": [0.05, 0.1, 0.2], "shrinkage": [3.0, 10.0]}],
+        [{"text_weight": [0.02, 0.05, 0.1]}],
     ),
     "item-knn, defaults": (ItemKNNEstimator(), [{}]),
 }

@@ -62,7 +62,7 @@ CLOSED_FORMS = {
     "rlae": (RLAEEstimator(), {"regularization": [200], "xi": [0.1, 0.3]}),
     "l3ae": (L3AEEstimator(), {"alignment": [100, 300], "feature_regularization": [1, 10]}),
     "slist": (SLISTEstimator(), {"alpha": [0.2, 0.8]}),
-    "item-knn": (ItemKNNEstimator(), {"text_weight": [0.05, 0.1, 0.2]}),
+    "item-knn": (ItemKNNEstimator(), {"text_weight": [0.02, 0.05, 0.1]}),
 }
 
 

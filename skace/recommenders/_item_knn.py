@@ -46,7 +46,7 @@ class ItemKNNEstimator(SequentialRecommender):
     n_neighbors : int, default=100
         Neighbours that an item has by each of the two, at most.
 
-    text_weight : float, default=0.1
+    text_weight : float, default=0.05
         Weight of the cosine of the item vectors, at least 0. Without item features, or with
         0, only co-occurrence counts, and items without a training row score ``-inf``.
 
@@ -63,11 +63,11 @@ class ItemKNNEstimator(SequentialRecommender):
         Events of a user that are at most so far apart make a pair. None takes all pairs,
         and time that grows with the square of a user's log.
 
-    train_decay : float or None, default=5.0
+    train_decay : float or None, default=10.0
         A pair of events at distance d counts ``exp(-(d - 1) / train_decay)``; None counts all
         alike.
 
-    reverse_weight : float, default=0.1
+    reverse_weight : float, default=0.25
         How much a pair counts for its earlier event, in [0, 1]: 0 learns what comes after an
         item, 1 what comes with it.
 
@@ -76,7 +76,7 @@ class ItemKNNEstimator(SequentialRecommender):
         in [0, 1]. 0 leaves them as they are, so that popular items of a history count most;
         1 without shrinkage takes the share of each item among what follows.
 
-    shrinkage : float, default=3.0
+    shrinkage : float, default=10.0
         See ``item_power``, at least 0: how little few pairs are believed.
 
     user_power : float, default=0.5
@@ -208,14 +208,14 @@ class ItemKNNEstimator(SequentialRecommender):
         k: int = 10,
         *,
         n_neighbors: int = 100,
-        text_weight: float = 0.1,
+        text_weight: float = 0.05,
         cooccurrence_weight: float = 1.0,
         center: bool = True,
         window: int | None = 10,
-        train_decay: float | None = 5.0,
-        reverse_weight: float = 0.1,
+        train_decay: float | None = 10.0,
+        reverse_weight: float = 0.25,
         item_power: float = 0.5,
-        shrinkage: float = 3.0,
+        shrinkage: float = 10.0,
         user_power: float = 0.5,
         idf: bool = True,
         exclude_seen: bool = False,
@@ -444,7 +444,7 @@ class ItemKNNEstimator(SequentialRecommender):
         >>> model = ItemKNNEstimator(k=1, shrinkage=1).fit([["pen", "ink"], ["pen", "cap", "ink"]])
         >>> (terms,) = model.contributions([["pen", "cap"]], ["ink"])
         >>> terms.round(2)
-        array([0.12, 0.2 ])
+        array([0.12, 0.19])
         """
         check_is_fitted(self)
         X = rows_to_predict(X)
