@@ -26,6 +26,7 @@ from skace.recommenders._sessions import sessions_of
 
 __all__ = ["ItemKNNEstimator"]
 
+_NOTHING = 1e-12  # beside the most frequent pair
 _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of the fit
 # What a later partial_fit has to go on with.
 _LASTING = ("n_neighbors", "center", "window", "train_decay", "reverse_weight", "user_power")
@@ -241,16 +242,21 @@ class ItemKNNEstimator(SequentialRecommender):
     # Learning.
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
-        has_texts = X.catalog.features is not None if fresh else self.item_features_ is not None
+        features = X.catalog.features
+        if fresh:
+            has_texts = features is not None and self.text_weight > 0
+        else:
+            has_texts = self.item_features_ is not None
         if self.cooccurrence_weight == 0 and not (has_texts and self.text_weight > 0):
-            without = "" if has_texts else " without item features"
-            build = "" if has_texts else ", or build the catalog with Catalog(item_ids, features)"
+            is_blind = features is None and self.text_weight > 0
+            without = " without item features" if is_blind else ""
+            build = ", or build the catalog with Catalog(item_ids, features)" if is_blind else ""
             raise ValueError(
                 f"cooccurrence_weight=0 and text_weight={self.text_weight:g} leave nothing to "
                 f"score by{without}; raise cooccurrence_weight{build}."
             )
-        if has_texts and X.catalog.features is not None:
-            check_features(X.catalog.features)
+        if has_texts:
+            check_features(features)
         if not fresh:
             self._check_goes_on()
             self._check_growth(X)
@@ -329,8 +335,10 @@ class ItemKNNEstimator(SequentialRecommender):
             known.resize((self.item_ids_.size, self.item_ids_.size))
             # A session that goes on was counted as far as its first new row.
             whole, counted = sessions.with_learned_past(), sessions.before_rows()
-            pairs = sp.csr_array(known + self._count(whole) - self._count(counted))
-            pairs.data[pairs.data < 1e-9] = 0  # what rounding has left of pairs taken off
+            known = known + self._count(whole)
+            pairs = sp.csr_array(known - self._count(counted))
+            # What rounding has left of pairs that were taken off.
+            pairs.data[pairs.data < _NOTHING * known.data.max(initial=0)] = 0
             pairs.eliminate_zeros()
             return pairs
         settings = [getattr(self, name) for name in _LASTING[2:]]

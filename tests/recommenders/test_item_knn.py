@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skace import Catalog, Interactions, LeaveLastOut, ndcg_scorer
+from skace.persistence import dump, load
 from skace.recommenders import ItemKNNEstimator
 from skace.recommenders._item_neighbors import NEIGHBORS, TextNeighbors, strongest
 from skace.recommenders._linear import COUNTS
@@ -446,6 +447,24 @@ def test_unknown_items_with_features_contribute():
 def test_items_that_cannot_be_asked_about_are_refused(item_ids, text):
     with pytest.raises(ValueError, match=says(text)):
         knn().fit(rows()).contributions([["ash"]], item_ids)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"text_weight": 0.0}])
+def test_files_answer_alike_and_go_on(tmp_path, parameters):
+    model = knn(**parameters).fit(rows())
+    dump(model, tmp_path / "model.skops")
+    loaded = load(tmp_path / "model.skops")
+    assert_array_equal(loaded.decision_function(HISTORIES), model.decision_function(HISTORIES))
+    again = [m.partial_fit([["cob", "ash"]]).decision_function(HISTORIES) for m in (loaded, model)]
+    assert_array_equal(*again)
+
+
+@pytest.mark.parametrize("features", [sp.csr_array(VECTORS), np.array(["a", "b", "c", "d"])])
+def test_features_that_cannot_be_read_are_refused_unless_they_are_left_aside(features):
+    with pytest.raises(ValueError, match=r"^the item features are (sparse|texts); "):
+        knn().fit(rows(features))
+    scores = knn(text_weight=0.0).fit(rows(features)).decision_function(HISTORIES)
+    assert_array_equal(scores, knn().fit(rows(None)).decision_function(HISTORIES))
 
 
 # Grids.
