@@ -54,7 +54,7 @@ GRIDS = {
         ItemKNNEstimator(),
         [{"text_weight": [0.02, 0.05, 0.1]}],
     ),
-    "item-knn, defaults": (ItemKNNEstimator(), [{}]),
+    "item-knn defaults": (ItemKNNEstimator(), [{}]),
 }
 GRIDS["l3ae of ace"] = (
     Pipeline([("ace", ACETransformer(alpha=1.0)), ("rec", L3AEEstimator())]),
