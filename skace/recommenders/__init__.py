@@ -3,7 +3,6 @@
 
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._fit_rows import FitRows
-from skace.recommenders._item_knn import ItemKNNEstimator
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommendations import Recommendations
 from skace.recommenders.ensembles._stacking import StackingRecommender
@@ -13,6 +12,7 @@ from skace.recommenders.linear._ease import EASEEstimator
 from skace.recommenders.linear._l3ae import L3AEEstimator
 from skace.recommenders.linear._rlae import RLAEEstimator
 from skace.recommenders.linear._slist import SLISTEstimator
+from skace.recommenders.neighbours._item_knn import ItemKNNEstimator
 from skace.recommenders.neural._base import NeuralRecommender
 from skace.recommenders.neural._bert4rec import BERT4RecEstimator
 from skace.recommenders.neural._fmlp import FMLPEstimator

@@ -17,8 +17,8 @@ from sklearn.model_selection import GridSearchCV
 from skace import Catalog, Interactions, LeaveLastOut, ndcg_scorer
 from skace.persistence import dump, load
 from skace.recommenders import ItemKNNEstimator
-from skace.recommenders._item_neighbors import NEIGHBORS, TextNeighbors, strongest
-from skace.recommenders._linear import COUNTS
+from skace.recommenders.linear._base import COUNTS
+from skace.recommenders.neighbours._item_neighbors import NEIGHBORS, TextNeighbors, strongest
 
 IDS = ["ash", "bay", "cob", "dew"]
 VECTORS = np.array([[1.0, 0, 0], [1, 1, 0], [0, 0, 1], [0.25, 0.25, 1]])
@@ -173,7 +173,7 @@ def test_pairs_of_many_users_are_counted_in_parts(make_log, monkeypatch):
     X = make_log(n_users=40, n_items=6, longest=8)
     whole = knn().fit(X).pair_counts_.toarray()
     COUNTS.clear()
-    monkeypatch.setattr("skace.recommenders._pair_counts._PAIRS", 50)
+    monkeypatch.setattr("skace.recommenders.neighbours._pair_counts._PAIRS", 50)
     assert_allclose(knn().fit(X).pair_counts_.toarray(), whole, atol=1e-12)
 
 
@@ -211,7 +211,7 @@ def test_blocks_do_not_change_the_neighbors(monkeypatch):
     features = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     whole = TextNeighbors.of(features, 5, center=True).among(features).toarray()
     NEIGHBORS.clear()
-    monkeypatch.setattr("skace.recommenders._item_neighbors._SCORE_BYTES", 4 * 50 * 7)
+    monkeypatch.setattr("skace.recommenders.neighbours._item_neighbors._SCORE_BYTES", 4 * 50 * 7)
     again = TextNeighbors.of(features, 5, center=True).among(features).toarray()
     assert_allclose(again, whole, atol=1e-6)
 

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from skace._memo import Memo
 from skace._row_blocks import read_rows, row_blocks
 from skace._topk import top_k
-from skace.recommenders._linear import locked
-from skace.recommenders._sessions import fingerprint_of
+from skace.recommenders.linear._base import locked
+from skace.recommenders.linear._sessions import fingerprint_of
 
 __all__ = ["TextNeighbors", "strongest"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from skace._arrays import plain_array
 from skace._validation import check_ids
 from skace._windows import past_events
-from skace.recommenders._history_weights import weights_of_events
+from skace.recommenders.linear._history_weights import weights_of_events
 
 __all__ = ["asked_ids", "by_row", "terms_of_events"]
 

@@ -4,7 +4,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from skace.recommenders._sessions import session_parts
+from skace.recommenders.linear._sessions import session_parts
 
 __all__ = ["pair_counts"]
 

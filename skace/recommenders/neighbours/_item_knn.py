@@ -15,14 +15,14 @@ from skace._validation import first_few
 from skace.data import Interactions
 from skace.data._inputs import rows_to_predict
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders._contributions import asked_ids, by_row, terms_of_events
-from skace.recommenders._counts import Counts
 from skace.recommenders._features import check_features, has_features_of
-from skace.recommenders._history_weights import history_weights
-from skace.recommenders._item_neighbors import TextNeighbors, strongest
-from skace.recommenders._linear import COUNTS, locked
-from skace.recommenders._pair_counts import pair_counts
-from skace.recommenders._sessions import sessions_of
+from skace.recommenders.linear._base import COUNTS, locked
+from skace.recommenders.linear._counts import Counts
+from skace.recommenders.linear._history_weights import history_weights
+from skace.recommenders.linear._sessions import sessions_of
+from skace.recommenders.neighbours._contributions import asked_ids, by_row, terms_of_events
+from skace.recommenders.neighbours._item_neighbors import TextNeighbors, strongest
+from skace.recommenders.neighbours._pair_counts import pair_counts
 
 __all__ = ["ItemKNNEstimator"]
 
@@ -299,11 +299,12 @@ class ItemKNNEstimator(SequentialRecommender):
         sample = self.item_features_[:_SAMPLED_ITEMS]
         return has_features_of(catalog, self.item_ids_[: len(sample)], sample)
 
-    def _fit_rows(self, X, columns, weights, X_val, task, *, n_passes):
+    def _fit_rows(self, rows, task):
         self.lasting_parameters_ = {name: getattr(self, name) for name in _LASTING}
-        self._learn_texts(X.catalog, columns)
+        self._learn_texts(rows.X.catalog, rows.columns)
         self.text_weight_ = 0.0 if self.text_neighbors_ is None else float(self.text_weight)
-        self.pair_counts_ = locked(self._pairs(sessions_of(X, columns, weights, with_times=False)))
+        sessions = sessions_of(rows.X, rows.columns, rows.weights, with_times=False)
+        self.pair_counts_ = locked(self._pairs(sessions))
         self.coef_ = self._combined()
 
     def _learn_texts(self, catalog, columns):

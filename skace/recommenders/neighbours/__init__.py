@@ -1,0 +1,2 @@
+"""Recommenders that look for neighbours; nothing is trained."""
+# SPDX-License-Identifier: BSD-3-Clause
