@@ -1,7 +1,7 @@
 """Names for types that recur: arrays that cross the layers, options, what users pass."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "Precision",
     "RandomState",
     "StoreCounts",
+    "Ties",
 ]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -48,3 +49,5 @@ LinearSolver: TypeAlias = Literal["exact", "local"]
 LongSequences: TypeAlias = Literal["overlap", "truncate"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 StoreCounts: TypeAlias = bool | Literal["auto"]
+# A function of positions, users and times of events returns a sort key for each.
+Ties: TypeAlias = Literal["keep", "shuffle"] | Callable[[IntArray, IdArray, npt.NDArray[Any]], Any]

@@ -104,6 +104,7 @@ EXPORTS = {
         "FutureLeakageWarning",
         "RepeatedEventsWarning",
         "RowOrderWarning",
+        "TiedTargetsWarning",
     ],
     "skace.inspection": [
         "AlphaCurveDisplay",

@@ -10,13 +10,15 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from skace._typing import Float64Array, IdArray, IntArray
+from skace._typing import Float64Array, IdArray, IntArray, Ties
 from skace._validation import check_ids, first_few, kind_of_ids, warn_of_odd_ids
 from skace.data import _filters, _merge, _repr
 from skace.data._catalog import Catalog, eager_table, require_columns
 from skace.data._log import EventLog, first_of_each, sort_codes, sort_events, take_events
 from skace.data._row_values import check_weights, in_row_order
 from skace.data._sequences import check_sequences
+from skace.data._tie_key import read_tie_key
+from skace.data._tie_order import check_ties, in_other_order
 from skace.data._times import Times, check_times, is_before, read_moment
 from skace.data._validation_set import ValidationSet
 
@@ -55,6 +57,21 @@ class Interactions:
         Whether to keep only the first of events that have user, item and time in common.
         False keeps them and warns. Without timestamps nothing is dropped.
 
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: as in the input, in random order, or
+        ascending by a key: ``ties(positions, users, times)`` is given arrays of shape
+        (n_events,), in the order of the input (positions in it, user ids, times in UTC), and
+        returns a sort key for each event. Events of equal key stay as they are.
+
+    tie_key : str, array-like of shape (n_items,) or None, default=None
+        By which evaluation looks, besides the item id, whether tied events stand in an order
+        that tells the next item (`TiedTargetsWarning`): a column of the catalog's features, or
+        one value an item, in the order of ``catalog.item_ids`` (of a pandas Series labelled
+        with the ids, by label). It orders nothing.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the order of ``ties="shuffle"``.
+
     Attributes
     ----------
     catalog : Catalog
@@ -68,7 +85,8 @@ class Interactions:
     ValueError
         If the lengths differ, the log is empty, times are missing or cannot be compared, or
         items are absent from the catalog (or of another type than its ids). The first
-        offenders are named.
+        offenders are named. If ties are to be ordered without timestamps, or by keys that are
+        missing or do not compare.
 
     Warns
     -----
@@ -81,8 +99,8 @@ class Interactions:
     Notes
     -----
     "Before" means an earlier position in the user's log, not an earlier time. A new
-    object's rows are in log order (user, time, original order); `source_rows` tells the
-    place of each row in the caller's input.
+    object's rows are in log order (user, time, original order or that of ``ties``);
+    `source_rows` tells the place of each row in the caller's input.
 
     Datetimes with a time zone are kept in UTC; the zone is remembered, and moments that are
     given later without one (``next_queries(at=)``, ``TemporalSplit(cuts=)``) are read in it.
@@ -103,6 +121,14 @@ class Interactions:
     array([2, 1, 0])
     >>> X[[1]].items
     array(['ink'], dtype='<U3')
+
+    Of two events of one day the later one in the file is the last, unless told otherwise:
+
+    >>> log = {"users": ["al", "al"], "items": ["ink", "pen"], "timestamps": [1, 1]}
+    >>> Interactions(**log).items
+    array(['ink', 'pen'], dtype='<U3')
+    >>> Interactions(**log, ties=lambda positions, users, times: -positions).items
+    array(['pen', 'ink'], dtype='<U3')
     """
 
     _log: EventLog
@@ -114,7 +140,7 @@ class Interactions:
     # scikit-learn's array API dispatch asks for these two.
     device = "cpu"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one argument for each property of the log)
         self,
         users: Any,
         items: Any,
@@ -123,7 +149,11 @@ class Interactions:
         weights: Any = None,
         catalog: Catalog | None = None,
         drop_duplicates: bool = False,
+        ties: Ties = "keep",
+        tie_key: Any = None,
+        random_state: Any = None,
     ) -> None:
+        check_ties(ties)
         user_ids = check_ids(users, "users")
         item_ids = check_ids(items, "items")
         if user_ids.size != item_ids.size:
@@ -139,6 +169,10 @@ class Interactions:
         rows = rows_in_catalog(item_ids, catalog, "items")
         log = sort_events(user_ids, rows, times, own_weights, drop_duplicates=bool(drop_duplicates))
         warn_of_odd_ids(log.user_ids, "users")
+        log = replace(log, tie_key=read_tie_key(tie_key, catalog))
+        check_ties(ties, log)
+        if ties != "keep":
+            log, _ = in_other_order(log, ties, random_state)
         self._set(log, catalog, np.arange(log.n_events, dtype=np.int64))
 
     def _set(
@@ -169,7 +203,7 @@ class Interactions:
         return object.__new__(Interactions)._set(**(own | parts))
 
     @classmethod
-    def from_frame(
+    def from_frame(  # noqa: PLR0913 (as the constructor, and the names of columns)
         cls,
         frame: Any,
         *,
@@ -179,6 +213,9 @@ class Interactions:
         weight: str | None = None,
         catalog: Catalog | None = None,
         drop_duplicates: bool = False,
+        ties: Ties = "keep",
+        tie_key: Any = None,
+        random_state: Any = None,
     ) -> "Interactions":
         """Interactions from a pandas, polars or pyarrow frame with one row per event.
 
@@ -204,6 +241,15 @@ class Interactions:
             As in the constructor.
 
         drop_duplicates : bool, default=False
+            As in the constructor.
+
+        ties : {"keep", "shuffle"} or callable, default="keep"
+            As in the constructor; positions are those of the rows of the frame.
+
+        tie_key : str, array-like of shape (n_items,) or None, default=None
+            As in the constructor.
+
+        random_state : int, RandomState, Generator or None, default=None
             As in the constructor.
 
         Returns
@@ -233,6 +279,9 @@ class Interactions:
             weights=table[weight].to_numpy() if weight else None,
             catalog=catalog,
             drop_duplicates=drop_duplicates,
+            ties=ties,
+            tie_key=tie_key,
+            random_state=random_state,
         )
         return X._derive(backend=table.implementation)
 
@@ -283,6 +332,8 @@ class Interactions:
             Slices of one log are joined row after row. Different logs are merged: users
             and items are matched by id, the events of a user sorted by time (by order of
             the parts where times are equal or absent), and the rows are those of all parts.
+            Tied events of one part keep the order in which they stand there; a ``tie_key``
+            is kept if all parts have it.
 
         drop_duplicates : bool, default=False
             Whether to keep only the first of events that have user, item and time in common,
@@ -417,6 +468,48 @@ class Interactions:
         position = np.cumsum(is_kept) - 1
         ends = self._ends[is_kept[self._ends]]
         return self._derive(log=take_events(self._log, is_kept), ends=position[ends])
+
+    def reorder_ties(self, ties: Ties, *, random_state: Any = None) -> "Interactions":
+        """Put events of one user at one moment into another order.
+
+        Parameters
+        ----------
+        ties : "shuffle" or callable
+            As in the constructor. The function is given all events of the log, ascending by
+            their positions in the caller's input (after `concat` in that of all parts).
+
+        random_state : int, RandomState, Generator or None, default=None
+            Source of the random order.
+
+        Returns
+        -------
+        X : Interactions
+            A new log, and the same events as rows, in the same order: ``source_rows`` are
+            those of the object. Rows of a slice have other pasts than before, and a user may
+            have another last event, so reorder first and split then. Queries keep the events
+            that they had seen.
+
+        Raises
+        ------
+        ValueError
+            If the log has no timestamps, or keys are missing or do not compare.
+
+        Examples
+        --------
+        >>> from skace import Interactions, leave_last_out
+        >>> X = Interactions(["al"] * 3, ["ink", "pen", "cap"], [1, 2, 2])
+        >>> leave_last_out(X)[1].items
+        array(['cap'], dtype='<U3')
+        >>> turned = X.reorder_ties(lambda positions, users, times: -positions)
+        >>> leave_last_out(turned)[1].items
+        array(['pen'], dtype='<U3')
+        """
+        check_ties(ties, self._log, may_keep=False)
+        if self.is_query:
+            # What was seen when a query was asked stays before it.
+            return self._derive(log=in_other_order(self._log, ties, random_state, self._ends)[0])
+        log, position = in_other_order(self._log, ties, random_state)
+        return self._derive(log=log, ends=position[self._ends])
 
     def in_row_order(self, values: Any) -> npt.NDArray[Any]:
         """Bring values of the caller's input into the order of the rows.

@@ -17,7 +17,9 @@ def without_labels(frame: Any) -> Any:
     return frame.reset_index(drop=True) if nw.dependencies.is_pandas_dataframe(frame) else frame
 
 
-def rows_by_label(features: Any, item_ids: IdArray, given_ids: Any = None) -> Any:
+def rows_by_label(
+    features: Any, item_ids: IdArray, given_ids: Any = None, *, name: str = "features"
+) -> Any:
     """Features in the order of the ids, without labels.
 
     Parameters
@@ -29,6 +31,8 @@ def rows_by_label(features: Any, item_ids: IdArray, given_ids: Any = None) -> An
     given_ids : object, default=None
         The ids as the caller gave them. If they have the labels of the features, rows belong
         together by position.
+    name : str, default="features"
+        What the caller calls them.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def rows_by_label(features: Any, item_ids: IdArray, given_ids: Any = None) -> An
         found[order] = places
         return plain.iloc[found].reset_index(drop=True)
     raise ValueError(
-        f"the index of features ({first_few(labels)}) is neither 0, 1, ... nor the item ids "
+        f"the index of {name} ({first_few(labels)}) is neither 0, 1, ... nor the item ids "
         f"({first_few(item_ids)}), so it is not known which row is whose; set the column of ids as "
         "index, or drop the index with .reset_index(drop=True) if rows are in the order of the ids."
     )

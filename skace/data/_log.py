@@ -11,15 +11,16 @@ import numpy.typing as npt
 
 from skace._callers import caller_level
 from skace._typing import BoolArray, Float64Array, IdArray, IntArray
+from skace.data._tie_key import TieKey
 from skace.data._times import Times
 from skace.exceptions import RepeatedEventsWarning
 
-__all__ = ["EventLog", "first_of_each", "sort_codes", "sort_events", "take_events"]
+__all__ = ["EventLog", "first_of_each", "sort_codes", "sort_events", "take_events", "tied_events"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class EventLog:
-    """All events, sorted by user, then time, then original order.
+    """All events, sorted by user, then time, then original order (or as ``ties`` says).
 
     ``items[offsets[u]:offsets[u + 1]]`` are the catalog rows of the items of user ``u``.
     """
@@ -32,7 +33,9 @@ class EventLog:
     zone: datetime.tzinfo | None = None  # in which the caller told the times
     weights: Float64Array | None = None  # (n_events,)
     n_inputs: int = 0  # events of the input, of which some may have been left out
-    facts: dict[str, int] = field(default_factory=dict)  # counts, once they were asked for
+    ties: str = "keep"  # how tied events stand: "keep" is the input's order, "shuffle", "key"
+    tie_key: TieKey | None = None  # by which the order of ties is looked at, besides the item ids
+    facts: dict[str, Any] = field(default_factory=dict)  # counts, once they were asked for
 
     @property
     def n_events(self) -> int:
@@ -50,20 +53,25 @@ class EventLog:
         return np.searchsorted(self.offsets, positions, side="right") - 1
 
     def count(self, fact: str) -> int:
-        """Number of events that are "tied" with the one before, or "repeated".
+        """Number of events that are "tied" with the one before, or "repeated", or "last tied".
 
         An event is tied if it has user and time of the event before it; it is repeated if an
-        earlier one has its item as well. Without timestamps there are neither.
+        earlier one has its item as well. Without timestamps there are neither. Last events are
+        those of the "users with two", or more.
         """
         if fact not in self.facts:
-            is_tied = _is_tied(self)
+            is_tied = tied_events(self)
+            ends = self.offsets[1:]
+            last = ends[np.diff(self.offsets) > 1] - 1
             self.facts["tied"] = int(is_tied.sum())
             self.facts["repeated"] = int(_is_repeated(self, is_tied).sum())
-        return self.facts[fact]
+            self.facts["last tied"] = int(is_tied[last].sum())
+            self.facts["users with two"] = int(last.size)
+        return int(self.facts[fact])
 
 
-def _is_tied(log: EventLog) -> BoolArray:
-    """Whether each event has user and time of the one before it."""
+def tied_events(log: EventLog) -> BoolArray:
+    """Whether each event has user and time of the one before it, (n_events,)."""
     is_tied = np.zeros(log.n_events, dtype=bool)
     if log.timestamps is not None and log.n_events:
         is_tied[1:] = log.timestamps[1:] == log.timestamps[:-1]
@@ -157,7 +165,7 @@ def sort_codes(
 def _warn_of_repeats(log: EventLog) -> EventLog:
     """The log, with a warning if events are repeated."""
     if log.count("repeated"):
-        places = np.sort(log.source[_is_repeated(log, _is_tied(log))])
+        places = np.sort(log.source[_is_repeated(log, tied_events(log))])
         shown = ", ".join(map(str, places[:3].tolist())) + (", ..." if places.size > 3 else "")
         warnings.warn(
             f"{places.size} of {log.n_events} events repeat user, item and time of an earlier one "
@@ -171,7 +179,7 @@ def _warn_of_repeats(log: EventLog) -> EventLog:
 
 def first_of_each(log: EventLog) -> BoolArray:
     """Mask of the events that are not repeated, (n_events,)."""
-    return ~_is_repeated(log, _is_tied(log))
+    return ~_is_repeated(log, tied_events(log))
 
 
 def take_events(log: EventLog, is_kept: BoolArray, items: IntArray | None = None) -> EventLog:
@@ -197,4 +205,6 @@ def take_events(log: EventLog, is_kept: BoolArray, items: IntArray | None = None
         zone=log.zone,
         weights=None if log.weights is None else log.weights[is_kept],
         n_inputs=log.n_inputs,
+        ties=log.ties,
+        tie_key=log.tie_key,
     )

@@ -12,6 +12,7 @@ from skace._validation import first_few, kind_of_ids
 from skace.data._catalog import Catalog, is_sparse
 from skace.data._labels import without_labels
 from skace.data._log import sort_events
+from skace.data._tie_key import joined_tie_keys
 from skace.data._times import joined_times
 
 __all__ = ["joined_rows", "merged_logs"]
@@ -53,8 +54,19 @@ def merged_logs(parts: list[Any], drop_duplicates: bool) -> dict[str, Any]:
         [position[start + part._ends] for start, part in zip(starts, parts, strict=True)]
     )
     # log.source counted events in the parts' logs; it has to count in their inputs.
-    log = replace(log, source=places[log.source], n_inputs=sum(n_inputs))
+    log = replace(
+        log,
+        source=places[log.source],
+        n_inputs=sum(n_inputs),
+        ties=_joined_ties([part._log.ties for part in parts]),
+        tie_key=joined_tie_keys([part._log.tie_key for part in parts]),
+    )
     return {"log": log, "catalog": catalog, "ends": np.sort(ends[ends >= 0]), "users": None}
+
+
+def _joined_ties(ties: list[str]) -> str:
+    """How tied events stand: as the parts have it, or in part as in the input."""
+    return ties[0] if len(set(ties)) == 1 else "keep" if "keep" in ties else "key"
 
 
 def _event_users(part: Any) -> Any:

@@ -14,6 +14,9 @@ from skace.data._times import zone_name
 
 __all__ = ["frame_library", "html", "rows_to_frame", "text"]
 
+_TIES = {"keep": "in the order of the input", "shuffle": "shuffled", "key": "ordered by a key"}
+_TIES_IN_SHORT = {"keep": "", "shuffle": ", shuffled", "key": ", ordered by a key"}
+
 
 def text(X: Any) -> str:
     """One line: counts, span of time."""
@@ -31,9 +34,13 @@ def _doubts(X: Any) -> list[str]:
     if X.is_query or log.timestamps is None:
         return []
     share = log.count("tied") / max(1, log.n_events)
+    of_last = log.count("last tied") / max(1, log.count("users with two"))
     repeated = log.count("repeated")
-    ties = [f"{share:.0%} of the log at the time of the event before"] if share >= 0.005 else []
-    return ties + ([f"{repeated} repeated"] if repeated else [])
+    ties = (
+        f"{share:.0%} of the log at the time of the event before ({of_last:.0%} of last events)"
+        f"{_TIES_IN_SHORT[log.ties]}"
+    )
+    return [ties] * (share >= 0.005) + ([f"{repeated} repeated"] if repeated else [])
 
 
 def html(X: Any) -> str:
@@ -94,7 +101,8 @@ def _repeats(log: Any) -> dict[str, str]:
     tied, repeated = log.count("tied"), log.count("repeated")
     share = tied / max(1, log.n_events)
     return {
-        "at the time of the event before": f"{tied:,} ({share:.1%}), in the order of the input",
+        "at the time of the event before": f"{tied:,} ({share:.1%}), {_TIES[log.ties]}",
+        "last events among these": f"{log.count('last tied'):,} of {log.count('users with two'):,}",
         "repeated events": f"{repeated:,}",
     }
 

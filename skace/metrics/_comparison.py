@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from skace._random import RANDOM_STATE, as_generator
 from skace._sklearn_compat import Interval, StrOptions, validate_params
 from skace._typing import BoolArray, FloatArray, IntArray
-from skace.metrics._random import RANDOM_STATE, as_generator
 
 __all__ = ["PairedComparison", "paired_bootstrap", "randomization_test"]
 

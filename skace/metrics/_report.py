@@ -12,6 +12,7 @@ from skace._sklearn_compat import Interval, validate_params
 from skace._typing import BoolArray, FloatArray
 from skace.data import Interactions
 from skace.data._row_values import row_weights
+from skace.data._tie_facts import tied_rows
 from skace.metrics._groups import popularity_groups
 from skace.metrics._names import RankMetric
 from skace.metrics._ranks import check_weights, mean_rank
@@ -74,7 +75,9 @@ def ranking_report(
         (all rows whose target is not head); ``"warm"``, ``"cold"`` (the target is in the
         model's catalog but was no training target: ``is_cold_`` decides where a model has
         it, else ``item_counts_``) and ``"unknown"`` (it is not in the catalog); and
-        ``"empty_past"``, rows without a history. The figures of each are
+        ``"empty_past"``, rows without a history; and ``"tied"``, rows whose event has the time
+        of the one before it in its user's log, and ``"untied"``, all others (without
+        timestamps no row is in either). The figures of each are
         ``"n_rows"``, ``"share"`` (of all rows), ``"misses"`` (share of the group's rows
         with an infinite rank), for each k ``"recall@k"``, ``"ndcg@k"`` and ``"mrr@k"``,
         then ``"mrr"`` and ``"mean_rank"`` (a miss counts as the number of items). Figures
@@ -87,6 +90,11 @@ def ranking_report(
 
     TypeError
         If the model has no ``item_counts_``, and as `target_ranks` does.
+
+    Warns
+    -----
+    TiedTargetsWarning
+        As `target_ranks` does.
 
     Notes
     -----
@@ -152,6 +160,7 @@ def _row_groups(model: Any, X: Interactions, head: float) -> dict[str, BoolArray
     is_head = is_known & groups["head"][targets]
     # Networks do not learn from rows held out for early stopping, which are counted.
     is_cold = getattr(model, "is_cold_", groups["cold"])[targets]
+    is_tied, nowhere = tied_rows(X), np.zeros(len(X), dtype=bool)
     return {
         "overall": np.ones(len(X), dtype=bool),
         "head": is_head,
@@ -160,6 +169,8 @@ def _row_groups(model: Any, X: Interactions, head: float) -> dict[str, BoolArray
         "cold": is_known & is_cold,
         "unknown": ~is_known,
         "empty_past": X._ends == X._starts,
+        "tied": nowhere if is_tied is None else is_tied,
+        "untied": nowhere if is_tied is None else ~is_tied,
     }
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from skace._random import RANDOM_STATE, as_generator
 from skace._sklearn_compat import Interval, StrOptions, validate_params
 from skace._topk import ranks_of_targets
 from skace._typing import BoolArray, FloatArray, IntArray
 from skace.data import Interactions
-from skace.metrics._random import RANDOM_STATE, as_generator
 from skace.metrics._target_ranks import (
     check_can_score,
     check_scores,

@@ -17,6 +17,7 @@ from skace._typing import FloatArray, IntArray
 from skace._windows import past_events
 from skace.data import Catalog, Interactions
 from skace.data._inputs import rows_to_score
+from skace.data._tie_facts import warn_of_ties
 
 __all__ = [
     "check_can_score",
@@ -81,6 +82,11 @@ def target_ranks(
     TypeError
         If X is of another type, or the estimator cannot rank items.
 
+    Warns
+    -----
+    TiedTargetsWarning
+        If the order of events of one moment decides which of them is asked for, or tells it.
+
     Notes
     -----
     Memory is that of a block of rows by all items, never ``(n_rows, n_items)``.
@@ -138,6 +144,7 @@ def model_and_rows(
     ``rows`` are those of ``rows_with_targets(X, y)``, where the caller has them already.
     """
     rows = rows_with_targets(X, y) if rows is None else rows  # raises before any step works
+    warn_of_ties(rows)
     model, handed = final_estimator(estimator, X)
     # Lists go through the steps as lists: as rows they would have no features to transform.
     return model, rows if handed is X else rows_with_targets(handed, y)

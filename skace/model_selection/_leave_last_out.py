@@ -41,7 +41,8 @@ class LeaveLastOut(BaseCrossValidator):
     -----
     "Last" means by position in the user's log, whatever the order of the rows of X. An
     event that is in X more than once counts as one row, and all its repeats go the same
-    way. Rows after the tested one are in neither part.
+    way. Rows after the tested one are in neither part. Of events of one moment the order of
+    the log decides which is last; ``X.reorder_ties`` changes it.
 
     The test row of one user may be older than the training rows of another, so a model can
     profit from trends that nobody could have known at the time. That is how most published
@@ -106,6 +107,12 @@ class LeaveLastOut(BaseCrossValidator):
 
         TypeError
             If X is not Interactions.
+
+        Warns
+        -----
+        TiedTargetsWarning
+            If the order of events of one moment decides which of them is the last, or tells
+            it; once a log.
         """
         warn_of_groups(self, groups)
         X = rows_to_split(X)
@@ -171,6 +178,11 @@ def leave_last_out(X: Interactions) -> tuple[Interactions, Interactions]:
 
     TypeError
         If X is not Interactions.
+
+    Warns
+    -----
+    TiedTargetsWarning
+        As `LeaveLastOut`.
 
     See Also
     --------

@@ -8,12 +8,13 @@ import narwhals as nw
 
 from skace.data import Interactions
 from skace.data._inputs import rows_to_score
+from skace.data._tie_facts import warn_of_ties
 
 __all__ = ["rows_to_split", "warn_of_groups"]
 
 
 def rows_to_split(X: Any) -> Interactions:
-    """Rows of a log; lists, arrays, frames and query rows are refused."""
+    """Rows of a log; lists, arrays, frames and query rows are refused, telling ties warned of."""
     if not (isinstance(X, Interactions) or nw.dependencies.is_into_dataframe(X)):
         raise TypeError(
             f"X must be Interactions, got {type(X).__name__}; wrap it once with "
@@ -23,6 +24,7 @@ def rows_to_split(X: Any) -> Interactions:
     X = rows_to_score(X)  # refuses frames and query rows
     if len(X) == 0:
         raise ValueError("X has no rows; there is nothing to split.")
+    warn_of_ties(X)
     return X
 
 

@@ -128,6 +128,11 @@ class TemporalSplit(BaseCrossValidator):
 
         TypeError
             If X is not Interactions.
+
+        Warns
+        -----
+        TiedTargetsWarning
+            As `LeaveLastOut`: within a period events of one moment have each other as past.
         """
         warn_of_groups(self, groups)
         times = _times_of(rows_to_split(X))

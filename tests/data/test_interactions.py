@@ -478,17 +478,17 @@ def test_to_frame_without_any_library_says_what_to_install(small_log, monkeypatc
         (
             lambda X: X,
             "Interactions(10 rows of 4 users over 6 items, 1 to 7, 10% of the log at the time of "
-            "the event before)",
+            "the event before (0% of last events))",
         ),
         (
             lambda X: X[[1, 2]],
             "Interactions(2 rows of 1 users over 6 items, 2 to 2, 10% of the log at the time of "
-            "the event before)",
+            "the event before (0% of last events))",
         ),
         (
             lambda X: X[[]],
             "Interactions(0 rows of 0 users over 6 items, 10% of the log at the time of the event "
-            "before)",
+            "before (0% of last events))",
         ),
         (lambda X: X.next_queries(), "Interactions(4 queries of 4 users over 6 items)"),
     ],
@@ -515,6 +515,7 @@ def test_html_repr_tells_what_one_wants_to_know_before_fitting(small_catalog):
         "time": "1 to 2",
         "density": "50.0000%",
         "at the time of the event before": "1 (25.0%), in the order of the input",
+        "last events among these": "0 of 1",
         "repeated events": "1",
         "weights": "0 to 2",
         "features": "float64 of shape (6, 3)",

@@ -14,7 +14,7 @@ from skace.metrics import mrr_scorer, ndcg_at_k, ranking_report, target_ranks
 from skace.model_selection import LeaveLastOut, leave_last_out
 from skace.recommenders import PopularityEstimator
 
-GROUPS = ["overall", "head", "tail", "warm", "cold", "unknown", "empty_past"]
+GROUPS = ["overall", "head", "tail", "warm", "cold", "unknown", "empty_past", "tied", "untied"]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_report_worked_by_hand(fitted, rows):
     report = ranking_report(fitted, rows, k=2, head=0.4)
     assert list(report) == GROUPS
     sizes = {name: figures["n_rows"] for name, figures in report.items()}
-    assert sizes == dict(zip(GROUPS, [5, 2, 3, 3, 1, 1, 3], strict=True))
+    assert sizes == dict(zip(GROUPS, [5, 2, 3, 3, 1, 1, 3, 0, 0], strict=True))
     # Ranks: a 2, c 0, d 3, b 1, z inf; head are a and b.
     assert report["overall"] == {
         "n_rows": 5,
@@ -58,7 +58,20 @@ def test_an_unknown_target_is_in_no_group_of_known_items(rows, rank_model):
     X = Interactions.from_sequences([["b", "b", "a"]], catalog=Catalog(["a", "b"]))
     report = ranking_report(rank_model().fit(X), rows[rows.items == "z"], head=0.5)
     sizes = {name: figures["n_rows"] for name, figures in report.items()}
-    assert sizes == dict(zip(GROUPS, [1, 0, 1, 0, 0, 1, 0], strict=True))
+    assert sizes == dict(zip(GROUPS, [1, 0, 1, 0, 0, 1, 0, 0, 0], strict=True))
+
+
+def test_rows_are_tied_to_the_event_before_them(rank_model):
+    users, items = list("aaaabbb"), list("pqrspqr")
+    X = Interactions(users, items, [1, 2, 2, 3, 2, 2, 2])
+    model = rank_model([4.0, 3.0, 2.0, 1.0]).fit(X)
+    # Rows in log order: of a, r is at the time of q; of b, q and r at that of the event before;
+    # the first row of b is at the time of a's last but one, and tied to nothing.
+    report = ranking_report(model, X[[6, 0, 1, 2, 3, 4, 5]], k=1)
+    assert report["tied"]["n_rows"] == 3
+    assert report["tied"]["mean_rank"] == (2 + 1 + 2) / 3
+    assert report["untied"]["n_rows"] == 4
+    assert report["untied"]["mean_rank"] == (0 + 1 + 3 + 0) / 4
 
 
 def test_groups_without_rows_have_no_figures(fitted, rows):
