@@ -5,11 +5,13 @@ import io
 import runpy
 from pathlib import Path
 
+import numpy as np
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from skace import (
     ACETransformer,
+    Interactions,
     LeaveLastOut,
     PopularityEstimator,
     SASRecEstimator,
@@ -24,6 +26,7 @@ from skace.inspection import (
     EpochCurveDisplay,
     PopularityDisplay,
     SpectrumDisplay,
+    TiesDisplay,
 )
 
 __all__ = ["PICTURES", "Scene", "draw_all", "save"]
@@ -106,6 +109,15 @@ def spectrum_display(scene):
     return SpectrumDisplay.from_estimator(scene.fitted["ace"], scene.train, alphas=ALPHAS).figure_
 
 
+def ties_display(scene):
+    """Ties of a file that knows days only and sorts each of them by item."""
+    X = scene.train
+    days = X.timestamps.astype("M8[D]")
+    order = np.lexsort((X.items, days, X.users))
+    by_day = Interactions(X.users[order], X.items[order], days[order])
+    return TiesDisplay.from_interactions(by_day).figure_
+
+
 def method_spectra(_scene):
     """The chart of examples/plot_method_spectra.py."""
     return runpy.run_path(str(EXAMPLES / "plot_method_spectra.py"))["fig"]
@@ -116,6 +128,7 @@ PICTURES = {
     for draw in (
         alpha_curve_display, anisotropy_display, anisotropy_scores, embedding_map_display,
         epoch_curve_display, method_spectra, popularity_display, spectrum_display,
+        ties_display,
     )
 }  # fmt: skip
 

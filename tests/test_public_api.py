@@ -113,6 +113,7 @@ EXPORTS = {
         "EpochCurveDisplay",
         "PopularityDisplay",
         "SpectrumDisplay",
+        "TiesDisplay",
     ],
     "skace.item_tables": [
         "AlignedAdapter",

@@ -1,4 +1,4 @@
-"""Displays, in the manner of scikit-learn: pictures of vectors, searches, fits and scores."""
+"""Displays, in the manner of scikit-learn: pictures of logs, vectors, searches, fits, scores."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.inspection._alpha_curve import AlphaCurveDisplay
@@ -7,6 +7,7 @@ from skace.inspection._embedding_map import EmbeddingMapDisplay
 from skace.inspection._epoch_curve import EpochCurveDisplay
 from skace.inspection._popularity import PopularityDisplay
 from skace.inspection._spectrum import SpectrumDisplay
+from skace.inspection._ties import TiesDisplay
 
 __all__ = [
     "AlphaCurveDisplay",
@@ -15,4 +16,5 @@ __all__ = [
     "EpochCurveDisplay",
     "PopularityDisplay",
     "SpectrumDisplay",
+    "TiesDisplay",
 ]

@@ -17,6 +17,7 @@ from skace.inspection import (
     EpochCurveDisplay,
     PopularityDisplay,
     SpectrumDisplay,
+    TiesDisplay,
 )
 
 RESULTS = {
@@ -35,6 +36,10 @@ READY = {
     "EpochCurveDisplay": lambda: EpochCurveDisplay([3.0, 2.0], [0.1, 0.2], best_epoch=2),
     "PopularityDisplay": lambda: PopularityDisplay({"model": {"all": 0.2, "head": 0.3}}),
     "SpectrumDisplay": lambda: SpectrumDisplay({"raw": np.array([3.0, 1.0])}),
+    "TiesDisplay": lambda: TiesDisplay(
+        {"events": 0.3, "last events": 0.4},
+        {"item id": {"tied": 0.9, "untied": 0.5, "low": 0.3, "high": 0.5}},
+    ),
 }
 MAKERS = {
     "AlphaCurveDisplay.from_cv_results": lambda: AlphaCurveDisplay.from_cv_results(RESULTS),
@@ -53,6 +58,7 @@ MAKERS = {
     "SpectrumDisplay.from_estimator": lambda: SpectrumDisplay.from_estimator(
         ACETransformer(2), SMALL
     ),
+    "TiesDisplay.from_interactions": lambda: TiesDisplay.from_interactions(None),
 }
 
 
