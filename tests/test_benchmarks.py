@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from skace import Catalog, Interactions
+from skace import Catalog, EASEEstimator, Interactions, leave_last_out
 from skace.datasets import make_shop
 from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
 
@@ -361,3 +361,45 @@ def test_a_loader_is_measured(scripts, capsys):
     (line,) = capsys.readouterr().out.splitlines()
     assert line.split()[0] == "this"
     assert line.endswith("bytes an event")
+
+
+def test_ties_are_counted_and_figures_given_in_both_orders(scripts, tmp_path, capsys):
+    folder = tmp_path / "days"
+    folder.mkdir()
+    shop = make_shop(n_users=120, n_items=60, n_events=900, random_state=0)
+    log = shop.interactions
+    days = log.timestamps.astype("M8[D]").astype(np.int64) // 30
+    order = np.lexsort((log.items, days, log.users))
+    columns = {"user_id": log.users, "item_id": log.items, "timestamp": days}
+    columns = {name: values[order] for name, values in columns.items()}
+    pq.write_table(pa.table(columns), folder / "interactions.parquet")
+    pq.write_table(pa.table({"item_id": shop.catalog.item_ids}), folder / "items.parquet")
+    words = ["--data", str(folder), "--key", "item_id", "--orders", "2", "--rows", "90"]
+    scripts("quality/ties.py").main([*words, "--output", str(tmp_path)])
+
+    assert "gain of the rule" in capsys.readouterr().out
+    stored = json.loads((tmp_path / "ties_days.json").read_text())
+    assert stored["orders"]["item_id"]["tied"] == 1.0
+    assert "stand in the order of item id" in stored["warnings"]["item id"][0]
+    file, shuffled = stored["figures"]["file"], stored["figures"]["shuffled"]
+    assert file["users"] == shuffled["users"] == 90
+    assert len(shuffled["by order"]["N@10"]) == 2
+    assert 0 < file["N@10"] <= file["R@10"] < 1
+    assert file["low"] <= file["gain"] <= file["high"]
+
+
+def test_ranks_of_the_rule_are_those_of_a_plain_loop(scripts):
+    ties = scripts("quality/ties.py")
+    shop = make_shop(n_users=60, n_items=60, n_events=400, random_state=0)
+    train, test = leave_last_out(shop.interactions)
+    model = EASEEstimator(exclude_seen=True).fit(train)
+    key = np.random.default_rng(0).permutation(60)
+    ranks = ties.ranks_by_weight(model, key, test)
+    np.testing.assert_array_equal(ranks[0], model.target_ranks(test))
+    scores = model.decision_function(test)
+    for row in range(len(test)):
+        last = test._log.items[test._ends[row] - 1]
+        target = test._item_codes[row]
+        one = [s - abs(s) if key[item] < key[last] else s for item, s in enumerate(scores[row])]
+        better = sum(s > one[target] for s in one) + (sum(s == one[target] for s in one) - 1) / 2
+        assert ranks[-1, row] == (better if np.isfinite(one[target]) else np.inf)
