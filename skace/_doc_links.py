@@ -32,6 +32,11 @@ class DocLinkMixin:
         address = docs_url().replace("{", "{{").replace("}", "}}")
         return address + "/api/generated/{estimator_module}.{estimator_name}.html"
 
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        # Public names stand in packages, whatever the rooms within.
+        package = ".".join(type(self).__module__.split(".")[:2])
+        return {"estimator_module": package, "estimator_name": type(self).__name__}
+
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         """Fitted attributes for the HTML repr, with the weights of networks summed up."""
         shown = super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]

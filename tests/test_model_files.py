@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import errno
+import importlib
 import io
 import json
 import os
@@ -44,10 +45,12 @@ from skace import (
     WhiteningTransformer,
     embeddings,
     item_tables,
+    losses,
     ndcg_scorer,
     ranking_scorer,
     recommenders,
 )
+from skace._moved import MOVED
 from skace._whole_files import new_file_beside
 from skace.embeddings import ColumnSelector, GlobalScaler
 from skace.item_tables import AlignedAdapter, NullSpaceTable
@@ -104,6 +107,10 @@ GRID = {"ace__alpha": [0, 1.0]}
 MODELS = {
     **{name: quick(cls) for name, cls in exported(recommenders).items()},
     **{name: with_table(cls) for name, cls in exported(item_tables).items()},
+    **{
+        name: quick(SASRecEstimator).set_params(loss=cls())
+        for name, cls in exported(losses).items()
+    },
     "ACETransformer": ACETransformer(n_components=4),
     "ColumnSelector": ColumnSelector(n_components=4),
     "GlobalScaler": GlobalScaler(),
@@ -209,7 +216,17 @@ def test_every_trusted_type_occurs_in_some_file(fitted):
     found = set()
     for name in [*MODELS, *UNFITTED]:
         found |= set(skops.io.get_untrusted_types(data=skops.io.dumps(fitted(name))))
-    assert found == set(TRUSTED_TYPES)
+    now = {name for name in TRUSTED_TYPES if name.rpartition(".")[0] not in MOVED}
+    assert found == now
+
+
+def test_old_names_of_trusted_types_lead_to_the_types():
+    old = [name for name in TRUSTED_TYPES if name.rpartition(".")[0] in MOVED]
+    assert len(old) > 10
+    for name in old:
+        module, _, cls = name.rpartition(".")
+        assert f"{MOVED[module]}.{cls}" in TRUSTED_TYPES
+        assert getattr(importlib.import_module(module), cls).__module__ == MOVED[module]
 
 
 @pytest.mark.parametrize("name", TRUSTED_TYPES)

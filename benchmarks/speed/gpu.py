@@ -15,15 +15,16 @@ import numpy as np
 import torch
 
 from skace import Catalog, Interactions, SASRecEstimator
+from skace.losses import SampledSoftmax, Softmax
 
 WIDTH = 128
 # items, events, loss
 LOGS = {
-    "beauty": (12_101, 198_502, "softmax"),
-    "million, sampled": (1_000_000, 10_000_000, "sampled_softmax"),
-    "million, full": (1_000_000, 10_000_000, "softmax"),
+    "beauty": (12_101, 198_502, Softmax()),
+    "million, sampled": (1_000_000, 10_000_000, SampledSoftmax()),
+    "million, full": (1_000_000, 10_000_000, Softmax()),
 }
-TINY = {"tiny": (200, 2_000, "softmax"), "tiny, sampled": (200, 2_000, "sampled_softmax")}
+TINY = {"tiny": (200, 2_000, Softmax()), "tiny, sampled": (200, 2_000, SampledSoftmax())}
 
 
 def made_log(n_items, n_events):
@@ -70,7 +71,7 @@ def measure(log, device, precision, epochs, rate):
         seconds.append(time.perf_counter() - begin)
     n_positions = n_events - len(np.unique(X.users))
     record = {"seconds": seconds, "positions per second": n_positions / min(seconds)}
-    if loss == "softmax":
+    if isinstance(loss, Softmax):
         flops = 6 * n_positions * n_items * WIDTH / min(seconds)
         record |= {"TFLOP/s of the softmax": flops / 1e12, "of a large product": flops / rate}
     if device.type == "cuda":

@@ -26,6 +26,10 @@ class ItemCounts(NamedTuple):
 
     asked : torch.Tensor of shape (V,), dtype float32
         How often an epoch asks for each item, up to a factor; the rarest at least once.
+
+    Notes
+    -----
+    Stability: experimental.
     """
 
     learned: "torch.Tensor"

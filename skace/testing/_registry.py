@@ -22,6 +22,10 @@ def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
     found : list of Loss
         In the order of the names.
 
+    Notes
+    -----
+    Stability: experimental.
+
     Examples
     --------
     >>> from skace.testing import all_losses
@@ -44,6 +48,10 @@ def all_recommenders() -> list[type[recommenders.SequentialRecommender]]:
     found : list of type
         In the order of the names. Ensembles are made of members: the first argument of
         `VotingRecommender` and `StackingRecommender` has no default.
+
+    Notes
+    -----
+    Stability: experimental.
 
     Examples
     --------

@@ -6,6 +6,7 @@ import pytest
 
 from skace import Catalog, Interactions, SASRecEstimator
 from skace.item_tables import TrainableTable
+from skace.losses import SampledSoftmax, Softmax
 
 QUICK = {
     "k": 2,
@@ -49,7 +50,7 @@ def test_an_init_std_of_zero_starts_all_items_alike():
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.5])
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
+@pytest.mark.parametrize("loss", [Softmax(), SampledSoftmax()], ids=repr)
 def test_cold_items_stay_where_the_features_put_them(small_log, early_stopping, weight_decay, loss):
     model = fit(
         small_log,

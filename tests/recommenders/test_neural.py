@@ -256,7 +256,7 @@ def test_rows_of_weight_0_are_as_good_as_absent(cycle, cls):
     _, last = leave_last_out(cycle)
     weights = np.ones(len(cycle))
     weights[last._ends] = 0
-    parameters = QUICK | {"early_stopping": True, "loss": "bce", "negatives": "popularity"}
+    parameters = QUICK | {"early_stopping": True, "loss": BCE(draw="popularity")}
     model = cls(**parameters).fit(cycle, sample_weight=weights)
     apart = cls(**parameters).fit(cycle[weights > 0])
     assert model.loss_curve_ == apart.loss_curve_

@@ -8,6 +8,7 @@ import pytest
 
 from skace import Catalog, Interactions, SASRecEstimator, leave_last_out
 from skace.datasets import make_cycle
+from skace.losses import SampledSoftmax, Softmax
 from skace.metrics import ndcg_at_k
 from skace.recommenders._holdout import hold_out_last
 
@@ -132,7 +133,7 @@ def test_users_of_one_row_cannot_be_held_out():
     assert model.n_iter_ == QUICK["max_epochs"]
 
 
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
+@pytest.mark.parametrize("loss", [Softmax(), SampledSoftmax()], ids=repr)
 def test_the_loss_falls(cycle, loss, training_seed, margin):
     parameters = QUICK | {"loss": loss, "max_epochs": 15, "learning_rate": 0.01}
     curve = SASRecEstimator(**parameters | {"random_state": training_seed}).fit(cycle).loss_curve_

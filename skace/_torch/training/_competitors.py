@@ -48,6 +48,10 @@ def vectors_at(table: Table, places: torch.Tensor) -> torch.Tensor:
     -------
     vectors : torch.Tensor of shape (..., D)
         With gradients.
+
+    Notes
+    -----
+    Stability: experimental.
     """
     if isinstance(table, torch.Tensor):
         return F.embedding(places, table)
@@ -67,6 +71,10 @@ def all_vectors(table: Table) -> torch.Tensor:
     -------
     vectors : torch.Tensor of shape (V, D)
         With gradients.
+
+    Notes
+    -----
+    Stability: experimental.
     """
     if isinstance(table, torch.Tensor):
         return table

@@ -15,7 +15,12 @@ _LINES = re.M | re.S
 
 
 class NetworkParameters(TypedDict, total=False):
-    """What `NeuralRecommender` takes by name; its docstring and signature say the rest."""
+    """What `NeuralRecommender` takes by name; its docstring and signature say the rest.
+
+    Notes
+    -----
+    Stability: experimental.
+    """
 
     exclude_seen: bool
     handle_unknown: HandleUnknown
