@@ -19,13 +19,19 @@ _ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     "skace.embeddings": {"text": ("contrastive",)},
 }
 
+_RENAMED = {"skace.embeddings": {"_text_encoder": "text._encoder"}}
+
 #: Module of each estimator that was moved, by the name that it had in files of before.
 MOVED = {
     f"{package}._{name}": f"{package}.{room}._{name}"
     for package, rooms in _ROOMS.items()
     for room, names in rooms.items()
     for name in names
-} | {"skace.embeddings.text._encoder": "skace.embeddings.text._encoder"}
+} | {
+    f"{package}.{before}": f"{package}.{now}"
+    for package, names in _RENAMED.items()
+    for before, now in names.items()
+}
 
 
 class _MovedModules(MetaPathFinder, Loader):

@@ -18,8 +18,8 @@ from skace.recommenders import (
     LinearRecommender,
     RLAEEstimator,
     SLISTEstimator,
-    _linear,
 )
+from skace.recommenders.linear import _base as _linear
 from skace.recommenders.linear._base import COUNTS, INVERSES
 
 SMALL = {"k": 2, "regularization": 2.0}

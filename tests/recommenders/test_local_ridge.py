@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
-from skace.recommenders import _local_ridge as local_ridge
+from skace.recommenders.linear import _local_ridge as local_ridge
 from skace.recommenders.linear._closed_form import Bound
 from skace.recommenders.linear._feature_prior import feature_prior
 from skace.recommenders.linear._local_ridge import keep_strongest, solve_locally
