@@ -93,6 +93,18 @@ def check_repeated_and_reordered_rows_change_nothing(estimator, data):
     )
 
 
+def check_tied_events_stand_as_in_the_log(estimator, data):
+    """Events of one moment are read in the order of the log, not in that of the input."""
+    X = data.X.reorder_ties("shuffle", random_state=0)
+    written_down = log_of_rows(X)
+    model = fitted(estimator, X)
+    other = fitted(estimator, written_down)
+    assert_same_answers(model, other, written_down, "ties shuffled, and written down so")
+    assert_same_answers(
+        model, other, X.next_queries(), "queries with ties shuffled, and written down so"
+    )
+
+
 def check_second_fit_equals_first(estimator, data):
     """A second fit starts from nothing."""
     model = fitted(estimator, data.X_train[: len(data.X_train) // 2])
@@ -192,6 +204,7 @@ FITTING_CHECKS = (
     check_fit_appends_y_to_lists,
     check_fit_accepts_the_items_as_y,
     check_repeated_and_reordered_rows_change_nothing,
+    check_tied_events_stand_as_in_the_log,
     check_second_fit_equals_first,
     check_left_out_events_do_not_matter,
     check_leak_warning,
