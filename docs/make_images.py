@@ -112,9 +112,10 @@ def spectrum_display(scene):
 def ties_display(scene):
     """Ties of a file that knows days only and sorts each of them by item."""
     X = scene.train
-    days = X.timestamps.astype("M8[D]")
+    days = X.timestamps // 86_400
     order = np.lexsort((X.items, days, X.users))
-    by_day = Interactions(X.users[order], X.items[order], days[order])
+    parts = X.users[order], X.items[order], days[order]
+    by_day = Interactions(*parts, drop_duplicates=True)
     return TiesDisplay.from_interactions(by_day).figure_
 
 

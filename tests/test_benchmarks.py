@@ -368,10 +368,10 @@ def test_ties_are_counted_and_figures_given_in_both_orders(scripts, tmp_path, ca
     folder.mkdir()
     shop = make_shop(n_users=120, n_items=60, n_events=900, random_state=0)
     log = shop.interactions
-    days = log.timestamps.astype("M8[D]").astype(np.int64) // 30
-    order = np.lexsort((log.items, days, log.users))
-    columns = {"user_id": log.users, "item_id": log.items, "timestamp": days}
-    columns = {name: values[order] for name, values in columns.items()}
+    days = log.timestamps // 86_400
+    # Each event once, sorted by user, day and item.
+    users, days, items = np.unique(np.stack([log.users, days, log.items]), axis=1)
+    columns = {"user_id": users, "item_id": items, "timestamp": days}
     pq.write_table(pa.table(columns), folder / "interactions.parquet")
     pq.write_table(pa.table({"item_id": shop.catalog.item_ids}), folder / "items.parquet")
     words = ["--data", str(folder), "--key", "item_id", "--orders", "2", "--rows", "90"]
