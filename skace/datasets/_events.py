@@ -84,7 +84,7 @@ class EventColumns:
             try:
                 self.add(*parse(row))
             except MISREAD as error:
-                raise lines.misread("an event", error) from error
+                raise lines.misread("an event", error, row) from error
         if self.n_read == n_before:
             raise ValueError(f"{lines.name} holds no events.")
         self._ends.append(self.n_read)

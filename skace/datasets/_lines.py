@@ -84,10 +84,11 @@ class LineReader:
         """Error for the line that was read last."""
         return ValueError(f"{self.name}, {self.place} {self.number}: {finding}")
 
-    def misread(self, what: str, error: Exception) -> ValueError:
-        """Error for a line that is not what it should be, from what parsing it raised."""
+    def misread(self, what: str, error: Exception, row: Any = None) -> ValueError:
+        """Error for a row that is not what it should be, from what parsing it raised."""
         if isinstance(error, KeyError):
-            return self.fault(f"no field {error.args[0]!r}.")
+            among = f" among {', '.join(map(str, row))}"[:200] if isinstance(row, dict) else ""
+            return self.fault(f"no field {error.args[0]!r}{among}; {what} has it.")
         return self.fault(f"not {what}: {error}.")
 
     def _decode(self, raw: bytes) -> str:

@@ -108,7 +108,7 @@ class ItemFiles:
                 try:
                     described = self.parse(row)
                 except MISREAD as error:
-                    raise lines.misread(self.what, error) from error
+                    raise lines.misread(self.what, error, row) from error
                 if described is not None:
                     texts.add(*described)
         return texts

@@ -72,7 +72,7 @@ def _events_of_otto(lines: LineReader) -> Iterator[tuple[Any, Any]]:
         try:
             session, events = record["session"], record["events"]
         except KeyError as error:
-            raise lines.misread("a session", error) from error
+            raise lines.misread("a session", error, record) from error
         if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
             raise lines.fault(
                 f"not a session: 'events' is no list of records, but {repr(events)[:60]}."

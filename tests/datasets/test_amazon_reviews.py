@@ -182,7 +182,10 @@ def test_the_citation_is_that_of_the_release(tmp_path):
 @pytest.mark.parametrize(
     ("line", "finding"),
     [
-        ('{"reviewerID": "A1"}', r"reviews, line 2: no field 'asin'\.$"),
+        (
+            '{"reviewerID": "A1"}',
+            r"reviews, line 2: no field 'asin' among reviewerID; an event has it\.$",
+        ),
         ('{"reviewerID": null, "asin": "B1", "overall": 1, "unixReviewTime": 1}', "None is no id"),
         ('{"reviewerID": "", "asin": "B1", "overall": 1, "unixReviewTime": 1}', "'' is no id"),
         ('{"reviewerID": "A", "asin": "B", "overall": "x", "unixReviewTime": 1}', "line 2: not an"),
@@ -202,7 +205,10 @@ def test_malformed_reviews_are_named_with_their_line(tmp_path, line, finding):
 
 @pytest.mark.parametrize(
     ("product", "finding"),
-    [({"title": "A"}, r"meta, line 1: no field 'asin'\.$"), ({"asin": 7}, "line 1: not a product")],
+    [
+        ({"title": "A"}, r"meta, line 1: no field 'asin' among title; a product"),
+        ({"asin": 7}, "line 1: not a product"),
+    ],
 )
 def test_malformed_products_are_named_with_their_line(tmp_path, product, finding):
     with pytest.raises(ValueError, match=finding):

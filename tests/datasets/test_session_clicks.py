@@ -111,13 +111,17 @@ def test_parts_are_of_one_log(tmp_path):
             {},
             r"a, line 4: not a click: session, time and item expected, got 'x'",
         ),
-        (OTTO + '\n{"session":3}', {}, r"a, line 3: no field 'events'\.$"),
+        (OTTO + '\n{"session":3}', {}, r"a, line 3: no field 'events' among session; a se"),
         (
             OTTO + '\n{"session":3,"events":7}',
             {},
             r"a, line 3: not a session: 'events' is no list of r",
         ),
-        (OTTO + '\n{"session":3,"events":[{"aid":1}]}', {}, r"a, line 3: no field 'ts'\.$"),
+        (
+            OTTO + '\n{"session":3,"events":[{"aid":1}]}',
+            {},
+            r"a, line 3: no field 'ts'; an event has it\.$",
+        ),
         (OTTO + '\n{"session":3,"events":[4]}', {"kinds": "carts"}, r"a, line 3: not a session"),
     ],
 )
