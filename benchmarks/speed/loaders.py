@@ -1,4 +1,4 @@
-"""Seconds, and peak memory in bytes an event, of a loader on ratings that are made up.
+"""Seconds of a core, and peak memory in bytes an event, of a loader on ratings that are made up.
 
 Each turn is a fresh interpreter, which first loads a small file, so that modules do not count.
 With ``--beside`` another checkout takes turns with this one::
@@ -28,9 +28,9 @@ def peak():
 
 warnings.simplefilter("ignore")
 load_amazon_reviews(sys.argv[1], version="2023")
-before, start = peak(), time.perf_counter()
+before, start = peak(), time.process_time()
 X = load_amazon_reviews(sys.argv[2], version="2023").interactions
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 print(json.dumps({"seconds": seconds, "bytes": (peak() - before) / len(X)}))
 """
 
