@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skace._callers import caller_level
+from skace._typing import IdArray
 from skace._validation import first_few
 from skace.data import Catalog, Interactions
 from skace.data._interactions import rows_of_codes
@@ -25,6 +26,8 @@ __all__ = ["SELECTION", "EventFiles", "ItemFiles", "Source", "load_published"]
 
 # Constraints of the parameters that choose among events and items.
 SELECTION: dict[str, list[Any]] = {"min_rating": [Real, None], "include_cold": ["boolean"]}
+
+_FEW = 0.1  # share of items with a text, below which a file may be one of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +143,8 @@ def load_published(
     catalog = Catalog.from_frame(
         frame, features=texts.columns or None, provenance={"data": source.title}
     )
+    _check_described(texts, events.item_ids)
     n_described = texts.n_described(item_ids)
-    if texts.columns and not n_described:
-        raise ValueError(
-            f"none of the {item_ids.size} items of the events (first {first_few(item_ids)}) is "
-            f"described by the other file, which describes {texts.n_items} (first "
-            f"{first_few(texts.some_ids)}); the files do not belong together."
-        )
     times = None if events.times is None else Times(events.times)
     X = rows_of_codes(events.user_ids, events.users, catalog, events.items, times)
     places = X._log.source  # of all rows, which a copy would hold as well
@@ -161,6 +159,26 @@ def load_published(
     if parts_of_rows is not None:
         parts["parts"] = parts_of_rows
     return Bunch(**parts, DESCR=_describe(source, X, n_described, n_read), licence=source.licence)
+
+
+def _check_described(texts: ItemTexts, item_ids: IdArray) -> None:
+    """Raise if no item of the events has a text, and warn if few have."""
+    n_described = texts.n_described(item_ids)
+    if not texts.columns or n_described >= _FEW * item_ids.size:
+        return
+    finding = (
+        f"{n_described or 'none'} of the {item_ids.size} items of the events (first "
+        f"{first_few(item_ids)}) is described by the other file, which describes {texts.n_items} "
+        f"(first {first_few(texts.some_ids)})"
+    )
+    if not n_described:
+        raise ValueError(f"{finding}; the files do not belong together.")
+    warnings.warn(
+        f"only {finding}; look whether the files belong together, or pass columns=None for ids "
+        "only.",
+        UserWarning,
+        stacklevel=caller_level(),
+    )
 
 
 def _as_loaded(X: Interactions, *, keeps_times: bool) -> Interactions:

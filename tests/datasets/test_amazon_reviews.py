@@ -245,14 +245,24 @@ def test_swapped_columns_are_told_by_what_products_look_like(tmp_path, line, sai
     assert load_amazon_reviews(path, version=found).interactions.users.tolist() == ["A31XYZ"]
 
 
-def test_products_of_something_else_are_refused(tmp_path):
+@pytest.mark.parametrize("include_cold", [False, True])
+def test_products_of_something_else_are_refused(tmp_path, include_cold):
     reviews, meta = _files(tmp_path, "2018")
     meta.write_bytes(gzip.compress(json.dumps({"asin": "Z", "title": "x"}).encode()))
     text = (
         r"^none of the 2 items of the events \(first 'B07', 'B09'\) is described by the other file"
     )
     with pytest.raises(ValueError, match=text):
-        load_amazon_reviews(reviews, meta, version="2018")
+        load_amazon_reviews(reviews, meta, version="2018", include_cold=include_cold)
+
+
+def test_products_that_are_mostly_of_something_else_are_warned_of(tmp_path):
+    rows = [f"A1,B{item:02d},5.0,{item}" for item in range(20)]
+    (tmp_path / "ratings.csv").write_text("\n".join(rows))
+    (tmp_path / "meta").write_text('{"asin": "B07", "title": "x"}\n{"asin": "Z", "title": "y"}')
+    text = r"^only 1 of the 20 items of the events .* is described by the other file, which descri"
+    with pytest.warns(UserWarning, match=text):
+        load_amazon_reviews(tmp_path / "ratings.csv", tmp_path / "meta")
 
 
 def test_ratings_belong_to_the_rows_of_whatever_is_made_of_them(tmp_path):
