@@ -234,6 +234,8 @@ def test_neighbors_are_taken_apart(scripts, folder, capsys):
     changes = [list(record["change"]) for record in stored["changes"]]
     assert changes == [[], ["text_weight"], ["cooccurrence_weight"], ["history_decay", "decay_by"]]
     assert "40 validation rows" in capsys.readouterr().out
+    script.main(["--data", str(folder), "--test", "--shuffle-ties", "1", "--output", str(folder)])
+    assert len(json.loads((folder / f"item_knn_{folder.name}.json").read_text())["changes"]) == 1
 
 
 def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):

@@ -1,7 +1,7 @@
 """What each part of ItemKNNEstimator adds: its defaults, with one change at a time.
 
-Ranks each user's last event before the test, so that what is chosen here has not seen the test. See
-``python benchmarks/quality/item_knn.py --help``.
+Ranks each user's last event before the test, so that what is chosen here has not seen the test;
+``--test`` ranks the test rows with the defaults alone. See ``python benchmarks/quality/item_knn.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -14,6 +14,7 @@ import numpy as np
 from compare import read_data
 from measuring import describe_machine
 
+from skace import Interactions
 from skace.metrics import ndcg_at_k, recall_at_k
 from skace.model_selection import leave_last_out
 from skace.recommenders import ItemKNNEstimator
@@ -54,8 +55,26 @@ def read_arguments(words):
     parser.add_argument("--embeddings", help="file in the folders, if they have several")
     parser.add_argument("--rows", type=int, default=5000, help="as many validation rows, drawn")
     parser.add_argument("--by-time", type=float, help="a history decay in the unit of the times")
+    parser.add_argument("--test", action="store_true", help="the defaults on all test rows")
+    parser.add_argument("--shuffle-ties", type=int, help="seed of another order of equal times")
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
+
+
+def shuffled(X, seed):
+    """The log with another order of the events of a user that have the same time."""
+    order = np.random.default_rng(seed).permutation(len(X))
+    return Interactions(X.users[order], X.items[order], X.timestamps[order], catalog=X.catalog)
+
+
+def split(X, arguments):
+    """Rows to learn from and rows to rank."""
+    train, rows = leave_last_out(X)
+    if arguments.test:
+        return train, rows
+    train, rows = leave_last_out(train)
+    drawn = np.random.default_rng(0).permutation(len(rows))[: arguments.rows]
+    return train, rows[np.sort(drawn)]
 
 
 def measure(change, train, rows):
@@ -76,15 +95,17 @@ def measure(change, train, rows):
 def main(words=None):
     """Measure every change on every folder; print and store the tables."""
     arguments = read_arguments(words)
-    changes = list(CHANGES)
+    changes = CHANGES[:1] if arguments.test else list(CHANGES)
     if arguments.by_time:
         changes.append({"history_decay": arguments.by_time, "decay_by": "time"})
     for folder in arguments.data:
-        X, _ = leave_last_out(read_data(folder, arguments.embeddings))
-        train, rows = leave_last_out(X)
-        drawn = np.random.default_rng(0).permutation(len(rows))[: arguments.rows]
-        rows, records = rows[np.sort(drawn)], []
-        print(f"\n{folder.name}, {len(rows)} validation rows, history excluded")
+        X = read_data(folder, arguments.embeddings)
+        if arguments.shuffle_ties is not None:
+            X = shuffled(X, arguments.shuffle_ties)
+        train, rows = split(X, arguments)
+        records = []
+        kind = "test" if arguments.test else "validation"
+        print(f"\n{folder.name}, {len(rows)} {kind} rows, history excluded")
         print("R@10   R@20   N@10   change")
         for change in changes:
             records.append(record := measure(change, train, rows))
