@@ -1,7 +1,8 @@
 """What each part of ItemKNNEstimator adds: its defaults, with one change at a time.
 
 Ranks each user's last event before the test, so that what is chosen here has not seen the test;
-``--test`` ranks the test rows with the defaults alone. See ``python benchmarks/quality/item_knn.py --help``.
+``--test`` ranks the test rows with the defaults alone. See
+``python benchmarks/quality/item_knn.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
