@@ -1,7 +1,7 @@
 """How much code a reader meets: files and functions of a fit and of an answer, folders, lines.
 
-``python benchmarks/structure.py`` counts in the package that is imported; ``--against FOLDER`` counts
-in another checkout as well and prints both.
+``python benchmarks/structure.py`` counts in the package that is imported; ``--against FOLDER``
+counts in another checkout as well and prints both.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

@@ -9,9 +9,16 @@ import numpy as np
 
 from skace._arrays import plain_array
 from skace._callers import caller_level
-from skace._typing import IdArray
+from skace._typing import IdArray, IntArray
 
-__all__ = ["check_ids", "first_few", "kind_of_ids", "warn_of_odd_ids", "width_of_texts"]
+__all__ = [
+    "check_ids",
+    "coded_ids",
+    "first_few",
+    "kind_of_ids",
+    "warn_of_odd_ids",
+    "width_of_texts",
+]
 
 # What libraries write for a missing value; as an id it is most likely one.
 _MISSING_WORDS = ["nan", "NaN", "NAN", "None", "null", "NULL", "NA", "N/A", "<NA>", "NaT"]
@@ -67,6 +74,45 @@ def check_ids(values: Any, name: str) -> IdArray:
         f"(first value {first_few(ids[:1])}); convert the column, for example with "
         ".astype(int) after dropping missing values."
     )
+
+
+def coded_ids(values: Any, name: str) -> tuple[IdArray, IntArray]:
+    """Different ids, sorted, and the number of each value among them.
+
+    As ``np.unique(check_ids(values, name), return_inverse=True)``, but of texts only the
+    different ones become an array: there a single long one makes all of them long.
+    """
+    texts = _listed_texts(values)
+    if texts is None:
+        ids, codes = np.unique(check_ids(values, name), return_inverse=True)
+        return ids, codes.astype(np.int64, copy=False)
+    numbers: dict[str, int] = {}
+    given = np.fromiter(
+        (numbers.setdefault(text, len(numbers)) for text in texts), np.int64, len(texts)
+    )
+    bad = next((text for text in numbers if not text or "\0" in text), None)
+    if bad is not None:  # the error tells where it stands among all values
+        check_ids(np.array(texts, dtype=object), name)
+    ids = np.array(list(numbers), dtype=np.str_)
+    order = np.argsort(ids, kind="stable")
+    places = np.empty_like(order)
+    places[order] = np.arange(order.size)
+    return ids[order], places[given]
+
+
+def _listed_texts(values: Any) -> list[str] | None:
+    """Texts of a list or of an array of objects, or None if it holds anything else."""
+    if not isinstance(values, (list, tuple)):
+        array = plain_array(values, "values") if not isinstance(values, np.ndarray) else values
+        is_plain = not isinstance(array, np.ma.MaskedArray)
+        if not is_plain or array.ndim != 1 or array.dtype.kind not in "OT":
+            return None
+        values = array.tolist()
+    types = {type(value) for value in values}
+    if not types or not all(issubclass(t, str) for t in types):
+        return None
+    # A subclass may call itself equal to others.
+    return list(values) if types == {str} else [str.__str__(value) for value in values]
 
 
 def _as_int64(ids: IdArray, name: str) -> IdArray:

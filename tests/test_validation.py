@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skace._validation import check_ids, first_few, kind_of_ids
+from skace._validation import check_ids, coded_ids, first_few, kind_of_ids
 
 
 def says(text):
@@ -133,3 +134,45 @@ def test_ids_survive_unchanged_or_are_refused(values):
     else:
         with pytest.raises(ValueError, match="ids must be all integers or all strings"):
             check_ids(values, "ids")
+
+
+TEXTS = st.lists(
+    st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=3), max_size=8
+)
+
+
+@pytest.mark.parametrize(
+    "held_in", [list, tuple, np.array, pd.Series, lambda ids: np.array(ids, dtype=object)]
+)
+@given(ids=TEXTS | st.lists(st.integers(-(2**62), 2**62), max_size=8))
+def test_codes_are_those_of_the_sorted_different_ids(held_in, ids):
+    found, codes = coded_ids(held_in(ids), "users")
+    expected, numbers = np.unique(check_ids(held_in(ids), "users"), return_inverse=True)
+    assert found.tolist() == expected.tolist()
+    assert codes.tolist() == numbers.tolist()
+    assert codes.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("ids", "text"),
+    [
+        (["a", "", "b", ""], "users is empty ('') for 2 entries, first at position 1"),
+        (["a", "b", "c\0", "b"], "users holds 'c\\x00' at position 2, with a NUL"),
+        (["a", 1], "users must be all integers or all strings; at position 1 stands 1"),
+    ],
+)
+def test_places_in_errors_are_those_among_all_values(ids, text):
+    for values in (ids, np.array(ids, dtype=object)):
+        with pytest.raises(ValueError, match=re.escape(text)):
+            coded_ids(values, "users")
+
+
+def test_one_long_id_does_not_make_the_others_long():
+    ids = [f"item-{place % 10}" for place in range(3000)]
+    ids[7] = "x" * 2000
+    tracemalloc.start()
+    found, codes = coded_ids(ids, "items")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found[codes].tolist() == ids
+    assert peak < 2 * 10**6  # 3000 ids of 2000 characters each take 24 MB

@@ -11,6 +11,8 @@ from skace.data._log import take_events
 
 __all__ = ["k_core"]
 
+_FEW = 16  # share of the events, as a divisor, below which those that go are few
+
 
 def k_core(X: Any, n: int) -> Any:
     """Keep users and items with at least ``n`` events, until nothing changes.
@@ -69,6 +71,34 @@ def _core_events(users: IntArray, items: IntArray, n: int) -> BoolArray:
         frequent_user = np.bincount(users[is_kept], minlength=users.max() + 1) >= n
         frequent_item = np.bincount(items[is_kept], minlength=items.max() + 1) >= n
         still = is_kept & frequent_user[users] & frequent_item[items]
-        if still.sum() == is_kept.sum():
-            return still
+        n_before, n_after = int(is_kept.sum()), int(still.sum())
         is_kept = still
+        if n_after == n_before:
+            return is_kept
+        if n_before - n_after < n_before // _FEW:
+            # From here on each pass over all events would find few to drop.
+            among = np.flatnonzero(is_kept)
+            is_kept[among] = _peeled(users[among], items[among], n)
+            return is_kept
+
+
+def _peeled(users: IntArray, items: IntArray, n: int) -> BoolArray:
+    """The same for events of which few go: each is looked at once for its user and its item."""
+    n_users = int(users.max(initial=-1)) + 1
+    nodes = np.concatenate([users, items + n_users])
+    counts = np.bincount(nodes)
+    order = np.argsort(nodes, kind="stable") % max(1, users.size)  # events of each node
+    ends = np.cumsum(counts)
+    other = (users + (items + n_users)).tolist()  # less the node itself: that of the other kind
+    left, is_kept = counts.tolist(), [True] * users.size
+    waiting = np.flatnonzero((counts > 0) & (counts < n)).tolist()
+    while waiting:
+        node = waiting.pop()
+        for event in order[ends[node] - counts[node] : ends[node]].tolist():
+            if is_kept[event]:
+                is_kept[event] = False
+                neighbor = other[event] - node
+                left[neighbor] -= 1
+                if left[neighbor] == n - 1:
+                    waiting.append(neighbor)
+    return np.array(is_kept, dtype=bool)

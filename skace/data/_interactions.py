@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skace._typing import Float64Array, IdArray, IntArray, Ties
-from skace._validation import check_ids, first_few, kind_of_ids, warn_of_odd_ids
+from skace._validation import coded_ids, first_few, kind_of_ids, warn_of_odd_ids
 from skace.data import _filters, _merge, _repr
 from skace.data._catalog import Catalog, eager_table, require_columns
 from skace.data._log import EventLog, first_of_each, sort_codes, sort_events, take_events
@@ -154,20 +154,21 @@ class Interactions:
         random_state: Any = None,
     ) -> None:
         check_ties(ties)
-        user_ids = check_ids(users, "users")
-        item_ids = check_ids(items, "items")
-        if user_ids.size != item_ids.size:
+        user_ids, user_codes = coded_ids(users, "users")
+        item_ids, item_codes = coded_ids(items, "items")
+        n_events = user_codes.size
+        if n_events != item_codes.size:
             raise ValueError(
-                f"users and items must have the same length, got {user_ids.size} and "
-                f"{item_ids.size}."
+                f"users and items must have the same length, got {n_events} and {item_codes.size}."
             )
-        if user_ids.size == 0:
+        if n_events == 0:
             raise ValueError("the log is empty; Interactions needs at least one event.")
-        times = check_times(timestamps, user_ids.size)
-        own_weights = check_weights(weights, user_ids.size, "weights")
-        catalog = catalog_of(item_ids, "items") if catalog is None else catalog
-        rows = rows_in_catalog(item_ids, catalog, "items")
-        log = sort_events(user_ids, rows, times, own_weights, drop_duplicates=bool(drop_duplicates))
+        times = check_times(timestamps, n_events)
+        own_weights = check_weights(weights, n_events, "weights")
+        catalog, rows = _in_catalog(item_ids, item_codes, catalog, "items")
+        log = sort_events(
+            (user_ids, user_codes), rows, times, own_weights, drop_duplicates=bool(drop_duplicates)
+        )
         warn_of_odd_ids(log.user_ids, "users")
         log = replace(log, tie_key=read_tie_key(tie_key, catalog))
         check_ties(ties, log)
@@ -796,11 +797,19 @@ def _require_events(
         )
 
 
-def catalog_of(item_ids: IdArray, name: str) -> Catalog:
-    """Catalog of the different ones of some ids."""
-    different = np.unique(item_ids)
-    warn_of_odd_ids(different, name)
-    return Catalog._of_ids(different)
+def _in_catalog(
+    different: IdArray, codes: IntArray, catalog: Catalog | None, name: str
+) -> tuple[Catalog, IntArray]:
+    """Catalog, made of the different ids if there is none, and the row of each event in it."""
+    if catalog is None:
+        warn_of_odd_ids(different, name)
+        return Catalog._of_ids(different), codes
+    # In the order in which they came, which errors tell.
+    _, first = np.unique(codes, return_index=True)
+    order = np.argsort(first)
+    rows = np.empty(different.size, dtype=np.int64)
+    rows[order] = rows_in_catalog(different[order], catalog, name)
+    return catalog, rows[codes]
 
 
 def rows_in_catalog(item_ids: IdArray, catalog: Catalog, name: str) -> IntArray:
@@ -832,17 +841,19 @@ def _log_of_sequences(
     """Log with one user per sequence, empty ones included."""
     sequences = check_sequences(sequences, name)
     lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
-    ids = check_ids(list(chain.from_iterable(sequences)), f"the ids in {name}")
-    if catalog is None:
+    ids, codes = coded_ids(list(chain.from_iterable(sequences)), f"the ids in {name}")
+    if catalog is None and not ids.size:
         # A catalog cannot be empty; its one item is never referred to.
-        catalog = catalog_of(ids if ids.size else np.zeros(1, dtype=np.int64), name)
+        ids = np.zeros(1, dtype=np.int64)
+    called = name if catalog is None else f"the ids in {name}"
+    catalog, items = _in_catalog(ids, codes, catalog, called)
     log = EventLog(
-        items=rows_in_catalog(ids, catalog, f"the ids in {name}"),
+        items=items,
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         user_ids=np.arange(lengths.size),
         timestamps=None,
-        source=np.arange(ids.size, dtype=np.int64),
-        n_inputs=ids.size,
+        source=np.arange(codes.size, dtype=np.int64),
+        n_inputs=codes.size,
     )
     return log, catalog
 

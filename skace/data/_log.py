@@ -94,7 +94,7 @@ def _is_repeated(log: EventLog, is_tied: BoolArray) -> BoolArray:
 
 
 def sort_events(
-    users: IdArray,
+    users: tuple[IdArray, IntArray],
     items: IntArray,
     times: Times | None,
     weights: Float64Array | None = None,
@@ -105,8 +105,8 @@ def sort_events(
 
     Parameters
     ----------
-    users : ndarray of shape (n_events,)
-        User ids.
+    users : pair of ndarray of shape (n_users,) and ndarray of shape (n_events,)
+        Ids, sorted, and the number of that of each event.
     items : ndarray of shape (n_events,)
         Catalog rows.
     times : Times or None
@@ -117,7 +117,7 @@ def sort_events(
         What to do with events that repeat user, item and time: drop all but the first, keep them
         and warn, or (None) just keep them.
     """
-    user_ids, codes = np.unique(users, return_inverse=True)
+    user_ids, codes = users
     log = sort_codes(user_ids, codes, items, times, weights)
     if drop_duplicates is None or times is None:
         return log
@@ -147,8 +147,7 @@ def sort_codes(
         Weight of each event.
     """
     values = None if times is None else times.values
-    keys = (users,) if values is None else (values, users)
-    order = np.lexsort(keys)
+    order = _order_of(users, values)
     counts = np.bincount(users, minlength=user_ids.size)
     return EventLog(
         items=items[order].astype(np.int64, copy=False),
@@ -160,6 +159,20 @@ def sort_codes(
         weights=None if weights is None else weights[order],
         n_inputs=users.size,
     )
+
+
+def _order_of(codes: npt.NDArray[np.integer[Any]], values: npt.NDArray[Any] | None) -> IntArray:
+    """Order by user, then time, then place; only users whose events are not in order are sorted."""
+    order = np.argsort(codes, kind="stable")  # next to nothing for runs that are sorted
+    if values is None or codes.size == 0:
+        return order
+    users, moments = codes[order], values[order]
+    is_back = (users[1:] == users[:-1]) & (moments[1:] < moments[:-1])
+    is_unsorted = np.zeros(users[-1] + 1, dtype=bool)
+    is_unsorted[users[1:][is_back]] = True
+    among = np.flatnonzero(is_unsorted[users])
+    order[among] = order[among][np.lexsort((moments[among], users[among]))]
+    return order
 
 
 def _warn_of_repeats(log: EventLog) -> EventLog:

@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 
+from skace._typing import IdArray, IntArray
 from skace._validation import first_few, kind_of_ids
 from skace.data._catalog import Catalog, is_sparse
 from skace.data._labels import without_labels
@@ -35,9 +36,8 @@ def merged_logs(parts: list[Any], drop_duplicates: bool) -> dict[str, Any]:
     catalog = merge_catalogs([part.catalog for part in parts])
     _check_same_kinds(parts)
     items = [catalog.row_of(part.catalog.item_ids)[part._log.items] for part in parts]
-    users = [_event_users(part) for part in parts]
     log = sort_events(
-        np.concatenate(users),
+        _event_users(parts),
         np.concatenate(items),
         joined_times([part._log.times for part in parts]),
         _event_weights(parts),
@@ -69,9 +69,15 @@ def _joined_ties(ties: list[str]) -> str:
     return ties[0] if len(set(ties)) == 1 else "keep" if "keep" in ties else "key"
 
 
-def _event_users(part: Any) -> Any:
-    """User id of every event of a part's log."""
-    return np.repeat(part._log.user_ids, np.diff(part._log.offsets))
+def _event_users(parts: list[Any]) -> tuple[IdArray, IntArray]:
+    """Ids of all users, sorted, and the number of that of each event of all logs."""
+    ids, codes = np.unique(
+        np.concatenate([part._log.user_ids for part in parts]), return_inverse=True
+    )
+    n_events = np.concatenate([np.diff(part._log.offsets) for part in parts])
+    has_events = np.bincount(codes, weights=n_events, minlength=ids.size) > 0
+    places = np.cumsum(has_events) - 1
+    return ids[has_events], places[np.repeat(codes, n_events)]
 
 
 def _event_weights(parts: list[Any]) -> Any:
@@ -95,11 +101,21 @@ def _check_same_kinds(parts: list[Any]) -> None:
 
 
 def merge_catalogs(catalogs: list[Catalog]) -> Catalog:
-    """Union of catalogs, in order of first appearance; conflicts are refused."""
-    merged = catalogs[0]
-    for other in catalogs[1:]:
-        merged = _merge_two(merged, other)
-    return merged
+    """Union of catalogs, in order of first appearance; conflicts are refused.
+
+    Those without features come last, because all the others together have to know their items.
+    """
+    groups = [[c for c in catalogs if (c.features is None) == lacks] for lacks in (False, True)]
+    merged = [_merge_halves(group) for group in groups if group]
+    return merged[0] if len(merged) == 1 else _fill_in(*merged)
+
+
+def _merge_halves(catalogs: list[Catalog]) -> Catalog:
+    """Union of catalogs, of two halves at a time: no item is copied for each that follows."""
+    if len(catalogs) == 1:
+        return catalogs[0]
+    half = len(catalogs) // 2
+    return _merge_two(_merge_halves(catalogs[:half]), _merge_halves(catalogs[half:]))
 
 
 def _merge_two(left: Catalog, right: Catalog) -> Catalog:
@@ -107,8 +123,6 @@ def _merge_two(left: Catalog, right: Catalog) -> Catalog:
         return left
     rows = left.row_of(right.item_ids)
     is_new = rows < 0
-    if (left.features is None) != (right.features is None):
-        return _fill_in(left, right)
     if left.features is None:
         return Catalog._of_ids(np.concatenate([left.item_ids, right.item_ids[is_new]]))
     forms = [_form_of(catalog.features) for catalog in (left, right)]
@@ -150,9 +164,8 @@ def _stacked(first: Any, second: Any) -> Any:
     return without_labels(nw.concat([one, other.select(one.columns)], how="vertical").to_native())
 
 
-def _fill_in(left: Catalog, right: Catalog) -> Catalog:
+def _fill_in(rich: Catalog, plain: Catalog) -> Catalog:
     """The catalog with features, if it knows all items of the one without."""
-    rich, plain = (left, right) if right.features is None else (right, left)
     lacking = plain.item_ids[rich.row_of(plain.item_ids) < 0]
     if lacking.size:
         raise ValueError(

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import datetime
+from collections.abc import Callable
+from functools import wraps
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import narwhals as nw
 import numpy as np
@@ -18,6 +21,24 @@ _TIES = {"keep": "in the order of the input", "shuffle": "shuffled", "key": "ord
 _TIES_IN_SHORT = {"keep": "", "shuffle": ", shuffled", "key": ", ordered by a key"}
 
 
+# Texts of objects that were shown before: they go through all events, and nothing changes.
+_SHOWN: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
+
+
+def _shown_once(make: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Remember the text of an object for as long as the object is there."""
+
+    @wraps(make)
+    def show(X: Any) -> str:
+        known = _SHOWN.setdefault(X, {})
+        if make.__name__ not in known:
+            known[make.__name__] = make(X)
+        return known[make.__name__]
+
+    return show
+
+
+@_shown_once
 def text(X: Any) -> str:
     """One line: counts, span of time."""
     word = "queries" if X.is_query else "rows"
@@ -43,6 +64,7 @@ def _doubts(X: Any) -> list[str]:
     return [ties] * (share >= 0.005) + ([f"{repeated} repeated"] if repeated else [])
 
 
+@_shown_once
 def html(X: Any) -> str:
     """Table of what one wants to know of a log before fitting."""
     return html_table("Interactions", _facts(X))
@@ -51,7 +73,7 @@ def html(X: Any) -> str:
 def _facts(X: Any) -> dict[str, str]:
     """What the HTML table shows."""
     log, catalog = X._log, X.catalog
-    n_seen = np.unique(log.items).size
+    n_seen = np.count_nonzero(np.bincount(log.items))
     rows = (
         {"queries": f"{len(X):,}"}
         if X.is_query
@@ -96,7 +118,8 @@ def _repeats(log: Any) -> dict[str, str]:
     """How often events stand at one moment, or repeat each other."""
     if log.timestamps is None:
         users = np.repeat(np.arange(log.offsets.size - 1), np.diff(log.offsets))
-        pairs = np.unique(np.stack([users, log.items]), axis=1).shape[1] if log.n_events else 0
+        # Both are codes, so that a pair is one number.
+        pairs = np.unique(users * (int(log.items.max(initial=0)) + 1) + log.items).size
         return {"repeated items of a user": f"{log.n_events - pairs:,}"}
     tied, repeated = log.count("tied"), log.count("repeated")
     share = tied / max(1, log.n_events)

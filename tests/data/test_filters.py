@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from skace import Catalog, Interactions
-from skace.data import k_core
+from skace.data import _filters, k_core
 
 EVENTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=40)
 
@@ -32,8 +32,15 @@ def naive_core(events, n):
         kept = still
 
 
-@given(EVENTS, st.integers(1, 4))
-def test_k_core_agrees_with_a_loop(events, n):
+@given(EVENTS, st.integers(1, 4), st.sampled_from([1, 16, 10**9]))
+def test_k_core_agrees_with_a_loop(events, n, few):
+    # Rounds over all events, and a look at each event that goes, share the work in any way.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_filters, "_FEW", few)
+        check_against_loop(events, n)
+
+
+def check_against_loop(events, n):
     expected = naive_core(events, n)
     assume(expected)
     users, items = map(list, zip(*events, strict=True))
@@ -98,3 +105,23 @@ def test_rows_in_another_order_give_the_same_core():
 def test_what_has_no_core_is_refused(small_log, make, n, text):
     with pytest.raises(ValueError, match=says(text)):
         k_core(make(small_log), n)
+
+
+def test_a_chain_is_gone_through_once(monkeypatch):
+    # Each user and each item has two events, but for the ends: a round would drop two of them.
+    places = np.arange(4000)
+    X = Interactions(
+        np.append(places // 2, [9000, 9000, 9001, 9001]),
+        np.append((places + 1) // 2, [9000, 9001, 9000, 9001]),
+    )
+    n_rounds = 0
+    bincount = np.bincount
+
+    def counted(*args, **settings):
+        nonlocal n_rounds
+        n_rounds += 1
+        return bincount(*args, **settings)
+
+    monkeypatch.setattr(_filters.np, "bincount", counted)
+    assert X.k_core(2).items.tolist() == [9000, 9001] * 2
+    assert n_rounds < 10

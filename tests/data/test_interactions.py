@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skace import Catalog, Interactions
-from skace.data import ValidationSet
+from skace.data import ValidationSet, _log, _repr
 from skace.data._interactions import rows_of_codes
 from skace.data._times import check_times
 from skace.exceptions import RepeatedEventsWarning
@@ -559,3 +559,26 @@ def test_rows_of_codes_are_those_of_the_ids_that_they_stand_for(has_times):
         found, wanted = getattr(X, name), getattr(expected, name)
         assert (found is None and wanted is None) or found.tolist() == wanted.tolist()
     assert X._log.items.dtype == np.int64
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=20))
+def test_only_users_out_of_order_are_sorted_and_the_order_is_that_of_a_sort(events):
+    users, times = np.array(events).T
+    expected = np.lexsort((times, users))
+    assert _log._order_of(users, times).tolist() == expected.tolist()
+    assert _log._order_of(users[expected], times[expected]).tolist() == list(range(users.size))
+    assert _log._order_of(users, None).tolist() == np.argsort(users, kind="stable").tolist()
+
+
+def test_what_was_shown_once_is_not_counted_again(monkeypatch):
+    X = Interactions(["bo", "al", "al"], ["pen", "ink", "pen"], [5, 2, 1])
+    before = repr(X), X._repr_html_()
+    monkeypatch.setattr(_repr, "_span", lambda _: pytest.fail("gone through again"))
+    assert (repr(X), X._repr_html_()) == before
+    with pytest.raises(pytest.fail.Exception, match="gone through again"):
+        repr(X[:2])
+
+
+def test_pairs_that_repeat_are_counted_without_timestamps():
+    X = Interactions.from_sequences([["pen", "ink", "pen"], ["pen", "pen"]])
+    assert "<th style='text-align:left'>repeated items of a user</th><td>2</td>" in X._repr_html_()

@@ -245,3 +245,35 @@ def test_repeated_rows_of_different_logs_are_kept():
     X = Interactions.concat([left[[0, 0, 1]], right])
     assert X.users.tolist() == ["al", "al", "al", "bo"]
     assert X.items.tolist() == ["pen", "pen", "ink", "pen"]
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=6))
+def test_many_logs_at_once_are_what_they_are_one_by_one(logs):
+    with warnings.catch_warnings(action="ignore"):
+        parts = [Interactions(*map(list, zip(*events, strict=True))) for events in logs]
+        whole = Interactions.concat(parts)
+        joined = parts[0]
+        for part in parts[1:]:
+            joined = Interactions.concat([joined, part])
+    for name in ("users", "items", "timestamps", "source_rows"):
+        assert getattr(whole, name).tolist() == getattr(joined, name).tolist()
+    assert whole.catalog.item_ids.tolist() == joined.catalog.item_ids.tolist()
+
+
+def test_many_catalogs_are_not_copied_for_each_that_follows(monkeypatch):
+    parts = [log_of([f"{part}-{item}" for item in range(10)]) for part in range(64)]
+    sizes = []
+    of_ids = Catalog._of_ids.__func__
+    monkeypatch.setattr(
+        Catalog, "_of_ids", classmethod(lambda cls, ids: sizes.append(ids.size) or of_ids(cls, ids))
+    )
+    assert Interactions.concat(parts).n_items == 640
+    assert sum(sizes) <= 640 * 6  # one after the other: 20,790
+
+
+def test_the_items_of_a_catalog_without_features_may_be_in_any_of_the_others():
+    rich = [Catalog([name], [[float(place)]]) for place, name in enumerate("abc", start=1)]
+    plain = log_of(["a", "c"])
+    logs = [Interactions(["al"], [c.item_ids[0]], [9], catalog=c) for c in rich]
+    joined = Interactions.concat([logs[0], plain, *logs[1:]])
+    assert joined.catalog.features.ravel().tolist() == [1.0, 2.0, 3.0]
