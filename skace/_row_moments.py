@@ -12,6 +12,7 @@ from skace._typing import Float64Array, FloatArray
 
 __all__ = ["RowMoments", "accumulate_moments"]
 
+_SHORTEST = 1e-75  # of the longest row: the fourth power of a shorter one loses digits
 _SINGLE_EPS = float(np.finfo(np.float32).eps)
 
 
@@ -260,7 +261,8 @@ def accumulate_moments(
     Raises
     ------
     ValueError
-        If X holds NaN or infinity. The first row is named.
+        If X holds NaN or infinity (the first row is named), or rows so short that their powers
+        vanish.
 
     Notes
     -----
@@ -279,7 +281,14 @@ def accumulate_moments(
     else:
         sums = replace(start.condensed())
         sums.gram = np.array(sums.gram, order="F")
+    longest = 0.0
     for part in row_blocks(*X.shape):
         block, lengths = read_rows(X, part, normalize=sums.normalized, name=name)
         sums.add(block, lengths, None if sample_weight is None else sample_weight[part])
+        longest = max(longest, float(lengths.max(initial=0.0)))
+    if start is None and not normalize and 0.0 < longest < _SHORTEST:
+        raise ValueError(
+            f"{name} is too small: its longest row has length {longest:.3g}, whose fourth power "
+            "is no number any more; multiply it by a constant."
+        )
     return sums

@@ -15,14 +15,19 @@ __all__ = ["autocast", "private_generator", "reseed", "resolve_device", "resolve
 _training_lock = threading.RLock()
 
 
-def _renew_lock() -> None:
-    """Give a forked child a lock of its own: nobody there would release the parent's."""
+def _renew_in_child() -> None:
+    """Let a forked child go on without what only its parent has.
+
+    Nobody there would release the parent's lock; and a product on several threads would wait for
+    threads that stayed behind, for ever.
+    """
     global _training_lock  # noqa: PLW0603
     _training_lock = threading.RLock()
+    torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_renew_in_child)
 
 
 def resolve_device(device: str, *, fallback: bool = False) -> torch.device:

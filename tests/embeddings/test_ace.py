@@ -504,3 +504,15 @@ def test_memory_does_not_grow_with_the_rows(make_cone, tmp_path, monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < F.nbytes / 10  # 10 MB of rows, 33 kB of Gram matrix
+
+
+@pytest.mark.parametrize("size", [1e-79, 1e-120, 1e-200])
+def test_rows_whose_powers_vanish_are_refused_unless_they_are_normalised(size, random_state):
+    X = np.random.default_rng(random_state).standard_normal((20, 4))
+    with pytest.raises(ValueError, match=r"^X is too small: its longest row has length .*; multip"):
+        ACETransformer(2, normalize=False).fit(X * size)
+    expected = ACETransformer(2, normalize=False).fit_transform(X)
+    small = ACETransformer(2, normalize=False).fit_transform(X * 2.0**-200)
+    np.testing.assert_allclose(small, expected, rtol=1e-9, atol=1e-12)
+    whole = ACETransformer(2).fit_transform(X * size)
+    np.testing.assert_allclose(whole, ACETransformer(2).fit_transform(X), rtol=1e-6, atol=1e-9)

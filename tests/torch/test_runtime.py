@@ -1,7 +1,11 @@
 """Devices, precision, and random numbers that are nobody else's."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import os
 import re
+import subprocess
+import sys
+import textwrap
 import threading
 from contextlib import suppress
 
@@ -180,3 +184,35 @@ def test_settings_of_the_caller_do_not_reach_into_a_fit():
     with torch.no_grad():
         np.testing.assert_array_equal(clone(model).fit(X).item_vectors_, expected)
         assert not torch.is_grad_enabled()
+
+
+FORKED = """
+    import multiprocessing, sys
+    import torch
+    from skace import SASRecEstimator
+    torch.set_num_threads(int(sys.argv[1]))
+    torch.ones(600, 600) @ torch.ones(600, 600)
+    model = SASRecEstimator(
+        k=2, max_epochs=1, embedding_dim=8, early_stopping=False, random_state=0
+    ).fit([[1, 2, 3, 4] * 10] * 50)
+    queries = [[1, 2]] * 300
+    def work(_):
+        return model.predict(queries).tolist(), torch.get_num_threads()
+    expected = model.predict(queries).tolist()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found, n_threads = pool.apply_async(work, (0,)).get(timeout=60)
+    assert found == expected, "another answer"
+    print("answered with", n_threads)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+def test_a_forked_worker_answers_whatever_the_number_of_threads(n_threads):
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKED), str(n_threads)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == "answered with 1\n", run.stderr
