@@ -311,6 +311,16 @@ def test_decompositions_take_turns(scripts, tmp_path, capsys):
     assert "ACETransformer, 10 alphas" in capsys.readouterr().out
 
 
+def test_hard_use_is_measured_beside_another_checkout(scripts, capsys):
+    here = str(Path(__file__).parents[1])
+    script = scripts("speed/hard_use.py")
+    script.main(["--share", "0.001", "--cases", "chain", "--beside", here])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("k_core of a chain of n events")
+    assert "no answer" not in line
+    assert line.endswith("times")
+
+
 def test_an_epoch_is_taken_apart(scripts, folder, capsys):
     scripts("speed/profile_epoch.py").main(["--data", str(folder), "--width", "8"])
     rows = [line.rsplit(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
