@@ -7,7 +7,16 @@ import numpy as np
 
 from skace._typing import BoolArray, IntArray
 
-__all__ = ["Windows", "batch_order", "cut_windows", "n_batches", "past_events", "rows_asked"]
+__all__ = [
+    "Windows",
+    "batch_order",
+    "cut_windows",
+    "n_batches",
+    "past_events",
+    "past_items",
+    "rows_asked",
+    "spans_of",
+]
 
 _BUCKET_BATCHES = 50  # batches that are drawn together, then sorted by length
 
@@ -131,6 +140,44 @@ def past_events(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
     rows = np.repeat(np.arange(lengths.size), lengths)
     first = np.cumsum(lengths) - lengths  # of each row, among all events
     return rows, starts[rows] + np.arange(rows.size) - first[rows]
+
+
+def spans_of(starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Beginning and end of the events behind pasts, and number of the span of each past.
+
+    Pasts of one beginning lie within each other, so that the longest of them is the span of all.
+    """
+    begins, numbers = np.unique(starts, return_inverse=True)
+    stops = begins.copy()
+    np.maximum.at(stops, numbers, ends)
+    return begins, stops, numbers
+
+
+def past_items(items: IntArray, starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """Row number and item of each past ``items[starts[i]:ends[i]]``, every item once.
+
+    Takes time and memory by the length of the spans and of what is returned, not by the sum of the
+    lengths of the pasts, which for the rows of a long user grows with the square of its length.
+    """
+    begins, stops, numbers = spans_of(starts, ends)
+    spans, events = past_events(begins, stops)
+    # An event stands for its item in the rows that end behind it and not behind the next of
+    # the same item in the same span.
+    order = np.lexsort((items[events], spans))
+    is_same = (spans[order][1:] == spans[order][:-1]) & (
+        items[events[order]][1:] == items[events[order]][:-1]
+    )
+    last = stops[spans]  # until when each event stands for its item
+    last[order[:-1][is_same]] = events[order[1:][is_same]]
+    # Ends on one line, a stretch for each span, so that one search finds them all.
+    shift = np.cumsum(stops - begins + 1) - (stops - begins + 1) - begins
+    line = ends + shift[numbers]
+    by_end = np.argsort(line, kind="stable")
+    line = line[by_end]
+    first = np.searchsorted(line, events + shift[spans], side="right")
+    beyond = np.searchsorted(line, last + shift[spans], side="right")
+    chosen, rows = past_events(first, beyond)
+    return by_end[rows], items[events[chosen]]
 
 
 def rows_asked(windows: Windows, is_row: BoolArray) -> tuple[IntArray, IntArray]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from skace._torch._batches import DeviceLog
 from skace._torch._network import Network
 from skace._torch.tables._frozen import FrozenItems
-from skace._windows import batch_order, cut_windows
+from skace._windows import batch_order, cut_windows, past_items
 
 # Four users of 3, 5, 9 and 1 events: with max_length 4 the past of the last event is short, exactly
 # as long as a window, longer, and empty. The item of an event is its log position.
@@ -255,3 +255,19 @@ def test_the_same_generator_state_gives_the_same_batches():
     lengths = np.arange(1, 41)
     first, second = (batch_order(lengths, 3, np.random.RandomState(5)) for _ in range(2))
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in second]
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=20),
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=12),
+)
+def test_the_items_of_a_past_come_once_each(items, pasts):
+    items = np.array(items)
+    starts, ends = np.sort(np.minimum(np.array(pasts, dtype=np.int64).reshape(-1, 2), items.size)).T
+    rows, found = past_items(items, starts, ends)
+    expected = {
+        (row, item)
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True))
+        for item in items[start:end].tolist()
+    }
+    assert sorted(zip(rows.tolist(), found.tolist(), strict=True)) == sorted(expected)

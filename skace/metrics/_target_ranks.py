@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skace._row_blocks import row_blocks
 from skace._topk import ranks_of_targets
 from skace._typing import FloatArray, IntArray
-from skace._windows import past_events
+from skace._windows import past_items
 from skace.data import Catalog, Interactions
 from skace.data._inputs import rows_to_score
 from skace.data._tie_facts import warn_of_ties
@@ -270,6 +270,6 @@ def hide_seen(scores: FloatArray, X: Interactions, columns: IntArray) -> None:
 
     ``scores`` has shape (n_rows, n_items), ``columns`` maps catalog rows to its columns.
     """
-    rows, places = past_events(X._starts, X._ends)
-    seen = columns[X._log.items[places]]
+    rows, items = past_items(X._log.items, X._starts, X._ends)
+    seen = columns[items]
     scores[rows[seen >= 0], seen[seen >= 0]] = -np.inf

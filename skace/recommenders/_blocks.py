@@ -23,12 +23,12 @@ class ScoreBlocks:
         step = max(1, _BLOCK_BYTES // (4 * n_columns))
         for first in range(0, len(X), _ROWS_AHEAD):
             ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))
-            for begin in range(0, len(ahead), step):
-                block = ahead.take(slice(begin, begin + step))
+            for part in ahead.blocks(step, self.item_ids_.size):
+                block = ahead.take(part)
                 scores = self._scores_of_block(block, columns)
                 if exclude_seen:
                     self._mask_seen(scores, block, columns)
-                yield slice(first + begin, first + begin + len(block)), scores
+                yield slice(first + part.start, first + part.stop), scores
 
     def _read_ahead(self, histories):
         """Histories with what is cheaper to find for many rows at once; by default nothing."""

@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skace._validation import first_few
-from skace._windows import past_events
+from skace._windows import past_events, past_items, spans_of
 
 __all__ = ["Histories", "histories_of"]
+
+_BLOCK_EVENTS = 2**20  # of pasts, and items in them, that are held at once
+_FEW = 8  # share of the events of a log, as a divisor, below which only those are mapped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +43,27 @@ class Histories:
         return replace(self, starts=self.starts[rows], ends=self.ends[rows], states=states)
 
     def seen(self, n_items):
-        """Row numbers and columns of all past events of known items."""
-        rows, events = past_events(self.starts, self.ends)
-        columns = self.items[events]
+        """Row numbers and columns of the known items of each past, every item once."""
+        rows, columns = past_items(self.items, self.starts, self.ends)
         is_known = columns < n_items
         return rows[is_known], columns[is_known]
+
+    def blocks(self, n_rows, n_items):
+        """Yield slices of at most so many rows, over few events and items of pasts."""
+        # What a row adds: its different items, and the events that the row before does not have.
+        is_next = np.append(False, self.starts[1:] == self.starts[:-1])
+        more = np.abs(np.diff(self.ends, prepend=0))
+        costs = np.minimum(self.lengths, n_items) + np.where(is_next, more, self.lengths)
+        total = np.cumsum(costs)
+        begin = 0
+        while begin < len(self):
+            # The first row of a block reads all of its past.
+            taken = min(int(self.lengths[begin]), _BLOCK_EVENTS // 2)
+            allowed = total[begin] - taken + _BLOCK_EVENTS
+            end = int(np.searchsorted(total, allowed, side="right"))
+            end = min(max(end, begin + 1), begin + n_rows, len(self))
+            yield slice(begin, end)
+            begin = end
 
 
 def histories_of(X, columns, n_items, handle_unknown, features=None):
@@ -68,8 +87,8 @@ def histories_of(X, columns, n_items, handle_unknown, features=None):
     histories : Histories
         One per row, in order.
     """
-    items, times = columns[X._log.items], X._log.timestamps
-    starts, ends = X._starts, X._ends
+    codes, times, starts, ends = _events_behind(X)
+    items = columns[codes]
     is_unknown = items < 0
     if not is_unknown.any():
         return Histories(items, starts, ends, times=times)
@@ -77,9 +96,11 @@ def histories_of(X, columns, n_items, handle_unknown, features=None):
     if not (n_before[ends] > n_before[starts]).any():
         return Histories(items, starts, ends, times=times)
     if features is not None:
-        return _embed_unknown(X, columns, n_items, features)
+        unknown, places = np.unique(codes[is_unknown], return_inverse=True)
+        items[is_unknown] = n_items + places
+        return Histories(items, starts, ends, features[unknown], times)
     if handle_unknown == "error":
-        _refuse_unknown(X, is_unknown, n_before)
+        _refuse_unknown(X.catalog.item_ids[codes], starts, ends, is_unknown, n_before)
     if handle_unknown != "ignore":  # may have been set since the fit
         raise ValueError(f"handle_unknown must be 'error' or 'ignore', got {handle_unknown!r}.")
     kept = np.concatenate([[0], np.cumsum(~is_unknown)])
@@ -87,23 +108,30 @@ def histories_of(X, columns, n_items, handle_unknown, features=None):
     return Histories(items[~is_unknown], kept[starts], kept[ends], times=times)
 
 
-def _embed_unknown(X, columns, n_items, features):
-    """Give the unknown items of the log columns of their own."""
-    unknown = np.unique(X._log.items[columns[X._log.items] < 0])
-    columns = columns.copy()
-    columns[unknown] = n_items + np.arange(unknown.size)
-    items = columns[X._log.items]
-    return Histories(items, X._starts, X._ends, features[unknown], X._log.timestamps)
+def _events_behind(X):
+    """Items and times of the log that the rows of X may read, with starts and ends among them.
+
+    A few rows of a long log need few of its events; for many, the log is taken as it is.
+    """
+    log, starts, ends = X._log, X._starts, X._ends
+    begins, stops, numbers = spans_of(starts, ends)
+    n_events = int((stops - begins).sum())
+    if n_events * _FEW >= log.n_events:
+        return log.items, log.timestamps, starts, ends
+    _, events = past_events(begins, stops)
+    shift = np.cumsum(stops - begins) - (stops - begins) - begins
+    times = None if log.timestamps is None else log.timestamps[events]
+    return log.items[events], times, starts + shift[numbers], ends + shift[numbers]
 
 
-def _refuse_unknown(X, is_unknown, n_before):
+def _refuse_unknown(ids, starts, ends, is_unknown, n_before):
     """Raise a ValueError that names the first unknown items and rows."""
-    is_bad = n_before[X._ends] > n_before[X._starts]
+    is_bad = n_before[ends] > n_before[starts]
     row = int(np.argmax(is_bad))
-    past = slice(X._starts[row], X._ends[row])
-    ids = X.catalog.item_ids[X._log.items[past][is_unknown[past]]]
+    past = slice(starts[row], ends[row])
     raise ValueError(
         f"the history of X[{row}] holds item ids that the model has not been fitted on: "
-        f"{first_few(ids)} ({int(is_bad.sum())} row(s) affected); set handle_unknown='ignore' to "
-        "skip such events, or partial_fit the model with a catalog that holds them."
+        f"{first_few(ids[past][is_unknown[past]])} ({int(is_bad.sum())} row(s) affected); set "
+        "handle_unknown='ignore' to skip such events, or partial_fit the model with a catalog "
+        "that holds them."
     )

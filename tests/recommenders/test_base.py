@@ -197,3 +197,17 @@ def test_representation_names_the_class_and_links_nowhere_else(model):
 def test_the_base_class_cannot_be_used_alone():
     with pytest.raises(TypeError, match="abstract"):
         SequentialRecommender()
+
+
+def test_a_few_rows_of_a_long_log_need_few_of_its_events():
+    rng = np.random.default_rng(0)
+    X = Interactions.from_sequences(rng.integers(0, 6, (200, 5)).tolist())
+    model = PopularityEstimator(k=2, exclude_seen=True).fit(X)
+    few = X[[3, 4, 903, 17]]
+    histories = model._histories(few)
+    assert histories.items.size < 30
+    assert model._histories(X[::2]).items.size == 1000
+    for row, (start, end) in enumerate(zip(histories.starts, histories.ends, strict=True)):
+        past = X._log.items[few._starts[row] : few._ends[row]]
+        np.testing.assert_array_equal(histories.items[start:end], past)
+    np.testing.assert_array_equal(model.target_ranks(few), model.target_ranks(X)[[3, 4, 903, 17]])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skace.recommenders import _histories, _history_weights
 from skace.recommenders._histories import Histories
 from skace.recommenders.linear._history_weights import as_numbers, history_weights
 
@@ -113,3 +114,49 @@ def test_weights_agree_with_a_loop(pasts, decay):
 def test_times_become_days_or_stay_numbers(times, expected):
     assert_array_equal(as_numbers(times), expected)
     assert as_numbers(times).dtype == np.float64
+
+
+@settings(max_examples=30)
+@given(
+    items=st.lists(st.integers(0, 4), min_size=1, max_size=30),
+    decay=st.sampled_from([None, 0.05, 0.3, 2.0, 1e6]),
+    decay_by=st.sampled_from(["events", "time"]),
+    block=st.sampled_from([1, 7, 2**20]),
+)
+def test_stretches_of_any_size_give_the_same_weights(items, decay, decay_by, block):
+    ends = np.arange(1, len(items) + 1)
+    times = np.arange(len(items)) / 2
+    histories = Histories(np.array(items), np.zeros_like(ends), ends, times=times)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_history_weights, "_BLOCK_EVENTS", block)
+        found = history_weights(histories, 5, decay, decay_by).toarray()
+    step = 1 if decay_by == "events" else 0.5
+    expected = np.zeros((len(items), 5))
+    for row in range(len(items)):
+        for event in range(row + 1):
+            value = 1.0 if decay is None else exp(-(row - event) * step / decay)
+            expected[row, items[event]] = (
+                1.0 if decay is None else expected[row, items[event]] + value
+            )
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 30), min_size=1, max_size=20),
+    nested=st.booleans(),
+    bound=st.sampled_from([4, 16, 64]),
+)
+def test_blocks_cover_all_rows_and_bound_what_is_read(lengths, nested, bound):
+    ends = np.array(lengths, dtype=np.int64)
+    starts = np.zeros_like(ends) if nested else np.cumsum(ends) - ends
+    histories = Histories(np.zeros(1000, dtype=np.int64), starts, starts + ends)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_histories, "_BLOCK_EVENTS", bound)
+        parts = list(histories.blocks(5, n_items=3))
+    rows = np.arange(len(lengths))
+    assert_array_equal(np.concatenate([rows[part] for part in parts]), rows)
+    for part in parts:
+        # The first row may be longer than all that is allowed.
+        more = np.delete(ends[part], 0)
+        assert part.stop - part.start <= 5
+        assert (max(0, more.max(initial=0) - ends[part.start]) if nested else more.sum()) <= bound

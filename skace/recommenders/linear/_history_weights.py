@@ -1,13 +1,16 @@
 """How much each event of a history counts, by its age."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 
-from skace._windows import past_events
+from skace._windows import past_events, past_items
 
 __all__ = ["as_numbers", "history_weights", "weights_of_events"]
 
+_BLOCK_EVENTS = 2**20  # whose weights are found together
 _NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the newest
 
 
@@ -31,13 +34,37 @@ def history_weights(histories, n_items, decay, decay_by):
     weights : scipy.sparse.csr_array
         Rows as in ``histories``.
     """
+    shape = (len(histories), n_items)
+    if decay is None:
+        rows, items = past_items(histories.items, histories.starts, histories.ends)
+        return sp.csr_array((np.ones(rows.size, dtype=np.float32), (rows, items)), shape=shape)
+    if decay_by == "events":  # older ones are not felt
+        begins = histories.ends - int(min(np.ceil(_NEGLIGIBLE * decay), 2**62))
+        histories = replace(histories, starts=np.maximum(histories.starts, begins))
+    parts = [
+        _decayed(histories.take(slice(first, last)), n_items, decay, decay_by)
+        for first, last in _few_events(histories.lengths)
+    ]
+    return parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr")
+
+
+def _few_events(lengths):
+    """Yield first and last row, plus 1, of stretches whose pasts have few events together."""
+    total = np.cumsum(lengths)
+    first = 0
+    while first < lengths.size:
+        allowed = total[first] - lengths[first] + _BLOCK_EVENTS
+        last = max(int(np.searchsorted(total, allowed, side="right")), first + 1)
+        yield first, last
+        first = last
+
+
+def _decayed(histories, n_items, decay, decay_by):
+    """Matrix of a few histories, by the age of each event."""
     rows, events, values = weights_of_events(histories, decay, decay_by)
     items, is_felt = histories.items[events], values > 0
     entries = values[is_felt], (rows[is_felt], items[is_felt])
-    weights = sp.csr_array(entries, shape=(len(histories), n_items))
-    if decay is None:
-        weights.data[:] = 1  # a set: the sum over repeats is not wanted
-    return weights
+    return sp.csr_array(entries, shape=(len(histories), n_items))
 
 
 def weights_of_events(histories, decay, decay_by):
