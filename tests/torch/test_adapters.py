@@ -47,7 +47,7 @@ def test_unknown_items_are_projected_like_known_ones(normalize):
 def test_rows_that_join_are_projected_by_the_loaded_map():
     old = projected(FEATURES[:2])
     grown = ProjectedItems(FEATURES + 9, MEAN + 7, 5 * WEIGHTS)
-    load_state(grown, state_as_numpy(old))
+    load_state(grown, state_as_numpy(old), may_grow=True)
     grown.remember_cold()
     assert torch.equal(grown()[:2], old())
     assert torch.equal(grown()[2:], old.embed(torch.from_numpy(FEATURES[2:] + 9)))

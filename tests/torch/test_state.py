@@ -58,7 +58,7 @@ def test_loading_reads_read_only_arrays_and_copies_them():
 
 def test_a_larger_table_takes_over_the_rows_and_keeps_the_rest():
     grown = table(n_items=4, start=100.0)
-    load_state(grown, state_as_numpy(table()))
+    load_state(grown, state_as_numpy(table()), may_grow=True)
     expected = [[0, 1], [2, 3], [4, 5], [106, 107]]
     np.testing.assert_array_equal(grown().detach(), expected)
 
@@ -110,3 +110,14 @@ def test_a_computed_table_is_stored_beside_its_state():
     np.testing.assert_array_equal(vectors, np.full((3, 2), 2))
     np.testing.assert_array_equal(state["factor"], np.ones((3, 2)))
     assert vectors.dtype == np.float32
+
+
+def test_a_table_of_the_same_items_has_to_be_there_in_full():
+    with pytest.raises(ValueError, match=r"^weight has shape \(3, 2\), the saved one \(2, 2\)\.$"):
+        load_state(table(), {"weight": np.zeros((2, 2), dtype=np.float32)})
+
+
+def test_whole_numbers_are_no_weights():
+    expected = r"^weight holds torch\.float32, the saved one torch\.int64\.$"
+    with pytest.raises(ValueError, match=expected):
+        load_state(table(), {"weight": np.zeros((3, 2), dtype=np.int64)})

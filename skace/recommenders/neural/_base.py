@@ -487,7 +487,7 @@ class NeuralRecommender(TrainedNetwork, SequentialRecommender):
         if rows.is_fresh:
             self._refuse_foresight(network, width)
         else:
-            load_state(network.encoder, self.encoder_state_)
+            load_state(network.encoder, self.encoder_state_, may_grow=True)
             load_state(network.items, self.item_table_state_, may_grow=True)
         network.items.remember_cold()
         return network.to(device)
