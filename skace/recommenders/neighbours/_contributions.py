@@ -35,7 +35,9 @@ def terms_of_events(histories, coef, columns, decay, decay_by):
         What an event of weight 1 adds to each score.
     columns : ndarray of shape (n_rows, n_asked)
         Items whose scores are taken apart.
-    decay, decay_by
+    decay : float or None
+        As in `history_weights`.
+    decay_by : {"events", "time"}
         As in `history_weights`.
 
     Returns
