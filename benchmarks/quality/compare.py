@@ -95,6 +95,7 @@ def read_arguments(words):
     parser.add_argument("--cold-items", choices=["excluded", "negatives"], default="excluded")
     parser.add_argument("--long-sequences", choices=["overlap", "truncate"], default="overlap")
     parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
+    parser.add_argument("--learning-rate", type=float, default=0.001, help="of the networks")
     parser.add_argument("--width", type=int, default=128, help="of all models")
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=256, help="windows per update")
@@ -149,6 +150,7 @@ def parameters_of(arguments):
         "n_iter_no_change": arguments.patience,
         "max_length": arguments.max_length,
         "batch_size": arguments.batch_size,
+        "learning_rate": arguments.learning_rate,
         "long_sequences": arguments.long_sequences,
         "device": arguments.device,
         "precision": arguments.precision,
