@@ -19,13 +19,19 @@ from skace.datasets._amazon_releases import (
     holds_table,
     read_ratings,
 )
-from skace.datasets._fields import stars, text_id, whole
-from skace.datasets._item_texts import check_columns
-from skace.datasets._lines import LineReader, check_files
-from skace.datasets._plain_text import text_of
-from skace.datasets._published import SELECTION, EventFiles, ItemFiles, Source, load_published
-from skace.datasets._records import read_records
-from skace.datasets._selection import Selection
+from skace.datasets.reading._fields import stars, text_id, whole
+from skace.datasets.reading._item_texts import check_columns
+from skace.datasets.reading._lines import LineReader, check_files
+from skace.datasets.reading._plain_text import text_of
+from skace.datasets.reading._published import (
+    SELECTION,
+    EventFiles,
+    ItemFiles,
+    Source,
+    load_published,
+)
+from skace.datasets.reading._records import read_records
+from skace.datasets.reading._selection import Selection
 
 __all__ = ["load_amazon_reviews"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from skace.datasets._lines import LineReader
-from skace.datasets._records import read_records
-from skace.datasets._tables import plain_name, read_rows
+from skace.datasets.reading._lines import LineReader
+from skace.datasets.reading._records import read_records
+from skace.datasets.reading._tables import plain_name, read_rows
 
 __all__ = ["CITATIONS", "VERSIONS", "Version", "check_release", "holds_table", "read_ratings"]
 

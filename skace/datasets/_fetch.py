@@ -23,11 +23,11 @@ from skace.datasets._amazon import load_amazon_reviews
 from skace.datasets._amazon_releases import VERSIONS
 from skace.datasets._download import RemoteFile, download, has_checksum
 from skace.datasets._download_log import logged_download
-from skace.datasets._item_texts import check_columns
 from skace.datasets._movielens import COLUMNS, load_movielens
-from skace.datasets._published import SELECTION
-from skace.datasets._selection import Selection
 from skace.datasets._steam import FIELDS, load_steam
+from skace.datasets.reading._item_texts import check_columns
+from skace.datasets.reading._published import SELECTION
+from skace.datasets.reading._selection import Selection
 
 __all__ = ["fetch_amazon_reviews", "fetch_movielens", "fetch_steam"]
 

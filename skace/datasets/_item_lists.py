@@ -6,9 +6,9 @@ from typing import Any
 
 from sklearn.utils import Bunch
 
-from skace.datasets._fields import text_id
-from skace.datasets._lines import LineReader, check_files
-from skace.datasets._published import EventFiles, Source, load_published
+from skace.datasets.reading._fields import text_id
+from skace.datasets.reading._lines import LineReader, check_files
+from skace.datasets.reading._published import EventFiles, Source, load_published
 
 __all__ = ["load_item_lists"]
 

@@ -10,14 +10,20 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
-from skace.datasets._containers import kind_of
-from skace.datasets._fields import stars, whole
-from skace.datasets._item_texts import check_columns
-from skace.datasets._lines import LineReader
-from skace.datasets._plain_text import text_of
-from skace.datasets._published import SELECTION, EventFiles, ItemFiles, Source, load_published
-from skace.datasets._selection import Selection
-from skace.datasets._tables import read_named_rows, read_rows
+from skace.datasets.reading._containers import kind_of
+from skace.datasets.reading._fields import stars, whole
+from skace.datasets.reading._item_texts import check_columns
+from skace.datasets.reading._lines import LineReader
+from skace.datasets.reading._plain_text import text_of
+from skace.datasets.reading._published import (
+    SELECTION,
+    EventFiles,
+    ItemFiles,
+    Source,
+    load_published,
+)
+from skace.datasets.reading._selection import Selection
+from skace.datasets.reading._tables import read_named_rows, read_rows
 
 __all__ = ["COLUMNS", "load_movielens"]
 

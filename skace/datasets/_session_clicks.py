@@ -8,12 +8,12 @@ from typing import Any
 
 from sklearn.utils import Bunch
 
-from skace.datasets._fields import in_ms, text_id, whole
-from skace.datasets._lines import LineReader, check_files
-from skace.datasets._published import EventFiles, Source, load_published
-from skace.datasets._records import read_records
-from skace.datasets._selection import Selection
-from skace.datasets._tables import plain_name, read_named_rows, read_rows
+from skace.datasets.reading._fields import in_ms, text_id, whole
+from skace.datasets.reading._lines import LineReader, check_files
+from skace.datasets.reading._published import EventFiles, Source, load_published
+from skace.datasets.reading._records import read_records
+from skace.datasets.reading._selection import Selection
+from skace.datasets.reading._tables import plain_name, read_named_rows, read_rows
 
 __all__ = ["load_session_clicks"]
 

@@ -7,13 +7,19 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
-from skace.datasets._fields import in_ms, stars, text_id
-from skace.datasets._item_texts import check_columns
-from skace.datasets._lines import check_files
-from skace.datasets._plain_text import text_of
-from skace.datasets._published import SELECTION, EventFiles, ItemFiles, Source, load_published
-from skace.datasets._records import read_records
-from skace.datasets._selection import Selection
+from skace.datasets.reading._fields import in_ms, stars, text_id
+from skace.datasets.reading._item_texts import check_columns
+from skace.datasets.reading._lines import check_files
+from skace.datasets.reading._plain_text import text_of
+from skace.datasets.reading._published import (
+    SELECTION,
+    EventFiles,
+    ItemFiles,
+    Source,
+    load_published,
+)
+from skace.datasets.reading._records import read_records
+from skace.datasets.reading._selection import Selection
 
 __all__ = ["load_yelp"]
 

@@ -383,7 +383,7 @@ def test_what_is_no_list_of_parts_is_refused(tmp_path, choose, error, finding):
 
 @pytest.mark.parametrize("library", ["pyarrow", "polars"])
 def test_the_release_of_2023_is_read_as_parquet(tmp_path, monkeypatch, library):
-    monkeypatch.setattr("skace.datasets._parquet.find_spec", lambda name: name == library)
+    monkeypatch.setattr("skace.datasets.reading._parquet.find_spec", lambda name: name == library)
     reviews = [_review("2023", *event) for event in EVENTS]
     pd.DataFrame(reviews).to_parquet(tmp_path / "reviews.parquet")
     pd.DataFrame([PRODUCTS["2023"]]).to_parquet(tmp_path / "meta.parquet")

@@ -11,8 +11,8 @@ import zipfile
 import pyarrow as pa
 import pytest
 
-from skace.datasets._containers import kind_of
-from skace.datasets._lines import LineReader
+from skace.datasets.reading._containers import kind_of
+from skace.datasets.reading._lines import LineReader
 
 TEXT = b"one\ntwo\n"
 
@@ -118,7 +118,7 @@ def test_without_a_library_for_zstd_the_error_says_so(tmp_path, monkeypatch):
     def import_module(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("skace.datasets._containers.import_module", import_module)
+    monkeypatch.setattr("skace.datasets.reading._containers.import_module", import_module)
     (tmp_path / "a").write_bytes(_zstd(TEXT))
     expected = r"a is packed with zstd; unpack it with zstd -d, or install pyarrow\.$"
     with pytest.raises(ImportError, match=expected):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skace.datasets._lines import LineReader
-from skace.datasets._records import read_records
+from skace.datasets.reading._lines import LineReader
+from skace.datasets.reading._records import read_records
 
 PLAIN = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(

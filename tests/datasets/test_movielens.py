@@ -244,7 +244,7 @@ def test_parameters_that_make_no_sense_are_refused(tmp_path, parameters, finding
 
 
 def test_without_a_library_for_frames_the_error_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("skace.datasets._item_texts.find_spec", lambda _: None)
+    monkeypatch.setattr("skace.datasets.reading._item_texts.find_spec", lambda _: None)
     expected = r"^loading a data set needs pandas, polars or pyarrow; install one of them\.$"
     with pytest.raises(ImportError, match=expected):
         load_movielens(_put(tmp_path, _csv(), "folder"))
@@ -252,7 +252,9 @@ def test_without_a_library_for_frames_the_error_says_so(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_items_come_in_the_library_that_is_installed(tmp_path, monkeypatch, library):
-    monkeypatch.setattr("skace.datasets._item_texts.find_spec", lambda name: name == library)
+    monkeypatch.setattr(
+        "skace.datasets.reading._item_texts.find_spec", lambda name: name == library
+    )
     bunch = load_movielens(_put(tmp_path, _csv(), "folder"))
     assert type(bunch["items"]).__module__.split(".")[0] == library
     assert type(bunch.interactions.catalog.features) is type(bunch["items"])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import skace.datasets._oracle as oracle_module
+import skace.datasets.made._oracle as oracle_module
 from skace import Catalog, Interactions
 from skace.datasets import ShopOracle, make_shop
-from skace.datasets._shop_events import ShopLaw, draw_events
+from skace.datasets.made._shop_events import ShopLaw, draw_events
 
 IDS = np.array(["a", "b", "c", "d", "e", "f"])
 

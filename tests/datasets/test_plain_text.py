@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skace.datasets._plain_text import plain, text_of
+from skace.datasets.reading._plain_text import plain, text_of
 
 
 @pytest.mark.parametrize(

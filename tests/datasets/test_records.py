@@ -6,8 +6,8 @@ import json
 import pandas as pd
 import pytest
 
-from skace.datasets._lines import LineReader
-from skace.datasets._records import read_records
+from skace.datasets.reading._lines import LineReader
+from skace.datasets.reading._records import read_records
 
 RECORDS = [{"a": 1, "b": "x {[]}"}, {"a": 2, "b": None}, {"a": 3, "b": [{"c": "]"}]}]
 
@@ -55,7 +55,7 @@ def test_what_is_no_array_of_records_is_named(tmp_path, text, finding):
 
 @pytest.mark.parametrize("library", ["pyarrow", "polars"])
 def test_parquet_gives_the_fields_that_are_asked_for(tmp_path, monkeypatch, library):
-    monkeypatch.setattr("skace.datasets._parquet.find_spec", lambda name: name == library)
+    monkeypatch.setattr("skace.datasets.reading._parquet.find_spec", lambda name: name == library)
     pd.DataFrame({"a": [1, 2], "b": [["x"], []], "c": ["p", None]}).to_parquet(tmp_path / "a")
     lines = LineReader(tmp_path / "a")
     assert list(read_records(lines, ("a", "b", "z"))) == [{"a": 1, "b": ["x"]}, {"a": 2, "b": []}]
@@ -65,7 +65,7 @@ def test_parquet_gives_the_fields_that_are_asked_for(tmp_path, monkeypatch, libr
 
 @pytest.mark.parametrize("library", ["pyarrow", "polars"])
 def test_a_damaged_parquet_file_is_named(tmp_path, monkeypatch, library):
-    monkeypatch.setattr("skace.datasets._parquet.find_spec", lambda name: name == library)
+    monkeypatch.setattr("skace.datasets.reading._parquet.find_spec", lambda name: name == library)
     pd.DataFrame({"a": range(999)}).to_parquet(tmp_path / "a")
     content = (tmp_path / "a").read_bytes()
     (tmp_path / "a").write_bytes(content[: len(content) // 2])
@@ -75,7 +75,7 @@ def test_a_damaged_parquet_file_is_named(tmp_path, monkeypatch, library):
 
 def test_without_a_library_for_parquet_the_error_says_so(tmp_path, monkeypatch):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a")
-    monkeypatch.setattr("skace.datasets._parquet.find_spec", lambda _: None)
+    monkeypatch.setattr("skace.datasets.reading._parquet.find_spec", lambda _: None)
     expected = r"a is a parquet file, which takes pyarrow or polars; install one of them\.$"
     with pytest.raises(ImportError, match=expected):
         list(read_records(LineReader(tmp_path / "a")))

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skace.datasets import make_shop
-from skace.datasets._shop_events import ShopLaw, _is_seen, _Sampler, draw_events, draw_lengths
-from skace.datasets._shop_titles import CATEGORIES, STYLES, make_titles
+from skace.datasets.made._shop_events import ShopLaw, _is_seen, _Sampler, draw_events, draw_lengths
+from skace.datasets.made._shop_titles import CATEGORIES, STYLES, make_titles
 
 SMALL = {"n_users": 60, "n_items": 80, "n_events": 600, "n_features": 24}
 
@@ -339,7 +339,7 @@ def _tiny_law(rng, n_items=6, repeat_probability=0.0):
 
 @pytest.mark.parametrize("max_redraws", [0, 1, 32])
 def test_unseen_items_are_drawn_alike_with_and_without_rejection(max_redraws, monkeypatch):
-    monkeypatch.setattr("skace.datasets._shop_events._MAX_REDRAWS", max_redraws)
+    monkeypatch.setattr("skace.datasets.made._shop_events._MAX_REDRAWS", max_redraws)
     law = _tiny_law(np.random.default_rng(0))
     n = 40_000
     items = np.tile([0, 1, 4], n)
@@ -354,8 +354,8 @@ def test_unseen_items_are_drawn_alike_with_and_without_rejection(max_redraws, mo
 
 
 def test_exact_draws_are_made_in_blocks(monkeypatch):
-    monkeypatch.setattr("skace.datasets._shop_events._MAX_REDRAWS", 0)
-    monkeypatch.setattr("skace.datasets._shop_events._BLOCK_ENTRIES", 12)
+    monkeypatch.setattr("skace.datasets.made._shop_events._MAX_REDRAWS", 0)
+    monkeypatch.setattr("skace.datasets.made._shop_events._BLOCK_ENTRIES", 12)
     law = _tiny_law(np.random.default_rng(0))
     events = draw_events(law, np.full(15, 5), np.random.default_rng(0))
     rows = np.sort(events.items.reshape(15, 5), axis=1)

@@ -4,7 +4,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 
-from skace.datasets._lines import LineReader
+from skace.datasets.reading._lines import LineReader
 
 __all__ = ["plain_name", "read_named_rows", "read_rows"]
 

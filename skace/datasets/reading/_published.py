@@ -16,10 +16,10 @@ from skace._validation import first_few
 from skace.data import Catalog, Interactions
 from skace.data._interactions import rows_of_codes
 from skace.data._times import Times
-from skace.datasets._events import EventColumns
-from skace.datasets._item_texts import ItemTexts
-from skace.datasets._lines import MISREAD, LineReader
-from skace.datasets._selection import Selection
+from skace.datasets.reading._events import EventColumns
+from skace.datasets.reading._item_texts import ItemTexts
+from skace.datasets.reading._lines import MISREAD, LineReader
+from skace.datasets.reading._selection import Selection
 from skace.exceptions import RepeatedEventsWarning
 
 __all__ = ["SELECTION", "EventFiles", "ItemFiles", "Source", "load_published"]

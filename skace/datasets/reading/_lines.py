@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from skace.datasets._containers import DAMAGE, kind_of, opened
+from skace.datasets.reading._containers import DAMAGE, kind_of, opened
 
 __all__ = ["MISREAD", "LineReader", "check_files"]
 

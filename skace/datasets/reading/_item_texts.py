@@ -10,7 +10,7 @@ import numpy as np
 
 from skace._typing import IdArray
 from skace._validation import first_few
-from skace.datasets._fields import WHOLE
+from skace.datasets.reading._fields import WHOLE
 
 __all__ = ["ItemTexts", "check_columns"]
 

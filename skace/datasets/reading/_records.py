@@ -8,8 +8,8 @@ from collections.abc import Collection, Generator, Iterator
 from itertools import chain
 from typing import Any
 
-from skace.datasets._lines import LineReader
-from skace.datasets._parquet import read_parquet
+from skace.datasets.reading._lines import LineReader
+from skace.datasets.reading._parquet import read_parquet
 
 __all__ = ["read_records"]
 

@@ -12,7 +12,7 @@ from skace._typing import BoolArray, FloatArray, IdArray, IntArray
 from skace._validation import first_few
 from skace.data import Catalog, Interactions
 from skace.data._inputs import rows_to_predict, rows_to_score
-from skace.datasets._shop_events import ShopLaw
+from skace.datasets.made._shop_events import ShopLaw
 
 __all__ = ["ShopOracle"]
 

@@ -11,14 +11,14 @@ from sklearn.utils import Bunch
 from skace._sklearn_compat import Interval, validate_parameter_constraints
 from skace._typing import FloatArray, IntArray
 from skace.data import Catalog, Interactions
-from skace.datasets._oracle import ShopOracle
-from skace.datasets._random import (
+from skace.datasets.made._oracle import ShopOracle
+from skace.datasets.made._random import (
     RANDOM_STATE,
     RandomState,
     check_generator,
     independent_generators,
 )
-from skace.datasets._shop_events import (
+from skace.datasets.made._shop_events import (
     Events,
     ShopLaw,
     draw_events,
@@ -26,8 +26,8 @@ from skace.datasets._shop_events import (
     draw_lengths,
     draw_timestamps,
 )
-from skace.datasets._shop_features import make_item_vectors
-from skace.datasets._shop_titles import CATEGORIES, STYLES, make_titles
+from skace.datasets.made._shop_features import make_item_vectors
+from skace.datasets.made._shop_titles import CATEGORIES, STYLES, make_titles
 
 __all__ = ["make_shop"]
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from skace.datasets._lines import LineReader
+from skace.datasets.reading._lines import LineReader
 
 __all__ = ["read_parquet"]
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from skace._typing import IdArray
 from skace._validation import check_ids
-from skace.datasets._fields import WHOLE
-from skace.datasets._lines import MISREAD, LineReader
-from skace.datasets._selection import Selection
+from skace.datasets.reading._fields import WHOLE
+from skace.datasets.reading._lines import MISREAD, LineReader
+from skace.datasets.reading._selection import Selection
 
 __all__ = ["EventColumns", "Events"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from skace._sklearn_compat import Interval, validate_parameter_constraints
 from skace._typing import FloatArray, IntArray
 from skace.data import Catalog, Interactions
-from skace.datasets._random import RANDOM_STATE, RandomState, check_generator
+from skace.datasets.made._random import RANDOM_STATE, RandomState, check_generator
 
 __all__ = ["make_checkerboard", "make_cycle"]
 

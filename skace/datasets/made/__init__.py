@@ -1,0 +1,2 @@
+"""Made-up logs: shops, and data with a known answer."""
+# SPDX-License-Identifier: BSD-3-Clause
