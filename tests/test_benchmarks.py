@@ -415,3 +415,11 @@ def test_ranks_of_the_rule_are_those_of_a_plain_loop(scripts):
         one = [s - abs(s) if key[item] < key[last] else s for item, s in enumerate(scores[row])]
         better = sum(s > one[target] for s in one) + (sum(s == one[target] for s in one) - 1) / 2
         assert ranks[-1, row] == (better if np.isfinite(one[target]) else np.inf)
+
+
+def test_the_way_of_a_fit_through_the_code_is_counted(scripts, capsys):
+    scripts("structure.py").main([])
+    found = json.loads(capsys.readouterr().out.removeprefix("here: "))
+    for walk in ("fit, to the first batch", "predict, one list"):
+        assert 5 < found[walk]["files"] < found[walk]["functions"] < 300
+    assert found["backbones"].keys() == {"sasrec", "gru4rec", "bert4rec", "fmlp"}
