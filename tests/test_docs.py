@@ -81,8 +81,18 @@ def folder(tmp_path, monkeypatch):
 FIRST_PATH = DOCS / "user_guide" / "first_path.rst"
 
 
+# This one runs the whole contract, twice.
+TAKES_MINUTES = [DOCS / "user_guide" / "own_models.rst"]
+
+
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if _blocks(page) and page != FIRST_PATH], ids=_name
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.minutes] if page in TAKES_MINUTES else [])
+        for page in PAGES
+        if _blocks(page) and page != FIRST_PATH
+    ],
+    ids=_name,
 )
 def test_code_of_the_page_runs_in_its_order(page, folder):  # noqa: ARG001 (where it runs)
     _run(page)

@@ -699,9 +699,11 @@ def test_the_remedy_of_texts_works_when_typed():
     X = Interactions.from_sequences([[1, 2, 3], [4, 5, 6], [7, 8, 1]], catalog=catalog)
     model = SASRecEstimator(k=2, max_epochs=1, early_stopping=False)
     for given in (model, ACETransformer(n_components=2)):
-        with pytest.raises(ValueError, match="for example") as caught:
+        with pytest.raises(ValueError, match="texts") as caught:
             given.fit(X)
-        typed = re.search(r"for example (.*?)(?:, or|\.$)", str(caught.value)).group(1)
+        typed = re.search(
+            r"(?:for example|language model with) (.*?)(?:, or|\.$)", str(caught.value)
+        ).group(1)
         eval(typed, names | {"model": model}).fit(X)  # noqa: S307 (our own message)
     model.fit(X.with_features(None))
 

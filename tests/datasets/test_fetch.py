@@ -76,9 +76,7 @@ def test_nothing_is_downloaded_against_the_will_of_the_caller(movielens, tmp_pat
     folder = tmp_path / "skace" / "movielens"
     folder.mkdir(parents=True)
     (folder / "ml-1m.zip").write_bytes(b"x")
-    with pytest.raises(
-        OSError, match=r"^The SHA256 checksum of .*ml-1m\.zip \(2d71.* differs from"
-    ):
+    with pytest.raises(OSError, match=r"ml-1m\.zip has another SHA256 checksum than "):
         fetch_movielens("1m", **settings)
     assert movielens.requests == []
     assert [path.name for path in folder.iterdir()] == ["ml-1m.zip"]

@@ -13,7 +13,8 @@ from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group, skew
 
 from skace import Catalog, Interactions
-from skace.embeddings import ACETransformer, _anisotropy_pairs, alignment, hubness, uniformity
+from skace.embeddings import ACETransformer, alignment, hubness, uniformity
+from skace.embeddings.anisotropy import _pairs as _anisotropy_pairs
 
 
 @pytest.fixture

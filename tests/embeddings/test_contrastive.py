@@ -28,7 +28,8 @@ from skace import (
     ndcg_scorer,
 )
 from skace._torch.text import _contrastive_training, _sentence
-from skace.embeddings import _contrastive_core, _text_core
+from skace.embeddings.text import _contrastive_core
+from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._contrastive_views import AttributeViews
 from skace.embeddings.text._encoder import TextEncoder

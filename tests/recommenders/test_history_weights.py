@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skace.recommenders import _histories, _history_weights
+from skace.recommenders import _histories
 from skace.recommenders._histories import Histories
+from skace.recommenders.linear import _history_weights
 from skace.recommenders.linear._history_weights import as_numbers, history_weights
 
 # Three pasts over one log: of four events with a repeat, of one, and the first two of them.
