@@ -139,7 +139,15 @@ def _some(numbers: IntArray, most: int) -> IntArray:
 def _states(network: Network, batch: Batch, table: torch.Tensor) -> torch.Tensor:
     """States (T, D) of the one window of a batch, by a table of vectors of events."""
     context = {name: value.to(table.device) for name, value in batch.context.items()}
-    return network.read(F.embedding(batch.items.to(table.device), table), context)[0]
+    read = F.embedding(batch.items.to(table.device), table)  # (1, T, D)
+    states = network.read(read, context)
+    if not isinstance(states, torch.Tensor) or states.shape != read.shape:
+        shape = tuple(getattr(states, "shape", ()))
+        raise ValueError(
+            f"the encoder made {type(states).__name__} of shape {shape} of item vectors of shape "
+            f"{tuple(read.shape)}; it has to return a state for each place, (B, T, D) as it reads."
+        )
+    return states[0]
 
 
 def _device(network: Network) -> torch.device:

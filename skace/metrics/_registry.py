@@ -1,7 +1,7 @@
-"""The metrics that have names: a new one is a function and an entry here.
+"""The metrics that have names: a new one is a public function and an entry here.
 
 Names such as "ndcg@10", what errors list, labels of charts, reports, and how a scorer is written
-all come from this table.
+all come from this table; only docstrings say them again.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

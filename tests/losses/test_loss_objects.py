@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
+import skace.losses
 from skace import ACETransformer, LeaveLastOut, SASRecEstimator, ndcg_scorer
 from skace.datasets import make_cycle
 from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, Loss, SampledSoftmax, Softmax, vectors_at
@@ -57,12 +58,35 @@ def test_losses_are_made_cloned_and_printed_without_torch(loss):
     copy = clone(loss)
     assert copy is not loss
     assert copy.get_params() == loss.get_params()
-    assert repr(eval(repr(loss))) == repr(loss)  # noqa: S307 - of ours
+    assert repr(eval(repr(loss), vars(skace.losses))) == repr(loss)  # noqa: S307 - of ours
 
 
 @each_loss
 def test_every_parameter_of_a_loss_has_a_constraint(loss):
     assert loss.get_params().keys() == loss._parameter_constraints.keys()
+
+
+class Wrong(Loss):
+    """A loss that returns what it is told to."""
+
+    def __init__(self, what=None):
+        self.what = what
+
+    def build(self, counts):  # noqa: ARG002
+        return self._of_batch
+
+    def _of_batch(self, hidden, _table, _targets, weights):
+        return {"nothing": None, "rows": weights * hidden.sum(dim=1), "number": 1.0}[self.what]
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [("nothing", "NoneType"), ("rows", r"Tensor of shape \(\d+,\)"), ("number", "float")],
+)
+def test_a_loss_that_returns_no_sum_is_told_what_to_return(X, what, found):
+    text = rf"^the loss returned {found}; it has to return the sum of what the places cost"
+    with pytest.raises(TypeError, match=text):
+        SASRecEstimator(**FAST, loss=Wrong(what)).fit(X)
 
 
 @parametrize_with_checks([SASRecEstimator(**FAST, loss=MarginLoss())])

@@ -537,29 +537,37 @@ def test_a_seed_repeats_every_loss(loss, random_state):
     assert (values[0] != values[2]) == hasattr(loss, "n_negatives")
 
 
+def test_each_loss_of_the_package_is_compared_below():
+    compared = {type(loss) for loss, _ in BUILT}
+    assert compared == {type(loss) for loss in all_losses()}
+
+
 LEARNED, ASKED = torch.tensor([5.0, 1.0, 1.0, 2.0, 7.0]), torch.tensor([2.0, 1.0, 3.0, 9.0, 1.0])
 BY_POPULARITY = popularity_draw(LEARNED)
+
+
+BUILT = [
+    (losses.Softmax(), full_softmax),
+    (losses.InBatchSoftmax(), InBatchSoftmax(log_frequencies(ASKED))),
+    (losses.SampledSoftmax(3), SampledSoftmax(3, draw_uniformly)),
+    (
+        losses.SampledSoftmax(3, draw="popularity"),
+        SampledSoftmax(3, BY_POPULARITY, log_frequencies(LEARNED)),
+    ),
+    (losses.BCE(3), BinaryCrossEntropy(3, draw_uniformly)),
+    (losses.BCE(2, draw="popularity"), BinaryCrossEntropy(2, BY_POPULARITY)),
+    (losses.BCE(3, draw="in_batch"), BinaryCrossEntropy(3, draw_from_batch)),
+    (losses.GBCE(3, t=0.6), BinaryCrossEntropy(3, draw_uniformly, 0.6)),
+    (losses.BPR(3), PairwiseRanking(3, draw_uniformly)),
+    (losses.BPR(2, draw="popularity"), PairwiseRanking(2, BY_POPULARITY)),
+    (losses.BPR(draw="in_batch"), PairwiseRanking(1, draw_from_batch)),
+]
 
 
 @pytest.mark.usefixtures("seeded")
 @pytest.mark.parametrize(
     ("loss", "expected"),
-    [
-        (losses.Softmax(), full_softmax),
-        (losses.InBatchSoftmax(), InBatchSoftmax(log_frequencies(ASKED))),
-        (losses.SampledSoftmax(3), SampledSoftmax(3, draw_uniformly)),
-        (
-            losses.SampledSoftmax(3, draw="popularity"),
-            SampledSoftmax(3, BY_POPULARITY, log_frequencies(LEARNED)),
-        ),
-        (losses.BCE(3), BinaryCrossEntropy(3, draw_uniformly)),
-        (losses.BCE(2, draw="popularity"), BinaryCrossEntropy(2, BY_POPULARITY)),
-        (losses.BCE(3, draw="in_batch"), BinaryCrossEntropy(3, draw_from_batch)),
-        (losses.GBCE(3, t=0.6), BinaryCrossEntropy(3, draw_uniformly, 0.6)),
-        (losses.BPR(3), PairwiseRanking(3, draw_uniformly)),
-        (losses.BPR(2, draw="popularity"), PairwiseRanking(2, BY_POPULARITY)),
-        (losses.BPR(draw="in_batch"), PairwiseRanking(1, draw_from_batch)),
-    ],
+    BUILT,
     ids=lambda value: repr(value) if isinstance(value, losses.Loss) else "",
 )
 def test_loss_objects_build_what_they_say(loss, expected):

@@ -213,3 +213,23 @@ def test_objectives_build_what_the_network_follows(layout):
 def test_ratios_out_of_range_are_refused(ratio):
     with pytest.raises(ValueError, match="The 'mask_ratio' parameter of Cloze must be a float"):
         Cloze(ratio).build()
+
+
+class LastOnly(nn.Module):
+    """An encoder that gives one state for each window."""
+
+    def forward(self, x):
+        return x[:, -1]
+
+
+class LastOnlyEstimator(NeuralRecommender):
+    """Its recommender."""
+
+    def _build_encoder(self, width):  # noqa: ARG002
+        return LastOnly()
+
+
+def test_an_encoder_of_the_wrong_shape_is_told_so_and_not_of_foresight():
+    X = make_cycle(n_users=8, n_items=5, length=6, n_features=4, random_state=0)
+    with pytest.raises(ValueError, match=r"^the encoder made Tensor of shape \(1, 4\) of item"):
+        LastOnlyEstimator(k=2).fit(X)

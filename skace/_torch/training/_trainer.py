@@ -143,7 +143,14 @@ class Trainer:
             return hidden.sum(), weights.sum()
         vectors, targets = self.competitors.of(table, batch.targets[is_target])
         # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
-        return self.loss(hidden.to(self.dtype), vectors, targets, weights), weights.sum()
+        loss = self.loss(hidden.to(self.dtype), vectors, targets, weights)
+        if not isinstance(loss, torch.Tensor) or loss.ndim != 0:
+            shape = f" of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else ""
+            raise TypeError(
+                f"the loss returned {type(loss).__name__}{shape}; it has to return the sum of what "
+                "the places cost, each times its weight, as a tensor of shape ()."
+            )
+        return loss, weights.sum()
 
 
 def build_optimizers(
