@@ -4,6 +4,7 @@
 import pickle
 import re
 
+import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
@@ -104,7 +105,9 @@ def test_a_search_compares_losses_and_reaches_into_them(X):
         pipe, grid, cv=LeaveLastOut(), scoring=ndcg_scorer(), error_score="raise", refit=False
     ).fit(X)
     assert len(search.cv_results_["params"]) == 9
-    assert search.best_params_["rec__loss"] is None or search.best_params_["rec__loss"].build
+    losses = [params["rec__loss"] for params in search.cv_results_["params"]]
+    assert {repr(loss) for loss in losses[5:]} == {"GBCE()"}  # set in copies, not in the grid's own
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_default_is_the_softmax(X):

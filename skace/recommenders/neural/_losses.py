@@ -59,7 +59,8 @@ def with_loss_object(state):
     if not isinstance(state.get("loss"), str):
         return state
     state = dict(state)
-    n, draw, t = (state.pop(name) for name in ("n_negatives", "negatives", "gbce_t"))
+    defaults = {"n_negatives": 256, "negatives": "uniform", "gbce_t": 0.75}
+    n, draw, t = (state.pop(name, default) for name, default in defaults.items())
     name = state["loss"]
     if name == "sampled_softmax" and draw == "in_batch":
         state["loss"] = InBatchSoftmax()
