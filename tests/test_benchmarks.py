@@ -88,6 +88,7 @@ def test_compare_prints_and_stores_one_table(compare, scripts, folder, capsys):
     assert pairs[0]["difference"] == pytest.approx(rows[4]["R@20"] - rows[0]["R@20"])
 
 
+@pytest.mark.minutes
 def test_what_full_ranks_say_of_sampled_ones(scripts):
     expected_figures = scripts("quality/sampled.py").expected_figures
     # The better of two other items is drawn in one of two cases.
@@ -106,6 +107,7 @@ def test_what_full_ranks_say_of_sampled_ones(scripts):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.minutes
 def test_a_second_run_takes_what_the_first_one_fitted(
     compare, scripts, folder, monkeypatch, capsys
 ):
@@ -187,6 +189,7 @@ def test_patience_is_that_of_the_network(compare):
         ("item-knn", "raw,ace@1"),
     ],
 )
+@pytest.mark.minutes
 def test_every_method_runs(compare, folder, capsys, model, features):
     words = ["--data", str(folder), "--model", model, "--features", features, "--seeds", "0"]
     words += ["--epochs", "1", "--width", "8", "--no-search", "--exclude-seen", "off"]
@@ -204,6 +207,7 @@ def test_figures_are_written_as_on_the_pages(scripts, value, sign, text):
     assert scripts("quality/as_rst.py").number(value, sign) == text
 
 
+@pytest.mark.minutes
 def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     script = scripts("quality/closed_forms.py")
     script.in_own_process = _run_here
@@ -225,6 +229,7 @@ def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     assert "fit s" in capsys.readouterr().out
 
 
+@pytest.mark.minutes
 def test_neighbors_are_taken_apart(scripts, folder, capsys):
     script = scripts("quality/item_knn.py")
     del script.CHANGES[3:]
@@ -238,6 +243,7 @@ def test_neighbors_are_taken_apart(scripts, folder, capsys):
     assert len(json.loads((folder / f"item_knn_{folder.name}.json").read_text())["changes"]) == 1
 
 
+@pytest.mark.minutes
 def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     script = scripts("quality/closed_form_memory.py")
     script.in_own_process = _run_here
@@ -247,6 +253,7 @@ def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     assert all(float(value) > 2 for row in rows for value in row[3:])
 
 
+@pytest.mark.minutes
 def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, capsys):
     script = scripts("scale/local_ridge.py")
     script.SETTINGS[:] = [{}, {"solver": "local", "n_neighbors": 5}]
@@ -259,6 +266,7 @@ def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, c
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.minutes
 def test_blend_is_chosen_on_validation_rows(scripts, folder, capsys):
     script = scripts("quality/blend.py")
     words = ["--data", str(folder), "--epochs", "2", "--width", "8", "--seeds", "0,1"]
@@ -300,6 +308,7 @@ def test_passes_made_again_are_not_counted(scripts):
     assert script.seconds_of(answers, "epoch") == 5.0
 
 
+@pytest.mark.minutes
 def test_decompositions_take_turns(scripts, tmp_path, capsys):
     script = scripts("speed/decompositions.py")
     words = ["--items", "300", "--features", "40", "--components", "8", "--rounds", "2"]
@@ -311,6 +320,7 @@ def test_decompositions_take_turns(scripts, tmp_path, capsys):
     assert "ACETransformer, 10 alphas" in capsys.readouterr().out
 
 
+@pytest.mark.minutes
 def test_hard_use_is_measured_beside_another_checkout(scripts, capsys):
     here = str(Path(__file__).parents[1])
     script = scripts("speed/hard_use.py")
@@ -321,6 +331,7 @@ def test_hard_use_is_measured_beside_another_checkout(scripts, capsys):
     assert line.endswith("times")
 
 
+@pytest.mark.minutes
 def test_an_epoch_is_taken_apart(scripts, folder, capsys):
     scripts("speed/profile_epoch.py").main(["--data", str(folder), "--width", "8"])
     rows = [line.rsplit(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
@@ -330,6 +341,7 @@ def test_an_epoch_is_taken_apart(scripts, folder, capsys):
     assert parts == pytest.approx(seconds["epoch, profiled"], abs=0.1)
 
 
+@pytest.mark.minutes
 def test_the_gpu_script_runs_anywhere(scripts, tmp_path):
     script = scripts("speed/gpu.py")
     script.main(["--device", "cpu", "--tiny", "--epochs", "1", "--output", str(tmp_path)])
@@ -342,6 +354,7 @@ def test_a_process_of_its_own_answers(scripts):
     assert scripts("quality/measuring.py").in_own_process(abs, -1) == 1
 
 
+@pytest.mark.minutes
 def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
     script = scripts("scale/curves.py")
     script.in_own_process = _run_here
@@ -353,6 +366,7 @@ def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
     assert "prepare" in capsys.readouterr().out
 
 
+@pytest.mark.minutes
 def test_ace_is_measured_on_a_file(scripts, tmp_path):
     script = scripts("scale/ace_memmap.py")
     script.in_own_process = _run_here
@@ -368,6 +382,7 @@ def _run_here(function, *arguments):
     return function(*arguments)
 
 
+@pytest.mark.minutes
 def test_a_loader_is_measured(scripts, capsys):
     scripts("speed/loaders.py").main(["--events", "500", "--turns", "1"])
     (line,) = capsys.readouterr().out.splitlines()
@@ -375,6 +390,7 @@ def test_a_loader_is_measured(scripts, capsys):
     assert line.endswith("bytes an event")
 
 
+@pytest.mark.minutes
 def test_ties_are_counted_and_figures_given_in_both_orders(scripts, tmp_path, capsys):
     folder = tmp_path / "days"
     folder.mkdir()
@@ -417,6 +433,7 @@ def test_ranks_of_the_rule_are_those_of_a_plain_loop(scripts):
         assert ranks[-1, row] == (better if np.isfinite(one[target]) else np.inf)
 
 
+@pytest.mark.minutes
 def test_the_way_of_a_fit_through_the_code_is_counted(scripts, capsys):
     scripts("structure.py").main([])
     found = json.loads(capsys.readouterr().out.removeprefix("here: "))

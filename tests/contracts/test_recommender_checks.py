@@ -84,16 +84,19 @@ WITH_FEATURES = [
     PopularityEstimator(),
     TransitionRecommender(),
     tiny(),
+    tiny(GRU4RecEstimator),
+    tiny(BERT4RecEstimator),
+    tiny(FMLPEstimator, long_sequences="truncate"),
+]
+# The same code with other settings.
+SHAPES = [
     tiny(loss=SampledSoftmax(5), early_stopping=False),
     tiny(item_table=FrozenTable(), long_sequences="truncate"),
     tiny(item_table=TrainableTable(cold_items="negatives"), max_length=2),
     tiny(block="ligr", loss=GBCE(4)),
-    tiny(GRU4RecEstimator),
     tiny(GRU4RecEstimator, n_layers=2, hidden_dim=3, loss=BPR(256, draw="in_batch")),
-    tiny(BERT4RecEstimator),
     tiny(BERT4RecEstimator, max_length=1, finetune_ratio=0.0, item_table=FrozenTable()),
     tiny(BERT4RecEstimator, loss=SampledSoftmax(draw="popularity"), max_length=3),
-    tiny(FMLPEstimator, long_sequences="truncate"),
     tiny(FMLPEstimator, max_length=1, loss=BCE(3)),
 ]
 
@@ -103,15 +106,26 @@ def test_contract_with_features(estimator, check):
     check(estimator)
 
 
-WITHOUT_FEATURES = [
-    PopularityEstimator(),
-    *(tiny(cls, embedding_dim=8) for cls in (SASRecEstimator, GRU4RecEstimator)),
-    *(tiny(cls, embedding_dim=8) for cls in (BERT4RecEstimator, FMLPEstimator)),
-]
+@pytest.mark.minutes
+@parametrize_with_checks(SHAPES, expected_failed_checks=expected_failures)
+def test_contract_of_every_shape(estimator, check):
+    check(estimator)
 
 
-@parametrize_with_checks(WITHOUT_FEATURES, n_features=None)
+@parametrize_with_checks(
+    [PopularityEstimator(), tiny(embedding_dim=8)],
+    n_features=None,
+)
 def test_contract_without_features(estimator, check):
+    check(estimator)
+
+
+OTHERS = [GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator]
+
+
+@pytest.mark.minutes
+@parametrize_with_checks([tiny(cls, embedding_dim=8) for cls in OTHERS], n_features=None)
+def test_contract_of_other_networks_without_features(estimator, check):
     check(estimator)
 
 

@@ -89,6 +89,7 @@ def test_plot_returns_the_display_and_notes_axes_and_figure(name, check_drawing)
     assert display.ax_.get_ylabel()
 
 
+@pytest.mark.minutes
 @pytest.mark.parametrize("place", ["title", "text", "legend", "tick"])
 def test_the_check_of_drawings_sees_texts_that_lie_on_each_other(place, check_drawing):
     display = READY["EpochCurveDisplay"]().plot()

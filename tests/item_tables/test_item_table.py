@@ -139,6 +139,7 @@ def test_third_parties_bring_their_own_table(small_log):
     np.testing.assert_array_equal(model.item_vectors_[fig, :width], small_log.catalog.features[fig])
 
 
+@pytest.mark.minutes
 def test_a_recommender_with_a_table_of_third_parties_keeps_the_contract():
     sizes = SIZES | {"batch_size": 16, "max_length": 6}
     report = check_sequential_recommender(SASRecEstimator(item_table=HalfTable(), **sizes))

@@ -83,7 +83,7 @@ def search_over(cycle, callback, n_jobs):
     return search.set_callbacks(callback).fit(cycle)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 def test_progress_bar_on_a_search_shows_search_pipeline_and_model(
     cycle, n_jobs, capsys, monkeypatch
 ):

@@ -354,7 +354,12 @@ def dense_log():
 
 @pytest.mark.parametrize(
     "estimator",
-    [EASEEstimator(), L3AEEstimator(), SLISTEstimator(), SLISTEstimator(train_decay=None)],
+    [
+        EASEEstimator(),
+        L3AEEstimator(),
+        SLISTEstimator(),
+        pytest.param(SLISTEstimator(train_decay=None), marks=pytest.mark.minutes),
+    ],
     ids=["EASE", "L3AE", "SLIST", "SLIST-all"],
 )
 def test_a_dense_log_takes_no_more_matrices_either(dense_log, estimator):

@@ -44,6 +44,7 @@ def test_it_keeps_the_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.minutes
 @parametrize_with_checks([ConvolutionEstimator(embedding_dim=8, **SMALL)], n_features=None)
 def test_it_keeps_the_contract_without_features(estimator, check):
     check(estimator)

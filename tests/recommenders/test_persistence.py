@@ -149,6 +149,7 @@ def run_without_gpu(code):
     return run.stdout, run.stderr
 
 
+@pytest.mark.minutes
 def test_a_file_opens_where_torch_sees_no_gpu(cycle, tmp_path):
     model = SASRecEstimator(**QUICK).fit(cycle)
     model.set_params(device="cuda")  # as if it had been fitted there

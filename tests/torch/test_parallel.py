@@ -18,6 +18,9 @@ DRAWN = ["gru4rec", "sampled", "bert4rec", "unseeded", "melt", "distilled", "ali
 STOPPED = ["first stops", "second stops"]
 MODELS = ["sasrec", "one by one", *STOPPED, *DRAWN]
 
+# Two processes that train every model take most of a minute.
+pytestmark = pytest.mark.minutes
+
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):

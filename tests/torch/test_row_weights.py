@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,11 @@ MAX_LENGTH = 16
 
 @pytest.fixture(scope="module")
 def epochs(tmp_path_factory):
-    """What each rank of one and of two processes found in an epoch, by number of ranks."""
+    """Function of a number of processes: what each of these ranks found in an epoch."""
     folder = tmp_path_factory.mktemp("rows")
-    for size in (1, 2):
+
+    @cache
+    def of_ranks(size):
         words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)]
         done = subprocess.run(
             [sys.executable, *words, str(SCRIPT), str(folder)],
@@ -48,10 +51,13 @@ def epochs(tmp_path_factory):
             check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
-    return {
-        size: [dict(np.load(folder / f"{rank} of {size}.npz")) for rank in range(size)]
-        for size in (1, 2)
-    }
+        return [dict(np.load(folder / f"{rank} of {size}.npz")) for rank in range(size)]
+
+    return of_ranks
+
+
+# Two processes take most of a minute to start.
+RANKS = [1, pytest.param(2, marks=pytest.mark.minutes)]
 
 
 def row_weights():
@@ -68,10 +74,10 @@ def last_window(weights):
     return np.where(from_end <= MAX_LENGTH, weights, 0)
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", RANKS)
 @pytest.mark.parametrize("name", ["sasrec", "truncated", "gru4rec", "fmlp"])
 def test_each_row_weighs_the_same_in_an_epoch(epochs, name, size):
-    multipliers = np.mean([rank[f"{name} multipliers"] for rank in epochs[size]], axis=0)
+    multipliers = np.mean([rank[f"{name} multipliers"] for rank in epochs(size)], axis=0)
     weights = last_window(row_weights()) if name == "truncated" else row_weights()
     share = weights / weights.sum()
     assert_allclose(multipliers.mean(axis=0), share, rtol=1e-5)
@@ -80,9 +86,9 @@ def test_each_row_weighs_the_same_in_an_epoch(epochs, name, size):
     assert_allclose(multipliers.max(axis=0), share * len(multipliers), rtol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", RANKS)
 def test_each_masked_row_weighs_the_same_whenever_it_is_asked(epochs, size):
-    ranks = epochs[size]
+    ranks = epochs(size)
     multipliers = np.mean([rank["bert4rec multipliers"] for rank in ranks], axis=0)
     expected = row_weights() / row_weights().max() / ranks[0]["bert4rec weight"] * len(multipliers)
     asked = multipliers > 0
@@ -90,31 +96,32 @@ def test_each_masked_row_weighs_the_same_whenever_it_is_asked(epochs, size):
     assert_allclose(multipliers[asked], np.tile(expected, (len(multipliers), 1))[asked], rtol=1e-5)
 
 
+@pytest.mark.minutes
 def test_the_last_batch_holds_one_window_and_a_rank_goes_without(epochs):
     for name in ("sasrec", "gru4rec", "bert4rec"):
-        first, second = (rank[f"{name} multipliers"] for rank in epochs[2])
+        first, second = (rank[f"{name} multipliers"] for rank in epochs(2))
         n_rows = [(part > 0).sum(axis=1) for part in (first, second)]
         assert (n_rows[1] == 0).any()
         assert (n_rows[0] > 0).all()
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", RANKS)
 @pytest.mark.parametrize(("name", "loss"), CASES)
 def test_the_mean_gradient_is_that_of_all_rows(epochs, name, loss, size):
     key = f"{name} {loss}"
-    ranks = epochs[size]
+    ranks = epochs(size)
     expected = sum(rank[f"{key} own"] for rank in ranks)
     for rank in ranks:
         assert_allclose(rank[f"{key} mean"], expected, atol=1e-5 * np.abs(expected).max(), rtol=0)
     assert_array_equal(ranks[0][f"{key} mean"], ranks[-1][f"{key} mean"])
 
 
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("size", RANKS)
 @pytest.mark.parametrize(("name", "loss"), CASES)
 def test_the_loss_curve_is_the_same_mean(epochs, name, loss, size):
     key = f"{name} {loss}"
-    total = sum(rank[f"{key} total"] for rank in epochs[size])
-    for rank in epochs[size]:
+    total = sum(rank[f"{key} total"] for rank in epochs(size))
+    for rank in epochs(size):
         assert rank[f"{key} loss"] == pytest.approx(total / rank[f"{name} weight"], rel=1e-5)
 
 
@@ -156,7 +163,9 @@ def probing_trainer(layout, lengths, weights, batch_size):
     )
 
 
-@pytest.mark.parametrize("ratios", [(0.2, 0.5), (0.6, 0.0)])
+@pytest.mark.parametrize(
+    "ratios", [pytest.param((0.2, 0.5), marks=pytest.mark.minutes), (0.6, 0.0)]
+)
 def test_masked_rows_weigh_what_they_should_in_the_long_run(ratios):
     """Over 2,000 epochs of masks each row has w / W times its chance to be asked for."""
     lengths, n_epochs = [2, 3, 3, 5, 9], 2000

@@ -207,7 +207,9 @@ FORKED = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
-@pytest.mark.parametrize("n_threads", [1, 2, 4])
+@pytest.mark.parametrize(
+    "n_threads", [2, *(pytest.param(n, marks=pytest.mark.minutes) for n in (1, 4))]
+)
 def test_a_forked_worker_answers_whatever_the_number_of_threads(n_threads):
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKED), str(n_threads)],
