@@ -90,7 +90,7 @@ def read_arguments(words):
     parser.add_argument("--against", help="row that the others are tested against (the last)")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=50, help="most epochs of a fit")
-    parser.add_argument("--patience", type=int, default=3, help="epochs without a better score")
+    parser.add_argument("--patience", type=int, default=10, help="epochs without a better score")
     parser.add_argument("--exclude-seen", choices=["off", "on", "both"], default="both")
     parser.add_argument("--cold-items", choices=["excluded", "negatives"], default="excluded")
     parser.add_argument("--long-sequences", choices=["overlap", "truncate"], default="overlap")

@@ -22,6 +22,7 @@ TINY = {"n_layers": 1, "max_epochs": 1, "batch_size": 16, "random_state": 0}
         )
     ]
 )
+@pytest.mark.minutes
 def test_contract_of_melt(estimator, check):
     check(estimator)
 

@@ -86,7 +86,6 @@ WITH_FEATURES = [
     tiny(),
     tiny(GRU4RecEstimator),
     tiny(BERT4RecEstimator),
-    tiny(FMLPEstimator, long_sequences="truncate"),
 ]
 # The same code with other settings.
 SHAPES = [
@@ -97,6 +96,7 @@ SHAPES = [
     tiny(GRU4RecEstimator, n_layers=2, hidden_dim=3, loss=BPR(256, draw="in_batch")),
     tiny(BERT4RecEstimator, max_length=1, finetune_ratio=0.0, item_table=FrozenTable()),
     tiny(BERT4RecEstimator, loss=SampledSoftmax(draw="popularity"), max_length=3),
+    tiny(FMLPEstimator, long_sequences="truncate"),
     tiny(FMLPEstimator, max_length=1, loss=BCE(3)),
 ]
 

@@ -320,6 +320,7 @@ def test_a_failure_keeps_what_came_before(tmp_path):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.minutes
 def test_processes_share_the_cache(tmp_path, n_jobs):
     joblib = pytest.importorskip("joblib")
 

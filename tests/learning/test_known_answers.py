@@ -137,6 +137,7 @@ def test_every_backbone_finds_it_with_every_loss(
         ("bert4rec", {"finetune_ratio": 1.0, "max_epochs": 30}),
     ],
 )
+@pytest.mark.minutes
 def test_every_shape_of_a_backbone_finds_it(
     cycle, name, parameters, training_seed, margin, least_lead
 ):

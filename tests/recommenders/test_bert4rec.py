@@ -63,9 +63,7 @@ def read(batches):
     return context, targets
 
 
-@pytest.mark.parametrize(
-    ("early_stopping", "max_length"), [(False, 3), (False, 50), (True, 2), (True, 50)]
-)
+@pytest.mark.parametrize(("early_stopping", "max_length"), [(False, 3), (True, 2), (True, 50)])
 def test_nothing_after_the_last_training_row_of_a_user_is_seen_or_asked_for(
     cycle, batches, max_length, early_stopping
 ):

@@ -101,6 +101,7 @@ def test_progress_bar_on_a_search_shows_search_pipeline_and_model(
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.minutes
 def test_callbacks_on_a_search_hear_of_every_epoch(cycle, n_jobs, tmp_path):
     path = tmp_path / "calls"
     search_over(cycle, recorder(path), n_jobs)

@@ -267,6 +267,7 @@ def test_scores_do_not_depend_on_the_order_of_the_catalog(log, fitted, seed):
 @MODELS
 @pytest.mark.parametrize("block_bytes", [1, 4 * N_ITEMS * 7, 2**30])
 @pytest.mark.parametrize(("positions", "rows_ahead"), [(1, 5), (40, 1), (10**6, 10**6)])
+@pytest.mark.minutes
 def test_answers_do_not_depend_on_the_size_of_blocks(
     log, make_model, block_bytes, positions, rows_ahead, monkeypatch
 ):

@@ -196,6 +196,7 @@ def test_cold_items_keep_their_features(shop):
     assert (model.item_vectors_[~cold] != features[~cold]).any(axis=1).all()
 
 
+@pytest.mark.minutes
 def test_it_finds_the_next_step_of_a_cycle(training_seed, margin, least_lead):
     """Users of 3 to 12 steps, and an item that is rarer than the others."""
     X = make_cycle(n_users=40, n_items=10, length=12, random_state=0)

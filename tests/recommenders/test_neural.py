@@ -266,6 +266,7 @@ def test_rows_of_weight_0_are_as_good_as_absent(cycle, cls):
 
 
 @backbones
+@pytest.mark.minutes
 def test_weights_that_vanish_beside_the_largest_are_0(cycle, cls):
     weights = np.where(np.arange(len(cycle)) < 20, np.exp(-120.0), 1.0)
     parameters = QUICK | {"batch_size": 1, "max_epochs": 1}

@@ -40,6 +40,7 @@ SMALL = {"max_length": 6, "max_epochs": 2, "batch_size": 16}
 
 
 @parametrize_with_checks([ConvolutionEstimator(**SMALL)])
+@pytest.mark.minutes
 def test_it_keeps_the_contract(estimator, check):
     check(estimator)
 

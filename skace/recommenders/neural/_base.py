@@ -87,8 +87,10 @@ class NeuralRecommender(TrainedNetwork, SequentialRecommender):
         ranking), stop when it no longer rises, and return to the best epoch. With ``X_val``
         the best epoch is kept in any case; False then means not to stop before max_epochs.
 
-    n_iter_no_change : int, default=3
-        Epochs without a better score after which training stops.
+    n_iter_no_change : int, default=10
+        Epochs without a better score after which training stops. Networks on few users can
+        stand for several epochs at what a popularity list reaches before they learn more; a
+        patience below 5 may stop them there.
 
     validation_fraction : float, default=1.0
         Share of the users whose last row is held out, in (0, 1].
@@ -242,7 +244,7 @@ class NeuralRecommender(TrainedNetwork, SequentialRecommender):
         learning_rate: float = 0.001,
         weight_decay: float = 0.0,
         early_stopping: bool = True,
-        n_iter_no_change: int = 3,
+        n_iter_no_change: int = 10,
         validation_fraction: float = 1.0,
         item_table: ItemTable | None = None,
         device: str = "auto",
