@@ -52,7 +52,7 @@ from skace import (
 )
 from skace._moved import MOVED
 from skace._whole_files import new_file_beside
-from skace.embeddings import ColumnSelector, GlobalScaler
+from skace.embeddings import ColumnSelector, GlobalScaler, SemanticIdEncoder
 from skace.item_tables import AlignedAdapter, NullSpaceTable
 from skace.metrics import sampled_candidates_scorer
 from skace.persistence import TRUSTED_TYPES, dump, load
@@ -114,6 +114,7 @@ MODELS = {
     "ACETransformer": ACETransformer(n_components=4),
     "ColumnSelector": ColumnSelector(n_components=4),
     "GlobalScaler": GlobalScaler(),
+    "SemanticIdEncoder": SemanticIdEncoder(2, random_state=0),
     "WhiteningTransformer": WhiteningTransformer(),
     "OnItems": OnItems(PCA(n_components=2, random_state=0)),
     "pipeline": PIPE,

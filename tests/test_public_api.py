@@ -84,6 +84,7 @@ EXPORTS = {
         "Hubness",
         "ItemTransformerMixin",
         "OnItems",
+        "SemanticIdEncoder",
         "TextEncoder",
         "WhiteningTransformer",
         "alignment",

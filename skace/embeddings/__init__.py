@@ -6,6 +6,7 @@ from skace.embeddings._column_selector import ColumnSelector
 from skace.embeddings._mixin import ItemTransformerMixin
 from skace.embeddings._on_items import OnItems
 from skace.embeddings._scaling import GlobalScaler
+from skace.embeddings._semantic_ids import SemanticIdEncoder
 from skace.embeddings._whitening import WhiteningTransformer
 from skace.embeddings.anisotropy._gram import (
     anisotropy_report,
@@ -31,6 +32,7 @@ __all__ = [
     "Hubness",
     "ItemTransformerMixin",
     "OnItems",
+    "SemanticIdEncoder",
     "TextEncoder",
     "WhiteningTransformer",
     "alignment",
