@@ -37,7 +37,7 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
                 UserWarning,
                 stacklevel=3,
             )
-        self.n_iter_ = 1
+        self._forget()
         rng = check_random_state(self.random_state)
         build = self._fit_nodes if self.method == "recursive" else self._fit_codebooks
         build(distinct, times, rng)
@@ -56,7 +56,7 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         """Give the centroid that codes stand for."""
         check_is_fitted(self)
         codes = self._check_codes(X)
-        if self.method == "recursive":
+        if self._is_tree:
             return self.node_centroids_[self._nodes_of(codes)]
         return sum(book[codes[:, level]] for level, book in enumerate(self.codebooks_))
 
@@ -75,13 +75,30 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         tags.transformer_tags.preserves_dtype = []  # codes are integers
         return tags
 
+    def _forget(self):
+        """Drop what a fit by the other method left."""
+        for name in (
+            "codebooks_",
+            "node_centroids_",
+            "node_parents_",
+            "node_codes_",
+            "node_counts_",
+        ):
+            vars(self).pop(name, None)
+        self.n_iter_ = 1
+
+    @property
+    def _is_tree(self):
+        """Whether the fit was recursive, whatever method says now."""
+        return hasattr(self, "node_parents_")
+
     def _prepared(self, X):
         """Rows of length one, if asked for."""
         return normalize(X) if self.normalize else X
 
     def _codes_of(self, rows):
         """Codes of prepared rows: the same walk for those of the fit and for new ones."""
-        walk = self._walk_nodes if self.method == "recursive" else self._walk_codebooks
+        walk = self._walk_nodes if self._is_tree else self._walk_codebooks
         return walk(rows)
 
     def _note_collisions(self, codes, times):
@@ -210,7 +227,7 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
                 "numbers; pass what transform returned."
             )
         codes = codes.astype(np.int64)
-        if self.method == "residual":
+        if not self._is_tree:
             for level, book in enumerate(self.codebooks_):
                 self._check_in_range(codes[:, level], len(book), level)
         return codes

@@ -179,3 +179,16 @@ def test_codes_that_mean_nothing_are_refused(planted, method, codes, text):
     encoder = plain(n_clusters=4, method=method).fit(planted[0])
     with pytest.raises(ValueError, match=f"^{re.escape(text)}"):
         encoder.inverse_transform(codes)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_another_method_leaves_nothing_of_the_first(planted, method):
+    F = planted[0]
+    other = next(name for name in METHODS if name != method)
+    encoder = plain(n_clusters=4, method=other).fit(F)
+    before = encoder.transform(F)
+    encoder.set_params(method=method)
+    assert_array_equal(encoder.transform(F), before)  # until it is fitted again
+    expected = plain(n_clusters=4, method=method).fit(F)
+    assert vars(encoder.fit(F)).keys() == vars(expected).keys()
+    assert_array_equal(encoder.transform(F), expected.transform(F))
