@@ -66,7 +66,7 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         return self.n_levels_
 
     @property
-    def n_levels_(self):
+    def n_levels_(self) -> int:
         """Number of codes of an id."""
         return len(self.inertia_)
 
