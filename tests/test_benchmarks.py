@@ -88,7 +88,6 @@ def test_compare_prints_and_stores_one_table(compare, scripts, folder, capsys):
     assert pairs[0]["difference"] == pytest.approx(rows[4]["R@20"] - rows[0]["R@20"])
 
 
-@pytest.mark.minutes
 def test_what_full_ranks_say_of_sampled_ones(scripts):
     expected_figures = scripts("quality/sampled.py").expected_figures
     # The better of two other items is drawn in one of two cases.
@@ -107,7 +106,6 @@ def test_what_full_ranks_say_of_sampled_ones(scripts):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.minutes
 def test_a_second_run_takes_what_the_first_one_fitted(
     compare, scripts, folder, monkeypatch, capsys
 ):
@@ -207,7 +205,6 @@ def test_figures_are_written_as_on_the_pages(scripts, value, sign, text):
     assert scripts("quality/as_rst.py").number(value, sign) == text
 
 
-@pytest.mark.minutes
 def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     script = scripts("quality/closed_forms.py")
     script.in_own_process = _run_here
@@ -229,7 +226,6 @@ def test_closed_forms_are_searched_and_measured(scripts, folder, capsys):
     assert "fit s" in capsys.readouterr().out
 
 
-@pytest.mark.minutes
 def test_neighbors_are_taken_apart(scripts, folder, capsys):
     script = scripts("quality/item_knn.py")
     del script.CHANGES[3:]
@@ -243,7 +239,6 @@ def test_neighbors_are_taken_apart(scripts, folder, capsys):
     assert len(json.loads((folder / f"item_knn_{folder.name}.json").read_text())["changes"]) == 1
 
 
-@pytest.mark.minutes
 def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     script = scripts("quality/closed_form_memory.py")
     script.in_own_process = _run_here
@@ -253,7 +248,6 @@ def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     assert all(float(value) > 2 for row in rows for value in row[3:])
 
 
-@pytest.mark.minutes
 def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, capsys):
     script = scripts("scale/local_ridge.py")
     script.SETTINGS[:] = [{}, {"solver": "local", "n_neighbors": 5}]
@@ -308,7 +302,6 @@ def test_passes_made_again_are_not_counted(scripts):
     assert script.seconds_of(answers, "epoch") == 5.0
 
 
-@pytest.mark.minutes
 def test_decompositions_take_turns(scripts, tmp_path, capsys):
     script = scripts("speed/decompositions.py")
     words = ["--items", "300", "--features", "40", "--components", "8", "--rounds", "2"]
@@ -331,7 +324,6 @@ def test_hard_use_is_measured_beside_another_checkout(scripts, capsys):
     assert line.endswith("times")
 
 
-@pytest.mark.minutes
 def test_an_epoch_is_taken_apart(scripts, folder, capsys):
     scripts("speed/profile_epoch.py").main(["--data", str(folder), "--width", "8"])
     rows = [line.rsplit(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
@@ -341,7 +333,6 @@ def test_an_epoch_is_taken_apart(scripts, folder, capsys):
     assert parts == pytest.approx(seconds["epoch, profiled"], abs=0.1)
 
 
-@pytest.mark.minutes
 def test_the_gpu_script_runs_anywhere(scripts, tmp_path):
     script = scripts("speed/gpu.py")
     script.main(["--device", "cpu", "--tiny", "--epochs", "1", "--output", str(tmp_path)])
@@ -366,7 +357,6 @@ def test_costs_are_drawn_by_size(scripts, tmp_path, capsys):
     assert "prepare" in capsys.readouterr().out
 
 
-@pytest.mark.minutes
 def test_ace_is_measured_on_a_file(scripts, tmp_path):
     script = scripts("scale/ace_memmap.py")
     script.in_own_process = _run_here
@@ -390,7 +380,6 @@ def test_a_loader_is_measured(scripts, capsys):
     assert line.endswith("bytes an event")
 
 
-@pytest.mark.minutes
 def test_ties_are_counted_and_figures_given_in_both_orders(scripts, tmp_path, capsys):
     folder = tmp_path / "days"
     folder.mkdir()
@@ -433,7 +422,6 @@ def test_ranks_of_the_rule_are_those_of_a_plain_loop(scripts):
         assert ranks[-1, row] == (better if np.isfinite(one[target]) else np.inf)
 
 
-@pytest.mark.minutes
 def test_the_way_of_a_fit_through_the_code_is_counted(scripts, capsys):
     scripts("structure.py").main([])
     found = json.loads(capsys.readouterr().out.removeprefix("here: "))

@@ -111,7 +111,7 @@ class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
     .. [2] Rajput et al. (2023), Recommender systems with generative retrieval, NeurIPS,
        :arxiv:`2305.05065`.
     .. [3] Ju et al. (2025), Generative recommendation with semantic IDs: A practitioner's
-       handbook, CIKM, :arxiv:`2507.22224`.
+       handbook, :arxiv:`2507.22224`.
 
     Examples
     --------

@@ -155,10 +155,16 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         at = np.full(len(rows), -1)
         inertia = []
         for _ in range(self.n_levels):
-            for node in np.unique(at):
-                own = np.flatnonzero(at == node)
+            families, n_nodes = [], len(self.node_parents_)
+            for node, own in _groups(at):
                 if own.size > 1 or node < 0:  # a node of one distinct row is an end
-                    at[own] = self._split(node, rows[own], times[own], rng)
+                    centroids = self._centroids(rows[own], times[own], rng)
+                    nearest = pairwise_distances_argmin(rows[own], centroids)
+                    at[own] = n_nodes + nearest
+                    n_nodes += len(centroids)
+                    families.append((node, centroids, np.bincount(nearest, times[own])))
+            if families:  # on the last levels of a small catalog all nodes are ends
+                self._append_nodes(families)
             inertia.append(times @ np.square(rows - self.node_centroids_[at]).sum(axis=1))
         self.inertia_ = np.array(inertia)
 
@@ -169,17 +175,16 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         self.node_codes_ = np.empty(0, dtype=np.int64)
         self.node_counts_ = np.empty(0, dtype=np.int64)
 
-    def _split(self, node, rows, times, rng):
-        """Give a node children; return the one of each of its rows."""
-        centroids = self._centroids(rows, times, rng)
-        nearest = pairwise_distances_argmin(rows, centroids)
-        first, n_new = len(self.node_parents_), len(centroids)
-        self.node_centroids_ = np.concatenate([self.node_centroids_, centroids])
-        self.node_parents_ = np.append(self.node_parents_, np.full(n_new, node))
-        self.node_codes_ = np.append(self.node_codes_, np.arange(n_new))
-        counts = np.bincount(nearest, times, minlength=n_new).astype(np.int64)
-        self.node_counts_ = np.append(self.node_counts_, counts)
-        return first + nearest
+    def _append_nodes(self, families):
+        """Append the children of nodes, of each its number, their centroids and their rows."""
+        sizes = [len(centroids) for _, centroids, _ in families]
+        for name, parts in (
+            ("node_centroids_", [centroids for _, centroids, _ in families]),
+            ("node_parents_", [np.repeat([node for node, *_ in families], sizes)]),
+            ("node_codes_", [np.arange(size) for size in sizes]),
+            ("node_counts_", [counts.astype(np.int64) for *_, counts in families]),
+        ):
+            setattr(self, name, np.concatenate([getattr(self, name), *parts]))
 
     def _children(self, nodes):
         """First child and number of children of each node, -1 being the root."""
@@ -191,9 +196,7 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         codes = np.zeros((len(rows), self.n_levels_), dtype=np.int64)
         at = np.full(len(rows), -1)
         for level in range(self.n_levels_):
-            order = np.argsort(at, kind="stable")
-            nodes, begins = np.unique(at[order], return_index=True)
-            for node, own in zip(nodes, np.split(order, begins[1:]), strict=True):
+            for node, own in _groups(at):
                 first, n_children = self._children(node)
                 if n_children:
                     children = self.node_centroids_[first : first + n_children]
@@ -243,3 +246,10 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
                 f"X holds the code {codes[row]} in row {row}, column {level}, where the fit knows "
                 f"0 to {n_codes[row] - 1}; pass what transform returned."
             )
+
+
+def _groups(at):
+    """Yield each value of an array and where it stands, in ascending order of the values."""
+    order = np.argsort(at, kind="stable")
+    values, begins = np.unique(at[order], return_index=True)
+    yield from zip(values, np.split(order, begins[1:]), strict=True)

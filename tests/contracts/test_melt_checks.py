@@ -12,6 +12,7 @@ from skace.testing import parametrize_with_checks
 TINY = {"n_layers": 1, "max_epochs": 1, "batch_size": 16, "random_state": 0}
 
 
+@pytest.mark.minutes
 @parametrize_with_checks(
     [
         MELTEstimator(
@@ -19,24 +20,14 @@ TINY = {"n_layers": 1, "max_epochs": 1, "batch_size": 16, "random_state": 0}
             max_epochs=2,
             user_quantile=0.6,
             item_quantile=0.5,
-        )
-    ]
-)
-@pytest.mark.minutes
-def test_contract_of_melt(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.minutes
-@parametrize_with_checks(
-    [
+        ),
         MELTEstimator(
             GRU4RecEstimator(max_length=4, loss=BPR(3), item_table=IDTable(), **TINY),
             max_epochs=2,
             user_threshold=3,
             item_threshold=4,
-        )
+        ),
     ]
 )
-def test_contract_of_melt_around_a_recurrent_network(estimator, check):
+def test_contract_of_melt(estimator, check):
     check(estimator)

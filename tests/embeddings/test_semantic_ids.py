@@ -192,3 +192,18 @@ def test_another_method_leaves_nothing_of_the_first(planted, method):
     expected = plain(n_clusters=4, method=method).fit(F)
     assert vars(encoder.fit(F)).keys() == vars(expected).keys()
     assert_array_equal(encoder.transform(F), expected.transform(F))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_starts_iterations_and_seeds_count(method):
+    F = np.random.default_rng(0).normal(size=(300, 6))
+
+    def inertia(seed, **parameters):
+        words = {"n_init": 1, "random_state": seed, "method": method} | parameters
+        return plain(n_clusters=10, n_levels=1, **words).fit(F).inertia_[-1]
+
+    once = [inertia(seed) for seed in range(5)]
+    assert len(set(once)) > 1
+    assert np.mean([inertia(seed, n_init=10) for seed in range(5)]) < np.mean(once)
+    cut = [plain(n_clusters=10, method=method, max_iter=n).fit(F).n_iter_ for n in (1, 100)]
+    assert cut[0] == 1 < cut[1]

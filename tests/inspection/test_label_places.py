@@ -24,10 +24,8 @@ def pixels(ax, start, end):
     return ax.transData.transform(np.linspace(start, end, 500))
 
 
-@pytest.mark.parametrize(
-    ("name", "deviation"),
-    [("peak", 0.002), ("rising", 0.02), ("zigzag", 0.0), ("flat", 0.02), ("flat", 0.0)],
-)
+@pytest.mark.parametrize("deviation", [0.0, 0.02, pytest.param(0.002, marks=pytest.mark.minutes)])
+@pytest.mark.parametrize("name", CURVES)
 def test_labels_cover_neither_curve_nor_bars_nor_ring(name, deviation, check_drawing):
     isotropies, scores = CURVES[name]
     display = AlphaCurveDisplay(

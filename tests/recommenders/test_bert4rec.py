@@ -63,7 +63,8 @@ def read(batches):
     return context, targets
 
 
-@pytest.mark.parametrize(("early_stopping", "max_length"), [(False, 3), (True, 2), (True, 50)])
+@pytest.mark.parametrize("max_length", [2, 50, pytest.param(3, marks=pytest.mark.minutes)])
+@pytest.mark.parametrize("early_stopping", [True, pytest.param(False, marks=pytest.mark.minutes)])
 def test_nothing_after_the_last_training_row_of_a_user_is_seen_or_asked_for(
     cycle, batches, max_length, early_stopping
 ):

@@ -89,8 +89,8 @@ class NeuralRecommender(TrainedNetwork, SequentialRecommender):
 
     n_iter_no_change : int, default=10
         Epochs without a better score after which training stops. Networks on few users can
-        stand for several epochs at what a popularity list reaches before they learn more; a
-        patience below 5 may stop them there.
+        stand for several epochs near what a popularity list reaches before they learn more; a
+        small patience stops them there.
 
     validation_fraction : float, default=1.0
         Share of the users whose last row is held out, in (0, 1].
