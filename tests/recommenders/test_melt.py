@@ -210,7 +210,7 @@ def test_it_finds_the_next_step_of_a_cycle(training_seed, margin, least_lead):
         item_table=TrainableTable(init_std=0.3),
         batch_size=4,
         learning_rate=0.01,
-        max_epochs=10,
+        max_epochs=20,
         early_stopping=False,
         random_state=training_seed,
     )
