@@ -7,6 +7,7 @@ training. Parameters are chosen by GridSearchCV, on events before the test only.
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
+import ast
 import csv
 import json
 import logging
@@ -96,6 +97,14 @@ def read_arguments(words):
     parser.add_argument("--long-sequences", choices=["overlap", "truncate"], default="overlap")
     parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
     parser.add_argument("--learning-rate", type=float, default=0.001, help="of the networks")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=named_value,
+        metavar="NAME=VALUE",
+        help="one more parameter of the networks, as positions=relative or dropout=0.2",
+    )
     parser.add_argument("--width", type=int, default=128, help="of all models")
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=256, help="windows per update")
@@ -103,6 +112,17 @@ def read_arguments(words):
     parser.add_argument("--precision", default="auto", help="of the networks")
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
+
+
+def named_value(text):
+    """Name and value of ``name=value``; what is no number, None or truth value is a word."""
+    name, is_named, value = text.partition("=")
+    if not is_named:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
 
 
 def read_data(folder, embeddings=None):
@@ -155,6 +175,7 @@ def parameters_of(arguments):
         "device": arguments.device,
         "precision": arguments.precision,
         "verbose": True,
+        **dict(arguments.set),
     }
 
 

@@ -24,6 +24,8 @@ from skace.recommenders import (
 NETWORKS = {
     "sasrec": SASRecEstimator,
     "sasrec pre": lambda **options: SASRecEstimator(block="pre", **options),
+    "sasrec relative": lambda **options: SASRecEstimator(positions="relative", **options),
+    "sasrec rotary": lambda **options: SASRecEstimator(positions="rotary", **options),
     "sasrec ligr": lambda **options: SASRecEstimator(block="ligr", **options),
     "gru4rec": GRU4RecEstimator,
     "bert4rec": BERT4RecEstimator,
@@ -77,9 +79,10 @@ def main(words=None):
     if arguments.write:
         arguments.write.write_text(json.dumps(found, indent=1), encoding="utf-8")
     before = json.loads(arguments.against.read_text("utf-8")) if arguments.against else found
-    other = [name for name in found if before.get(name) != found[name]]
+    other = [name for name in found if before.get(name, found[name]) != found[name]]
     for name in found:
-        print(f"{found[name]}  {name}{'  differs' if name in other else ''}")
+        remark = "  differs" if name in other else "" if name in before else "  new"
+        print(f"{found[name]}  {name}{remark}")
     return 1 if other else 0
 
 

@@ -54,7 +54,12 @@ MATTERS = {
     "random_state": (1, {}),
 }
 OWN = {
-    SASRecEstimator: {"block": "pre", "n_heads": 4, "attention_dropout": 0.0},
+    SASRecEstimator: {
+        "block": "pre",
+        "positions": "relative",
+        "n_heads": 4,
+        "attention_dropout": 0.0,
+    },
     GRU4RecEstimator: {"hidden_dim": 3},
     BERT4RecEstimator: {
         "n_heads": 4,

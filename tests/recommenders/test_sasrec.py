@@ -45,6 +45,30 @@ def test_blocks_are_those_asked_for(cycle, block, n_layers):
     assert any("attention_gate" in name for name in names) == (block == "ligr")
 
 
+@pytest.mark.parametrize(
+    ("positions", "named"),
+    [
+        ("absolute", {"positions"}),
+        ("relative", {"keys", "values", "scores"}),
+        ("rotary", set()),
+    ],
+)
+def test_positions_are_those_asked_for(cycle, positions, named):
+    model = SASRecEstimator(**QUICK, positions=positions).fit(cycle)
+    names = {name.split(".")[-2] for name in model.encoder_state_}
+    assert names & {"positions", "keys", "values", "scores"} == named
+
+
+def test_a_head_that_cannot_be_turned_is_refused_before_any_work():
+    model = SASRecEstimator(**QUICK, embedding_dim=6, positions="rotary")
+    text = (
+        'positions="rotary" turns pairs of entries, but a head is 3 wide (width 6, n_heads=2); '
+        "choose n_heads or embedding_dim such that it is even."
+    )
+    with pytest.raises(ValueError, match=re.escape(text)):
+        model.fit(Interactions.from_sequences([[1, 2, 3], [2, 3, 1]]))
+
+
 @pytest.mark.parametrize("block", ["pre", "ligr"])
 def test_another_block_cannot_be_trained_on(cycle, block):
     model = SASRecEstimator(**QUICK).fit(cycle).set_params(block=block)

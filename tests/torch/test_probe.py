@@ -179,6 +179,8 @@ NETWORKS = {
     "sasrec": SASRecEstimator(**FAST),
     "pre": SASRecEstimator(**FAST, block="pre"),
     "ligr": SASRecEstimator(**FAST, block="ligr"),
+    "relative": SASRecEstimator(**FAST, positions="relative"),
+    "rotary": SASRecEstimator(**FAST, positions="rotary"),
     "dual view": SASRecEstimator(**FAST, embedding_dim=8, item_table=DualViewTable()),
     "gru4rec": GRU4RecEstimator(**FAST),
     "bert4rec": BERT4RecEstimator(**FAST),

@@ -48,12 +48,18 @@ def at_places(x: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention (Vaswani et al. 2017, section 3.2)."""
+    """Multi-head self-attention (Vaswani et al. 2017, section 3.2).
 
-    def __init__(self, width: int, n_heads: int, dropout: float) -> None:
+    ``positions``, if there are any, mix the values in a way that knows places, and are causal.
+    """
+
+    def __init__(
+        self, width: int, n_heads: int, dropout: float, positions: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.n_heads = n_heads
         self.dropout = dropout
+        self.positions = positions
         self.qkv = Linear(width, 3 * width)
         self.mix_heads = Linear(width, width)
 
@@ -74,10 +80,27 @@ class SelfAttention(nn.Module):
             weight, bias, D = self.qkv.weight, self.qkv.bias, x.shape[2]
             (query,) = self._by_head(linear(at_places(x, places), weight[:D], bias[:D]), 1)
             key, value = self._by_head(linear(x, weight[D:], bias[D:]), 2)
-            if visible is None:
-                visible = torch.arange(x.shape[1], device=x.device) <= places[:, None]
+        if self.positions is not None:
+            mixed = self.positions(query, key, value, places)
+        else:
+            mixed = self._mixed(query, key, value, visible, places)
+        # (B, H, T, D / H) -> (B, T, D)
+        merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).flatten(2))
+        return merged
+
+    def _mixed(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        visible: torch.Tensor | None,
+        places: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Values (B, H, T, D / H) mixed without regard to places."""
+        if places is not None and visible is None:
+            visible = torch.arange(key.shape[2], device=key.device) <= places[:, None]
         # Padding is on the right, so the causal mask alone hides it from real positions.
-        mixed = F.scaled_dot_product_attention(
+        return F.scaled_dot_product_attention(
             query,
             key,
             value,
@@ -85,9 +108,6 @@ class SelfAttention(nn.Module):
             is_causal=visible is None,
             dropout_p=self.dropout if self.training else 0.0,
         )
-        # (B, H, T, D / H) -> (B, T, D)
-        merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).flatten(2))
-        return merged
 
     def _by_head(self, x: torch.Tensor, n_parts: int) -> torch.Tensor:
         """Split (B, T, n_parts D) into (n_parts, B, H, T, D / H)."""
@@ -128,9 +148,16 @@ class SwiGLU(nn.Module):
 class PostNormBlock(nn.Module):
     """Transformer block that normalises after each sum: attention, then feed-forward."""
 
-    def __init__(self, width: int, n_heads: int, dropout: float, attention_dropout: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        n_heads: int,
+        dropout: float,
+        attention_dropout: float,
+        positions: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.attention = SelfAttention(width, n_heads, attention_dropout)
+        self.attention = SelfAttention(width, n_heads, attention_dropout, positions)
         self.feedforward = FeedForward(width)
         self.attention_norm = nn.LayerNorm(width)
         self.feedforward_norm = nn.LayerNorm(width)
@@ -171,9 +198,16 @@ class LiGRBlock(nn.Module):
     Borisyuk et al. 2025 (arXiv 2502.03417), as in eSASRec.
     """
 
-    def __init__(self, width: int, n_heads: int, dropout: float, attention_dropout: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        n_heads: int,
+        dropout: float,
+        attention_dropout: float,
+        positions: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.attention = SelfAttention(width, n_heads, attention_dropout)
+        self.attention = SelfAttention(width, n_heads, attention_dropout, positions)
         self.feedforward = SwiGLU(width)
         self.attention_gate = Linear(width, width)
         self.feedforward_gate = Linear(width, width)

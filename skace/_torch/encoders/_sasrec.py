@@ -1,10 +1,13 @@
 """The encoder of SASRec: causal self-attention."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from functools import partial
+
 import torch
 from torch import nn
 
 from skace._torch.encoders._layers import initialise
+from skace._torch.encoders._positions import make_positions
 from skace._torch.encoders._transformer import Transformer
 
 __all__ = ["SASRecEncoder"]
@@ -13,7 +16,8 @@ __all__ = ["SASRecEncoder"]
 class SASRecEncoder(nn.Module):
     """Causal self-attentive encoder (Kang & McAuley 2018).
 
-    Positions are learned and counted from the start of the window.
+    Absolute positions are learned and counted from the start of the window; the others are known
+    to attention alone.
     """
 
     reads_places = True
@@ -28,9 +32,11 @@ class SASRecEncoder(nn.Module):
         dropout: float,
         attention_dropout: float,
         block: str = "post",
+        positions: str = "absolute",
     ) -> None:
         super().__init__()
-        self.positions = nn.Embedding(max_length, width)
+        if positions == "absolute":
+            self.positions = nn.Embedding(max_length, width)
         self.transformer = Transformer(
             width,
             n_layers=n_layers,
@@ -38,11 +44,15 @@ class SASRecEncoder(nn.Module):
             dropout=dropout,
             attention_dropout=attention_dropout,
             block=block,
+            positions=partial(
+                make_positions, positions, width, n_heads, max_length, attention_dropout
+            ),
         )
         initialise(self)
 
     def forward(self, x: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for."""
-        placed = x + self.positions.weight[: x.shape[1]]
-        states: torch.Tensor = self.transformer(placed, places=places)
+        if hasattr(self, "positions"):
+            x = x + self.positions.weight[: x.shape[1]]
+        states: torch.Tensor = self.transformer(x, places=places)
         return states

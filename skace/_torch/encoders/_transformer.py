@@ -1,6 +1,8 @@
 """Transformer: what the attentive encoders share."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -10,7 +12,10 @@ __all__ = ["Transformer"]
 
 
 class Transformer(nn.Module):
-    """LayerNorm, dropout and blocks; a last LayerNorm where blocks do not normalise their sums."""
+    """LayerNorm, dropout and blocks; a last LayerNorm where blocks do not normalise their sums.
+
+    ``positions`` makes what lets the attention of one block know places; by default nothing does.
+    """
 
     def __init__(
         self,
@@ -21,12 +26,14 @@ class Transformer(nn.Module):
         dropout: float,
         attention_dropout: float,
         block: str = "post",
+        positions: Callable[[], nn.Module | None] = lambda: None,
     ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
-            BLOCKS[block](width, n_heads, dropout, attention_dropout) for _ in range(n_layers)
+            BLOCKS[block](width, n_heads, dropout, attention_dropout, positions())
+            for _ in range(n_layers)
         )
         self.last_norm = nn.Identity() if block == "post" else nn.LayerNorm(width)
 

@@ -27,6 +27,14 @@ class SASRecEstimator(NeuralRecommender):
         attention and feed-forward instead, which keeps many layers trainable. "ligr" is "pre"
         with learned gates before the sums and a SwiGLU feed-forward [3]_.
 
+    positions : {"absolute", "relative", "rotary"}, default="absolute"
+        How the network knows the order of events. "absolute" adds a learned vector for each
+        position, counted from the start of the window. "relative" learns instead what it means
+        to stand so many events back: a vector added to keys, one added to values, and a number
+        added to each head's scores, in each block [4]_. "rotary" learns nothing and turns
+        queries and keys by angles that grow with their positions [5]_; the width of a head
+        must be even.
+
     n_layers : int, default=2
         Number of transformer blocks.
 
@@ -61,6 +69,10 @@ class SASRecEstimator(NeuralRecommender):
        than SASRec?", RecSys 2023, arXiv 2309.07602.
     .. [3] Borisyuk et al., "From Features to Transformers: Redefining Ranking for Scalable
        Impact", 2025, arXiv 2502.03417.
+    .. [4] Shaw, Uszkoreit, Vaswani, "Self-Attention with Relative Position Representations",
+       NAACL 2018, arXiv 1803.02155.
+    .. [5] Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding",
+       Neurocomputing 2024, arXiv 2104.09864.
 
     Examples
     --------
@@ -75,19 +87,21 @@ class SASRecEstimator(NeuralRecommender):
 
     _parameter_constraints: dict = {
         "block": [StrOptions({"post", "pre", "ligr"})],
+        "positions": [StrOptions({"absolute", "relative", "rotary"})],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "attention_dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
-    _architecture = (*NeuralRecommender._architecture, "block", "n_layers", "n_heads")
+    _architecture = (*NeuralRecommender._architecture, "block", "positions", "n_layers", "n_heads")
 
     def __init__(
         self,
         k: int = 10,
         *,
         block: Literal["post", "pre", "ligr"] = "post",
+        positions: Literal["absolute", "relative", "rotary"] = "absolute",
         n_layers: int = 2,
         n_heads: int = 2,
         dropout: float = 0.5,
@@ -96,6 +110,7 @@ class SASRecEstimator(NeuralRecommender):
     ) -> None:
         super().__init__(k, **shared)
         self.block = block
+        self.positions = positions
         self.n_layers = n_layers
         self.n_heads = n_heads
         self.dropout = dropout
@@ -103,6 +118,12 @@ class SASRecEstimator(NeuralRecommender):
 
     def _check_width(self, width):
         check_heads(self.n_heads, width)
+        if self.positions == "rotary" and (width // self.n_heads) % 2:
+            raise ValueError(
+                f'positions="rotary" turns pairs of entries, but a head is {width // self.n_heads} '
+                f"wide (width {width}, n_heads={self.n_heads}); choose n_heads or embedding_dim "
+                "such that it is even."
+            )
 
     def _build_encoder(self, width):
         from skace._torch.encoders._sasrec import SASRecEncoder
@@ -115,6 +136,7 @@ class SASRecEstimator(NeuralRecommender):
             dropout=self.dropout,
             attention_dropout=self.attention_dropout,
             block=self.block,
+            positions=self.positions,
         )
 
 

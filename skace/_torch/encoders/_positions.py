@@ -1,0 +1,132 @@
+"""Positions that attention itself knows: by the offset of query and key, or by turning both."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skace._torch.encoders._layers import Dropout
+
+__all__ = ["RelativePositions", "RotaryPositions", "make_positions"]
+
+_SLOWEST = 10_000.0  # positions after which the slowest pair has turned by about one radian
+
+
+class RelativePositions(nn.Module):
+    """Causal attention with learned vectors for how far back an event stands.
+
+    For each offset there is a vector added to keys and one added to values, shared by the heads
+    (Shaw, Uszkoreit, Vaswani 2018, eq. 3 and 4), and a number for each head added to the scores.
+    """
+
+    def __init__(self, width: int, n_heads: int, max_length: int, dropout: float) -> None:
+        super().__init__()
+        self.keys = nn.Embedding(max_length, width // n_heads)
+        self.values = nn.Embedding(max_length, width // n_heads)
+        self.scores = nn.Embedding(max_length, n_heads)
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Mix values (B, H, T, D / H) by keys and as many queries, or by one at ``places``."""
+        if places is not None:
+            return self._at_places(query, key, value, places)
+        T, scale = key.shape[2], key.shape[3] ** -0.5
+        by_offset = [table.weight[:T].flip(0) for table in (self.keys, self.values, self.scores)]
+        keys, values, scores = (table.to(query.dtype) for table in by_offset)
+        alike = query @ key.transpose(2, 3) + by_place(query @ keys.T)
+        alike = alike * scale + by_place(scores.T[:, None].expand(-1, T, -1))
+        is_later = torch.ones(T, T, dtype=torch.bool, device=key.device).triu(1)
+        weights = self.dropout(alike.masked_fill(is_later, -torch.inf).softmax(dim=3))
+        weights = weights.to(value.dtype)
+        mixed: torch.Tensor = weights @ value + by_offset_again(weights) @ values
+        return mixed
+
+    def _at_places(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, places: torch.Tensor
+    ) -> torch.Tensor:
+        """The same for one query a window, with the vectors of its offsets added out."""
+        offsets = places[:, None] - torch.arange(key.shape[2], device=key.device)  # (B, T)
+        seen = offsets.clamp(min=0)
+        scores = self.scores(seen).masked_fill(offsets[:, :, None] < 0, -torch.inf)
+        return F.scaled_dot_product_attention(
+            query,
+            key + self.keys(seen)[:, None].to(key.dtype),
+            value + self.values(seen)[:, None].to(value.dtype),
+            attn_mask=scores.permute(0, 2, 1)[:, :, None].to(query.dtype),
+        )
+
+
+def by_place(x: torch.Tensor) -> torch.Tensor:
+    """From offsets to keys: (..., T, T) with entry [i, j] from column T - 1 - (i - j) of row i.
+
+    What stands above the diagonal means nothing. Shifts each row by one more than the row before
+    by reading a row that is one longer, as Huang et al. 2018 (Music Transformer, section 3.4.1).
+    """
+    T = x.shape[-1]
+    longer = F.pad(x, (1, 0))  # (..., T, T + 1)
+    return longer.reshape(*x.shape[:-2], T + 1, T)[..., 1:, :]
+
+
+def by_offset_again(x: torch.Tensor) -> torch.Tensor:
+    """The way back of `by_place`, for (..., T, T) that is 0 above the diagonal."""
+    T = x.shape[-1]
+    higher = F.pad(x, (0, 0, 1, 0))  # (..., T + 1, T)
+    return higher.reshape(*x.shape[:-2], T, T + 1)[..., 1:]
+
+
+class RotaryPositions(nn.Module):
+    """Causal attention of queries and keys that are turned by angles growing with their place.
+
+    Their product then depends on the offset alone (Su et al. 2021, RoFormer, eq. 34), whatever
+    the greatest length is.
+    """
+
+    rates: torch.Tensor
+
+    def __init__(self, width: int, n_heads: int, dropout: float) -> None:
+        super().__init__()
+        pairs = torch.arange(0, width // n_heads, 2) / (width // n_heads)
+        self.register_buffer("rates", _SLOWEST**-pairs, persistent=False)
+        self.dropout = dropout
+
+    def forward(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Mix values (B, H, T, D / H) by keys and as many queries, or by one at ``places``."""
+        steps = torch.arange(key.shape[2], device=key.device)
+        asked = steps if places is None else places[:, None, None]
+        return F.scaled_dot_product_attention(
+            self._turned(query, asked),
+            self._turned(key, steps),
+            value,
+            attn_mask=None if places is None else (steps <= places[:, None])[:, None, None],
+            is_causal=places is None,
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+
+    def _turned(self, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Turn (B, H, T, D / H), each pair of neighbouring entries in its plane."""
+        angles = places[..., None] * self.rates  # (..., T, D / 2 H)
+        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        even, odd = x[..., 0::2], x[..., 1::2]
+        pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
+        return pairs.flatten(3)
+
+
+def make_positions(
+    kind: str, width: int, n_heads: int, max_length: int, dropout: float
+) -> RelativePositions | RotaryPositions | None:
+    """What lets the attention of one block know places; None if nothing does."""
+    if kind == "relative":
+        return RelativePositions(width, n_heads, max_length, dropout)
+    return RotaryPositions(width, n_heads, dropout) if kind == "rotary" else None
