@@ -8,8 +8,9 @@ import narwhals as nw
 import numpy as np
 
 from skace._validation import check_ids
+from skace.data._built import queries_of_sequences
 from skace.data._catalog import Catalog
-from skace.data._interactions import Interactions, queries_of_sequences, rows_of_sequences
+from skace.data._interactions import Interactions, rows_of_sequences
 from skace.data._sequences import check_sequences
 
 __all__ = [

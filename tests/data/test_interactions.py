@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from skace import Catalog, Interactions
 from skace.data import ValidationSet, _log, _repr
-from skace.data._interactions import rows_of_codes
+from skace.data._built import rows_of_codes
 from skace.data._times import check_times
 from skace.exceptions import RepeatedEventsWarning
 
@@ -400,7 +400,7 @@ def test_queries_are_sliced_like_rows_and_asked_again(small_log):
 
 
 def test_queries_of_users_without_events_keep_their_user():
-    from skace.data._interactions import queries_of_sequences
+    from skace.data._built import queries_of_sequences
 
     queries = queries_of_sequences([[], ["a"], [], [], ["b", "a"], []], "X")
     assert queries.users.tolist() == [0, 1, 2, 3, 4, 5]

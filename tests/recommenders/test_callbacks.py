@@ -175,7 +175,9 @@ def test_a_callback_can_stop_a_fit(cycle, n_epochs):
 
 def test_a_stopped_fit_returns_to_its_best_epoch(cycle, monkeypatch):
     scores = iter([0.3, 0.1, 0.2])
-    monkeypatch.setattr("skace.recommenders.neural._base.ndcg_at_k", lambda *_, **__: next(scores))
+    monkeypatch.setattr(
+        "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(scores)
+    )
     parameters = QUICK | {"early_stopping": True, "n_iter_no_change": 9}
     model = SASRecEstimator(**parameters).set_callbacks(StopAfter(2)).fit(cycle)
     assert (model.n_iter_, model.best_epoch_) == (2, 1)

@@ -14,7 +14,7 @@ from skace._callers import caller_level
 from skace._typing import IdArray
 from skace._validation import first_few
 from skace.data import Catalog, Interactions
-from skace.data._interactions import rows_of_codes
+from skace.data._built import rows_of_codes
 from skace.data._times import Times
 from skace.datasets.reading._events import EventColumns
 from skace.datasets.reading._item_texts import ItemTexts

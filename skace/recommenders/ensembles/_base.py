@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 from skace._sklearn_compat import BaseComposition
 from skace._typing import HandleUnknown, Members
 from skace.data import Catalog
-from skace.data._interactions import queries_over
+from skace.data._built import queries_over
 from skace.exceptions import FutureLeakageWarning, RowOrderWarning
 from skace.metrics._target_ranks import without_exclusion
 from skace.recommenders._base import SequentialRecommender

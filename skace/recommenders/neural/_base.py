@@ -1,42 +1,31 @@
 """NeuralRecommender: training and state of recommenders that are torch networks."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import copy
-import warnings
 from abc import abstractmethod
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
-import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown, LongSequences, Precision, RandomState
-from skace._windows import rows_asked
 from skace.item_tables import ItemTable, TrainableTable
-from skace.losses import ItemCounts, Loss, Softmax
-from skace.metrics import ndcg_at_k
+from skace.losses import Loss, Softmax
 from skace.objectives import NextItem
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features
 from skace.recommenders._fit_inputs import in_float32
-from skace.recommenders._holdout import check_something_remains, hold_out_last
-from skace.recommenders.neural._epochs import Epochs, run_epochs
-from skace.recommenders.neural._fitted_table import check_same_table, kept_table
+from skace.recommenders._holdout import check_something_remains
+from skace.recommenders.neural._building import NetworkBuilding
+from skace.recommenders.neural._fitted_table import check_same_table
 from skace.recommenders.neural._losses import check_sparse, with_loss_object
 from skace.recommenders.neural._network_parameters import join_parameters, without_keywords
 from skace.recommenders.neural._parameter_objects import check_can_be_set, check_is_object
-from skace.recommenders.neural._progress import visible_log
 from skace.recommenders.neural._trained_network import TrainedNetwork
+from skace.recommenders.neural._training import NetworkTraining
 
 __all__ = ["NeuralRecommender"]
 
-_SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of the fit
 
-
-class NeuralRecommender(TrainedNetwork, SequentialRecommender):
+class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, SequentialRecommender):
     """Base class of recommenders with an encoder and a tied item table.
 
     A backbone implements `_build_encoder`, and inherits all else: windows, batches, losses,
@@ -381,276 +370,6 @@ class NeuralRecommender(TrainedNetwork, SequentialRecommender):
 
     def _n_subtasks(self, n_passes):
         return self.max_epochs if n_passes is None else n_passes
-
-    # Learning.
-
-    def _fit_rows(self, rows, task):
-        from skace._torch._runtime import private_generator, reseed, resolve_device
-        from skace._torch.training._parallel import Ranks
-
-        ranks, weights, X_val = Ranks.current(), in_float32(rows.weights), rows.X_val
-        seed = self.random_state
-        if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
-            seed = ranks.agreed(int(np.random.SeedSequence().generate_state(1)[0]))
-        rng = check_random_state(seed)
-        is_row = rows.is_row
-        if weights is not None:  # rows of weight 0 teach nothing, and stop nothing
-            is_row &= weights > 0
-        if X_val is None and self.early_stopping and rows.n_passes is None:
-            X_val = self._hold_out(rows.X, is_row, weights, rng)
-        if X_val is not None:
-            self._check_known(X_val)
-        device = resolve_device(self.device)
-        self._note_cold_items(rows, is_row)
-        seed = rng.randint(np.iinfo(np.int32).max)
-        with private_generator(seed, device) as generator:
-            self._network = self._build_network(rows, device, generator)
-            trainer = self._build_trainer(rows, is_row, weights, device, rng)
-            if ranks.number > 0:  # other dropout than the first rank's
-                reseed(seed + ranks.number, device)
-            n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
-            if len(trainer.log.lengths) == 0:  # partial_fit with first events only
-                n_epochs = 0
-            with visible_log(self.verbose):
-                self._run_epochs(trainer, n_epochs, X_val, task)
-        self._store_state()
-
-    def _run_epochs(self, trainer, n_epochs, X_val, task):
-        """Train, and set what is known of the epochs."""
-        self._follow(
-            Epochs(), trainer, n_epochs, X_val, task,
-            patience=self.n_iter_no_change if self.early_stopping else None,
-        )  # fmt: skip
-        if self.early_stopping and X_val is not None and self.best_epoch_ == n_epochs > 1:
-            warnings.warn(
-                f"the validation score was still rising in the last of {n_epochs} epochs; raise "
-                "max_epochs.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-
-    def _follow(self, epochs, trainer, n_epochs, X_val, task, **options):
-        """Run epochs whose curve and scores callbacks see as they grow."""
-        self.loss_curve_, self.validation_scores_ = epochs.loss_curve, epochs.validation_scores
-        run_epochs(
-            trainer,
-            n_epochs,
-            task,
-            epochs,
-            validate=None if X_val is None else partial(self._validation_score, X_val, trainer),
-            name=type(self).__name__ if self.verbose else None,
-            **options,
-        )
-        self.n_iter_, self.best_epoch_ = epochs.n_epochs, epochs.best_epoch
-
-    def _validation_score(self, X_val, trainer):
-        """NDCG@10 of the validation rows, of which every process ranks its share."""
-        own = X_val[trainer.ranks.share(np.arange(len(X_val)))]
-        ranks = trainer.ranks.joined(self._ranks(own, embeds=False))
-        return float(ndcg_at_k(ranks, 10, sample_weight=X_val.weights))
-
-    def _check_known(self, X_val):
-        """Raise if a history of validation rows holds unknown items."""
-        try:
-            self._histories(X_val, embeds=False)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"X_val: {error}") from error
-
-    def _hold_out(self, X, is_row, weights, rng):
-        """Take each user's last row out of ``is_row``; return these rows."""
-        held_out = hold_out_last(X, self.validation_fraction, rng, weights)
-        if held_out.size == 0:
-            warnings.warn(
-                "early_stopping finds no user with two rows of which one could be held out; "
-                "training for max_epochs. Pass X_val, or set early_stopping=False.",
-                UserWarning,
-                stacklevel=2,
-            )
-            return None
-        is_row[held_out] = False
-        own = None if weights is None else weights[held_out]
-        return X._derive(ends=held_out).with_weights(own)
-
-    def _build_network(self, rows, device, generator):
-        """Fresh network, or the fitted one grown by the new items."""
-        from skace._torch._state import load_state
-
-        if rows.is_fresh:
-            self.item_table_ = kept_table(self._table())
-            self.n_item_features_ = self._n_features_read(rows.X.catalog)
-            width = self._table().width(self.n_item_features_, self.embedding_dim)
-            self.architecture_ = {name: getattr(self, name) for name in self._architecture}
-        else:
-            width = self.item_vectors_.shape[1]
-        features = self._features_by_column(rows.X.catalog, rows.columns)
-        if rows.is_fresh and features is not None:
-            self.feature_sample_ = features[:_SAMPLED_ITEMS].copy()
-        network = self._assemble(width, features, generator)
-        if rows.is_fresh:
-            self._refuse_foresight(network, width)
-        else:
-            load_state(network.encoder, self.encoder_state_, may_grow=True)
-            load_state(network.items, self.item_table_state_, may_grow=True)
-        network.items.remember_cold()
-        return network.to(device)
-
-    def _assemble(self, width, features, generator):
-        """Encoder and item table, untrained, on the CPU."""
-        from skace._torch._network import Network
-
-        table = self.item_table_
-        items = table.build(
-            features,
-            n_items=self.item_ids_.size,
-            width=width,
-            is_cold=self._spared(),
-            generator=generator,
-            **({"item_ids": self.item_ids_} if table.needs_item_ids else {}),
-        )
-        # Parameters may have been set since the fit: what was fitted counts.
-        fitted = copy.copy(self)
-        vars(fitted).update(self.architecture_)
-        encoder = fitted._build_encoder(table.encoder_width(width))
-        return Network(encoder, items, fitted.max_length, fitted._objective().build())
-
-    def _refuse_foresight(self, network, width):
-        """Raise if the untrained network sees what it is asked for."""
-        objective = self._objective()
-        found = self._first_sighting(network, width)
-        if found is None:
-            return
-        what = "anything behind it" if objective.is_causal else "the event that is asked for"
-        raise ValueError(
-            f"{type(self).__name__} learns with {objective!r}, by which a place of a window must "
-            f"not see {what}, but in a window of {found.length} events the state at place "
-            f"{found.place} changes with that. Mask it in the encoder, or name the objective that "
-            "suits the encoder in _objective: NextItem() for a causal one, LastItem() for one that "
-            "mixes all places, Cloze() for one that fills gaps."
-        )
-
-    def _first_sighting(self, network, width, *, perturb=True):
-        """Place of a window that sees what it is asked for, or None."""
-        from skace._torch._probe import first_sighting, made_up_log
-
-        objective = self._objective()
-        windows = objective.windows(*made_up_log(self.max_length), self.max_length, overlap=True)
-        is_causal = objective.is_causal
-        return first_sighting(network, windows, width, is_causal=is_causal, perturb=perturb)
-
-    def _foresight(self):
-        """Place of a window that sees what it is asked for, with the learned weights, or None."""
-        width = self.item_vectors_.shape[1]
-        return self._first_sighting(self._fitted_network(), width, perturb=False)
-
-    def _note_cold_items(self, rows, is_row):
-        """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
-
-        Rows held out for early stopping teach nothing, so they do not count.
-        """
-        n_learned = np.bincount(rows.items[is_row], minlength=self.item_ids_.size)
-        is_cold = n_learned == 0
-        if not rows.is_fresh:
-            is_cold[: self.is_cold_.size] &= self.is_cold_
-        self.is_cold_ = is_cold
-
-    def _spared(self):
-        """Items that training leaves alone: the cold ones, unless they are negatives."""
-        if self.item_table_.cold_items == "excluded":
-            return self.is_cold_
-        return np.zeros_like(self.is_cold_)
-
-    def _unscored(self):
-        # Without features there is nothing to score them by.
-        is_scored = self.item_table_.scores_cold and self.n_item_features_ is not None
-        return None if is_scored else self.is_cold_
-
-    def _features_by_column(self, catalog, columns):
-        """Features in the order of the model's columns; rows of absent items are zero."""
-        if self.n_item_features_ is None:
-            return None
-        features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
-        if catalog.features is not None:
-            features[columns] = catalog.features
-        return features
-
-    def _check_growth(self, X):
-        """Raise if new items cannot join the fitted table."""
-        n_features = X.catalog.n_features
-        if self.n_item_features_ is None:
-            return
-        if n_features == self.n_item_features_:
-            if not self._has_fitted_features(X.catalog):
-                raise ValueError(
-                    "the item features are not those of the fit: items that the model knows have "
-                    "other ones now; transform X with the transformers as they were fitted then, "
-                    "or fit anew with warm_start=False."
-                )
-            return
-        if n_features is not None:
-            raise ValueError(
-                f"the item features have {n_features} columns, but the model was fitted on "
-                f"{self.n_item_features_}; transform X with the fitted transformers first."
-            )
-        n_new = int((self._columns_of(X) < 0).sum())
-        if n_new:
-            raise ValueError(
-                f"{n_new} new item(s) come without features, but the model was fitted with "
-                "features; give X a catalog that has them."
-            )
-
-    def _build_trainer(self, rows, is_row, weights, device, rng):
-        """Trainer over the windows of the training rows."""
-        from skace._torch._batches import DeviceLog
-        from skace._torch._runtime import resolve_precision
-        from skace._torch.training._auxiliary import Reader
-        from skace._torch.training._competitors import Competitors
-        from skace._torch.training._parallel import Ranks
-        from skace._torch.training._trainer import Trainer, build_optimizers
-
-        event_weights = is_row if weights is None else is_row * weights
-        windows = self._objective().windows(
-            is_row, rows.offsets, self.max_length, overlap=self.long_sequences == "overlap"
-        )
-        items = rows.items
-        is_sparse = self._network.items.is_sparse
-        competitors = Competitors(~self._spared(), device, is_sparse=is_sparse)
-        log = DeviceLog(items, event_weights, windows, device, self._network.layout)
-        dtype = resolve_precision(self.precision, device)
-        reader = Reader(self._network, log.items, dtype)
-        counts = ItemCounts(
-            learned=competitors.among(self._learned_counts(rows.X, items, is_row)),
-            asked=competitors.among(self._times_asked(items, windows, is_row)),
-        )
-        return Trainer(
-            network=self._network,
-            log=log,
-            loss=self._loss().build(counts),
-            competitors=competitors,
-            optimizers=build_optimizers(self._network, self.learning_rate, self.weight_decay),
-            batch_size=self.batch_size,
-            dtype=dtype,
-            rng=rng,
-            auxiliary=self._build_auxiliary(reader, log, rows.X, event_weights, rng),
-            ranks=Ranks.current(),
-        )
-
-    def _build_auxiliary(self, reader, log, X, event_weights, rng):
-        """What training pursues beside the next item, or None."""
-        users = X._log.users_at(log.bounds[0].cpu().numpy())
-        return self.item_table_.build_auxiliary(reader, log, users)
-
-    def _learned_counts(self, X, items, is_row):
-        """Training rows of each item in this and earlier fits, less those held out now."""
-        events = np.unique(X._ends)
-        held_out = events[~is_row[events]]
-        return self.item_counts_ - np.bincount(items[held_out], minlength=self.item_ids_.size)
-
-    def _times_asked(self, items, windows, is_row):
-        """How often an epoch asks for each item, up to a factor; the rarest at least once."""
-        numbers, events = rows_asked(windows, is_row)
-        chances = self._network.layout.chances(numbers)
-        times = np.bincount(items[events], chances, minlength=self.item_ids_.size)
-        return times / times[times > 0].min(initial=1.0)
 
 
 NeuralRecommender.__init__.__signature__ = without_keywords(NeuralRecommender.__init__)  # type: ignore[attr-defined]

@@ -1,0 +1,143 @@
+"""NetworkBuilding: encoder and item table of a fit, checked, or grown by new items."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import copy
+
+import numpy as np
+
+from skace.recommenders.neural._fitted_table import kept_table
+
+__all__ = ["NetworkBuilding"]
+
+_SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of the fit
+
+
+class NetworkBuilding:
+    """Networks of a `NeuralRecommender`, before training."""
+
+    def _build_network(self, rows, device, generator):
+        """Fresh network, or the fitted one grown by the new items."""
+        from skace._torch._state import load_state
+
+        if rows.is_fresh:
+            self.item_table_ = kept_table(self._table())
+            self.n_item_features_ = self._n_features_read(rows.X.catalog)
+            width = self._table().width(self.n_item_features_, self.embedding_dim)
+            self.architecture_ = {name: getattr(self, name) for name in self._architecture}
+        else:
+            width = self.item_vectors_.shape[1]
+        features = self._features_by_column(rows.X.catalog, rows.columns)
+        if rows.is_fresh and features is not None:
+            self.feature_sample_ = features[:_SAMPLED_ITEMS].copy()
+        network = self._assemble(width, features, generator)
+        if rows.is_fresh:
+            self._refuse_foresight(network, width)
+        else:
+            load_state(network.encoder, self.encoder_state_, may_grow=True)
+            load_state(network.items, self.item_table_state_, may_grow=True)
+        network.items.remember_cold()
+        return network.to(device)
+
+    def _assemble(self, width, features, generator):
+        """Encoder and item table, untrained, on the CPU."""
+        from skace._torch._network import Network
+
+        table = self.item_table_
+        items = table.build(
+            features,
+            n_items=self.item_ids_.size,
+            width=width,
+            is_cold=self._spared(),
+            generator=generator,
+            **({"item_ids": self.item_ids_} if table.needs_item_ids else {}),
+        )
+        # Parameters may have been set since the fit: what was fitted counts.
+        fitted = copy.copy(self)
+        vars(fitted).update(self.architecture_)
+        encoder = fitted._build_encoder(table.encoder_width(width))
+        return Network(encoder, items, fitted.max_length, fitted._objective().build())
+
+    def _refuse_foresight(self, network, width):
+        """Raise if the untrained network sees what it is asked for."""
+        objective = self._objective()
+        found = self._first_sighting(network, width)
+        if found is None:
+            return
+        what = "anything behind it" if objective.is_causal else "the event that is asked for"
+        raise ValueError(
+            f"{type(self).__name__} learns with {objective!r}, by which a place of a window must "
+            f"not see {what}, but in a window of {found.length} events the state at place "
+            f"{found.place} changes with that. Mask it in the encoder, or name the objective that "
+            "suits the encoder in _objective: NextItem() for a causal one, LastItem() for one that "
+            "mixes all places, Cloze() for one that fills gaps."
+        )
+
+    def _first_sighting(self, network, width, *, perturb=True):
+        """Place of a window that sees what it is asked for, or None."""
+        from skace._torch._probe import first_sighting, made_up_log
+
+        objective = self._objective()
+        windows = objective.windows(*made_up_log(self.max_length), self.max_length, overlap=True)
+        is_causal = objective.is_causal
+        return first_sighting(network, windows, width, is_causal=is_causal, perturb=perturb)
+
+    def _foresight(self):
+        """Place of a window that sees what it is asked for, with the learned weights, or None."""
+        width = self.item_vectors_.shape[1]
+        return self._first_sighting(self._fitted_network(), width, perturb=False)
+
+    def _note_cold_items(self, rows, is_row):
+        """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
+
+        Rows held out for early stopping teach nothing, so they do not count.
+        """
+        n_learned = np.bincount(rows.items[is_row], minlength=self.item_ids_.size)
+        is_cold = n_learned == 0
+        if not rows.is_fresh:
+            is_cold[: self.is_cold_.size] &= self.is_cold_
+        self.is_cold_ = is_cold
+
+    def _spared(self):
+        """Items that training leaves alone: the cold ones, unless they are negatives."""
+        if self.item_table_.cold_items == "excluded":
+            return self.is_cold_
+        return np.zeros_like(self.is_cold_)
+
+    def _unscored(self):
+        # Without features there is nothing to score them by.
+        is_scored = self.item_table_.scores_cold and self.n_item_features_ is not None
+        return None if is_scored else self.is_cold_
+
+    def _features_by_column(self, catalog, columns):
+        """Features in the order of the model's columns; rows of absent items are zero."""
+        if self.n_item_features_ is None:
+            return None
+        features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
+        if catalog.features is not None:
+            features[columns] = catalog.features
+        return features
+
+    def _check_growth(self, X):
+        """Raise if new items cannot join the fitted table."""
+        n_features = X.catalog.n_features
+        if self.n_item_features_ is None:
+            return
+        if n_features == self.n_item_features_:
+            if not self._has_fitted_features(X.catalog):
+                raise ValueError(
+                    "the item features are not those of the fit: items that the model knows have "
+                    "other ones now; transform X with the transformers as they were fitted then, "
+                    "or fit anew with warm_start=False."
+                )
+            return
+        if n_features is not None:
+            raise ValueError(
+                f"the item features have {n_features} columns, but the model was fitted on "
+                f"{self.n_item_features_}; transform X with the fitted transformers first."
+            )
+        n_new = int((self._columns_of(X) < 0).sum())
+        if n_new:
+            raise ValueError(
+                f"{n_new} new item(s) come without features, but the model was fitted with "
+                "features; give X a catalog that has them."
+            )
