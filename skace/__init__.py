@@ -19,6 +19,7 @@ from skace.recommenders import (
     SLISTEstimator,
     StackingRecommender,
     VotingRecommender,
+    recommend,
 )
 
 __version__ = "0.1.0.dev0"
@@ -49,6 +50,7 @@ __all__ = [
     "ndcg_scorer",
     "ranking_scorer",
     "recall_scorer",
+    "recommend",
     "show_versions",
 ]
 

@@ -1,12 +1,13 @@
 """Names for types that recur: arrays that cross the layers, options, what users pass."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoSeries
+from scipy.sparse import sparray, spmatrix
 
 __all__ = [
     "BoolArray",
@@ -19,6 +20,7 @@ __all__ = [
     "Histories",
     "IdArray",
     "IntArray",
+    "ItemLists",
     "LinearDtype",
     "LinearSolver",
     "LongSequences",
@@ -36,7 +38,16 @@ IdArray: TypeAlias = npt.NDArray[Any]  # integers or strings, as the caller's id
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 # One sequence of item ids for each visitor, oldest first.
-Histories: TypeAlias = Sequence[Sequence[Any] | IdArray] | npt.NDArray[np.object_] | IntoSeries
+Histories: TypeAlias = (
+    Sequence[Sequence[Any] | IdArray]
+    | Mapping[Any, Sequence[Any] | IdArray]
+    | npt.NDArray[np.object_]
+    | IntoSeries
+)
+# Item ids, one list of them per row, a mask, or a function of the ids of rows and items.
+ItemLists: TypeAlias = (
+    npt.ArrayLike | Sequence[Any] | spmatrix | sparray | Callable[[IdArray, IdArray], Any]
+)
 Members: TypeAlias = list[tuple[str, Any]]  # names, and recommenders, Pipelines or "drop"
 RandomState: TypeAlias = int | np.random.RandomState | None
 

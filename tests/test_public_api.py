@@ -50,6 +50,7 @@ EXPORTS = {
         "ndcg_scorer",
         "ranking_scorer",
         "recall_scorer",
+        "recommend",
         "show_versions",
     ],
     "skace.data": [
@@ -207,6 +208,7 @@ EXPORTS = {
         "SequentialRecommender",
         "StackingRecommender",
         "VotingRecommender",
+        "recommend",
     ],
     "skace.testing": [
         "CheckReport",

@@ -11,6 +11,7 @@ from skace._validation import check_ids
 from skace.data._built import queries_of_sequences
 from skace.data._catalog import Catalog
 from skace.data._interactions import Interactions, rows_of_sequences
+from skace.data._keys import without_keys
 from skace.data._sequences import check_sequences
 
 __all__ = [
@@ -90,10 +91,11 @@ def rows_to_fit(X: Any, y: Any = None) -> Interactions:
 
 
 def rows_to_predict(X: Any) -> Interactions:
-    """Rows or queries to answer; lists become one query per sequence."""
+    """Rows or queries to answer; lists and dicts become one query per sequence."""
     if isinstance(X, Interactions):
         return X
     refuse_frame(X)
+    X = without_keys(X)
     _refuse_other_types(X)
     return queries_of_sequences(X, "X")
 

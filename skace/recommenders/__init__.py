@@ -4,6 +4,7 @@
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._popularity import PopularityEstimator
+from skace.recommenders._recommend import recommend
 from skace.recommenders._recommendations import Recommendations
 from skace.recommenders.ensembles._stacking import StackingRecommender
 from skace.recommenders.ensembles._voting import VotingRecommender
@@ -41,4 +42,5 @@ __all__ = [
     "SequentialRecommender",
     "StackingRecommender",
     "VotingRecommender",
+    "recommend",
 ]

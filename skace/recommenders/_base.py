@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, Self
 
@@ -22,11 +23,12 @@ from skace._sklearn_compat import (
     fit_context,
     with_callbacks,
 )
-from skace._topk import ranks_of_targets, top_k
-from skace._typing import HandleUnknown, Histories, IdArray
-from skace._validation import check_ids, first_few, kind_of_ids
+from skace._topk import ranks_of_targets
+from skace._typing import HandleUnknown, Histories, IdArray, ItemLists
+from skace._validation import first_few, kind_of_ids
 from skace.data import Catalog, Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit, rows_to_predict, rows_to_score
+from skace.data._keys import keys_of
 from skace.data._row_values import row_weights
 from skace.metrics import ndcg_at_k
 from skace.recommenders._blocks import ScoreBlocks
@@ -36,6 +38,8 @@ from skace.recommenders._histories import histories_of
 from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage, warn_of_row_order
 from skace.recommenders._recommendations import Recommendations, warn_of_short_lists
 from skace.recommenders._tasks import FitTask
+from skace.recommenders.rules._item_lists import Question
+from skace.recommenders.rules._rules import Rules
 
 __all__ = ["SequentialRecommender"]
 
@@ -331,10 +335,14 @@ class SequentialRecommender(
         X: Interactions | Histories,
         k: int | None = None,
         *,
-        candidates: npt.ArrayLike | None = None,
+        candidates: ItemLists | None = None,
+        exclude: ItemLists | None = None,
+        quotas: Mapping[str, int] | None = None,
         exclude_seen: bool | None = None,
+        items: Catalog | IntoDataFrame | None = None,
+        unknown_ids: HandleUnknown = "error",
     ) -> Recommendations:
-        """Best items and their scores, if wanted out of a list of candidates.
+        """Best items and their scores, under rules if there are any.
 
         Parameters
         ----------
@@ -344,39 +352,96 @@ class SequentialRecommender(
         k : int or None, default=None
             Length of the lists; None takes the parameter ``k``.
 
-        candidates : array-like of item ids or None, default=None
-            Only these may be recommended. None: all items.
+        candidates : list of ids, list of lists, mask, callable or None, default=None
+            Only these may be recommended. A list of ids holds for all rows, as does a mask of
+            shape (n_items,). One list of ids per row, or a mask of shape (n_rows, n_items),
+            sparse or dense, is for each row its own; the columns of a mask are those of
+            ``item_ids_``. A callable is asked for one block of rows at a time:
+            ``candidates(row_ids, item_ids)`` returns any of the above for these rows, whose ids
+            are users, the keys of a dict or Series, or numbers from 0. None: all items.
+
+        exclude : list of ids, list of lists, mask, callable or None, default=None
+            These may not be recommended; forms as of ``candidates``.
+
+        quotas : dict of str to int, or None, default=None
+            At most so many items with one value of a column of ``items``, for example
+            ``{"category": 3}``. An item without a value (None, NaN, an empty text, or not in
+            ``items``) belongs to no group and is not limited.
 
         exclude_seen : bool or None, default=None
             None takes the parameter ``exclude_seen``.
+
+        items : Catalog of texts, frame or None, default=None
+            Where the columns of ``quotas`` are; a frame has the ids in its column ``item_id``.
+            None takes the catalog of X.
+
+        unknown_ids : {"error", "ignore"}, default="error"
+            What to do with ids in ``candidates`` and ``exclude`` that the model does not know.
 
         Returns
         -------
         recommendations : Recommendations
             A pair, ``item_ids, scores = model.recommend(X)``, with `to_frame`. Both are arrays
-            of shape (n_rows, min(k, n_candidates)), best first. Where fewer items are
-            eligible, seen ones follow with a score of ``-inf``.
+            of shape (n_rows, min(k, n_candidates)), best first, where n_candidates is that of
+            the longest list. Where fewer items are eligible, others fill up the row with a
+            score of ``-inf``; ``to_lists`` leaves them out. A row with an empty history has
+            counts of training rows as scores.
+
+        Raises
+        ------
+        ValueError
+            If k exceeds the number of items, there is not one list per row, a mask has another
+            shape, an id is unknown, nothing is left, or a column of ``quotas`` is absent.
+
+        See Also
+        --------
+        skace.recommend : The same through Pipelines and searches.
+
+        Notes
+        -----
+        Scores and masks are held for a block of rows at a time, never for all.
         """
         check_is_fitted(self)
-        users = X.users if isinstance(X, Interactions) else None
+        row_ids = X.users if isinstance(X, Interactions) else keys_of(X)
+        catalog = X.catalog if isinstance(X, Interactions) else None
         X = rows_to_predict(X)
         k = self.k if k is None else k
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(f"k must be an int in the range [1, inf), got {k!r}.")
-        columns = self._candidate_columns(candidates)
-        if columns is None and k > self.item_ids_.size:
+        if unknown_ids not in ("error", "ignore"):
+            raise ValueError(f"unknown_ids must be 'error' or 'ignore', got {unknown_ids!r}.")
+        rules = Rules.read(
+            Question(
+                np.arange(len(X)) if row_ids is None else row_ids,
+                self.item_ids_,
+                self._rows_of_ids,
+                unknown_ids == "ignore",
+            ),
+            candidates=candidates,
+            exclude=exclude,
+            quotas=quotas,
+            items=catalog if items is None else items,
+        )
+        if rules.columns is None and k > self.item_ids_.size:
             raise ValueError(
                 f"k={k} exceeds the {self.item_ids_.size} items of the model; lower k."
             )
-        width = k if columns is None else min(k, columns.size)
+        item_ids, best = self._best_under(rules, X, rules.width(k), exclude_seen)
+        return Recommendations(item_ids, best, row_ids)
+
+    def _best_under(self, rules, X, width, exclude_seen):
+        """Ids and scores of the best items of each row, each of shape (n_rows, width)."""
         item_ids = np.empty((len(X), width), dtype=self.item_ids_.dtype)
         best = np.empty((len(X), width), dtype=np.float32)
-        ids = self.item_ids_ if columns is None else self.item_ids_[columns]
-        for rows, scores in self._score_blocks(X, exclude_seen, columns):
-            places = top_k(scores, width)
+        ids = self.item_ids_ if rules.columns is None else self.item_ids_[rules.columns]
+        n_best = None if rules.quotas else width
+        blocks = self._score_blocks(
+            X, exclude_seen, rules.columns, forbid=rules.forbid, n_best=n_best
+        )
+        for rows, scores in blocks:
+            places, best[rows] = rules.best(scores, width)
             item_ids[rows] = ids[places]
-            best[rows] = np.take_along_axis(scores, places, axis=1)
-        return Recommendations(item_ids, best, users)
+        return item_ids, best
 
     def decision_function(self, X: Interactions | Histories) -> npt.NDArray[np.float32]:
         """Scores of all items for each row.
@@ -517,22 +582,6 @@ class SequentialRecommender(
         if not hasattr(self, "_vocabulary"):
             self._vocabulary = Catalog(self.item_ids_)
         return self._vocabulary.row_of(ids)
-
-    def _candidate_columns(self, candidates):
-        """Sorted columns of the candidates, None for all."""
-        if candidates is None:
-            return None
-        ids = check_ids(candidates, "candidates")
-        if ids.size == 0:
-            raise ValueError("candidates is empty; give at least one item id, or None for all.")
-        columns = self._rows_of_ids(ids, "candidates")
-        if (columns < 0).any():
-            unknown = ids[columns < 0]
-            raise ValueError(
-                f"candidates holds {unknown.size} item id(s) that the model does not know: "
-                f"{first_few(unknown)}; leave them out, or partial_fit the model with them."
-            )
-        return np.unique(columns)
 
     def _histories(self, X, *, embeds=True):
         """Histories of the rows of X in model columns; unknown items embedded if wanted."""

@@ -13,8 +13,14 @@ _ROWS_AHEAD = 16 * 1024  # that a model may read before their scores are wanted
 class ScoreBlocks:
     """How a recommender goes through rows whose scores would not fit into memory together."""
 
-    def _score_blocks(self, X, exclude_seen=None, columns=None, *, embeds=True):
-        """Yield (rows, scores of these rows), with empty pasts and seen items settled."""
+    def _score_blocks(
+        self, X, exclude_seen=None, columns=None, *, embeds=True, forbid=None, n_best=None
+    ):
+        """Yield (rows, scores of these rows), with empty pasts and seen items settled.
+
+        ``forbid(scores, rows)`` sets more of them to ``-inf``; ``n_best`` tells that no more
+        than so many of the best of each row are looked at.
+        """
         exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
         if not isinstance(exclude_seen, (bool, np.bool_)):
             raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
@@ -28,7 +34,14 @@ class ScoreBlocks:
                 scores = self._scores_of_block(block, columns)
                 if exclude_seen:
                     self._mask_seen(scores, block, columns)
-                yield slice(first + part.start, first + part.stop), scores
+                rows = slice(first + part.start, first + part.stop)
+                if forbid is not None:
+                    forbid(scores, rows)
+                yield rows, self._reordered(scores, block, columns, n_best)
+
+    def _reordered(self, scores, histories, columns, n_best):
+        """Scores after a last look at the items that may be recommended; by default the same."""
+        return scores
 
     def _read_ahead(self, histories):
         """Histories with what is cheaper to find for many rows at once; by default nothing."""

@@ -13,8 +13,8 @@ from skace._callers import caller_level
 from skace._typing import IdArray
 from skace._validation import first_few
 from skace.data import Catalog
-from skace.data._catalog import require_columns
 from skace.data._repr import frame_library
+from skace.recommenders._item_fields import read_items
 
 __all__ = ["Recommendations", "warn_of_short_lists"]
 
@@ -38,7 +38,7 @@ class Recommendations(_Pair):
         Their scores.
 
     users : ndarray of shape (n_rows,) or None, default=None
-        Whose rows these are.
+        Whose rows these are: user ids, or keys of the histories.
 
     Attributes
     ----------
@@ -46,10 +46,13 @@ class Recommendations(_Pair):
         Recommended items, best first.
 
     scores : ndarray of shape (n_rows, k), float32
-        Their scores; ``-inf`` for items of the history that fill up a row.
+        Their scores; ``-inf`` for items that fill up a row, because they were seen or a rule
+        forbids them. A row with an empty history has counts of training rows, which do not
+        compare with other rows' scores.
 
     users : ndarray of shape (n_rows,) or None
-        User ids of the rows; None if the rows were plain lists.
+        User ids of the rows, or the keys of the dict or Series of histories; None if the
+        rows were plain lists.
 
     Notes
     -----
@@ -119,11 +122,22 @@ class Recommendations(_Pair):
         """
         columns = self._columns()
         if items is not None:
-            catalog, fields = _read_items(items, item)
+            catalog, fields = read_items(items, item)
             columns |= _fields_by_line(catalog, fields, columns)
             if backend is None and not isinstance(items, Catalog):
                 backend = nw.get_native_namespace(items)
         return nw.from_dict(columns, backend=backend or frame_library()).to_native()
+
+    def to_lists(self) -> list[list[Any]]:
+        """Recommended ids as one list per row, without those that only fill up the row.
+
+        Returns
+        -------
+        lists : list of n_rows lists
+            Of at most k ids each, best first.
+        """
+        is_eligible = self.scores > -np.inf
+        return [ids[kept].tolist() for ids, kept in zip(self.item_ids, is_eligible, strict=True)]
 
     def _columns(self):
         """Columns of the frame, each of n_rows * k entries."""
@@ -156,30 +170,6 @@ def warn_of_short_lists(scores):
             UserWarning,
             stacklevel=caller_level(),
         )
-
-
-def _read_items(items, item):
-    """Catalog that knows the ids, and the fields of its items as lists by name."""
-    if isinstance(items, Catalog):
-        return items, _texts_of(items)
-    if not nw.dependencies.is_into_dataframe(items):
-        raise TypeError(f"items must be a frame or a Catalog of texts, got {type(items).__name__}.")
-    table = nw.from_native(items, eager_only=True)
-    require_columns(table, [item], "items")
-    fields = {name: table[name].to_list() for name in table.columns if name != item}
-    return Catalog(table[item].to_numpy()), fields
-
-
-def _texts_of(catalog):
-    """Texts of a catalog as lists by name."""
-    texts = catalog.features
-    if isinstance(texts, np.ndarray) and texts.ndim == 1:
-        return {"text": texts.tolist()}
-    if not nw.dependencies.is_into_dataframe(texts):
-        raise ValueError(
-            "items is a catalog without texts, so it has no fields to add; pass the frame of items."
-        )
-    return nw.from_native(texts, eager_only=True).to_dict(as_series=False)
 
 
 def _fields_by_line(catalog, fields, columns):

@@ -355,14 +355,14 @@ def test_validation_rows_that_are_none_are_named(log):
         sasrec().fit(log, X_val=5)
 
 
-def test_the_index_of_a_series_is_not_read(log):
+def test_the_index_of_a_series_only_names_the_rows(log):
     rows = pd.Series([["a", "b"], ["c"]], index=["interactions", "users"])
     from_list = sasrec().fit(log.with_features(None), X_val=rows.tolist())
     model = sasrec().fit(log.with_features(None), X_val=rows)
     assert model.loss_curve_ == from_list.loss_curve_
-    pd.testing.assert_frame_equal(
-        model.recommend(rows).to_frame(), model.recommend(rows.tolist()).to_frame()
-    )
+    frame = model.recommend(rows).to_frame("pandas")
+    assert frame.pop("user_id").unique().tolist() == ["interactions", "users"]
+    pd.testing.assert_frame_equal(frame, model.recommend(rows.tolist()).to_frame("pandas"))
 
 
 @pytest.mark.parametrize(
@@ -748,11 +748,11 @@ def test_unknown_ids_are_refused_with_row_and_id(log, make_model, method):
         (
             {"candidates": ["a", "x", "y"]},
             "candidates holds 2 item id(s) that the model does not know: 'x', 'y'; leave them out, "
-            "or partial_fit the model with them.",
+            "for example with unknown_ids='ignore', or partial_fit the model with them.",
         ),
         (
             {"candidates": []},
-            "candidates is empty; give at least one item id, or None for all.",
+            "candidates is empty; give at least one item id that the model knows, or None for all.",
         ),
         (
             {"candidates": [1]},
