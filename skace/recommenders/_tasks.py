@@ -39,7 +39,7 @@ class FitTask:
             **self._told,
         )
 
-    def part(self, name):
-        """Begin the next part of this task, for example an epoch."""
-        context = self._context.subcontext(task_name=name)
+    def part(self, name, n_parts=0):
+        """Begin the next part of this task, for example an epoch; it has parts of its own."""
+        context = self._context.subcontext(task_name=name, max_subtasks=n_parts)
         return FitTask(self._estimator, context, self._told).begin()

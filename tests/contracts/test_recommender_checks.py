@@ -90,6 +90,7 @@ WITH_FEATURES = [
 # The same code with other settings.
 SHAPES = [
     tiny(loss=SampledSoftmax(5), early_stopping=False),
+    tiny(train_on_held_out=True),
     tiny(item_table=FrozenTable(), long_sequences="truncate"),
     tiny(item_table=TrainableTable(cold_items="negatives"), max_length=2),
     tiny(block="ligr", loss=GBCE(4)),

@@ -49,6 +49,7 @@ MATTERS = {
     "weight_decay": (0.1, {}),
     "early_stopping": (True, {}),
     "validation_fraction": (0.3, {"early_stopping": True}),
+    "train_on_held_out": (True, {"early_stopping": True}),
     "item_table": (FrozenTable(), {}),
     "precision": ("bfloat16", {}),
     "random_state": (1, {}),

@@ -19,6 +19,7 @@ from skace.recommenders.neural._fitted_table import check_same_table
 from skace.recommenders.neural._losses import check_sparse, with_loss_object
 from skace.recommenders.neural._network_parameters import join_parameters, without_keywords
 from skace.recommenders.neural._parameter_objects import check_can_be_set, check_is_object
+from skace.recommenders.neural._second_training import check_holds_out
 from skace.recommenders.neural._trained_network import TrainedNetwork
 from skace.recommenders.neural._training import NetworkTraining
 
@@ -84,6 +85,11 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
     validation_fraction : float, default=1.0
         Share of the users whose last row is held out, in (0, 1].
 
+    train_on_held_out : bool, default=False
+        Whether, after early stopping, the network is trained once more from the same start, on
+        all rows, the held-out ones with them, for ``best_epoch_`` epochs. It takes up to twice
+        the time, and is refused where nothing is held out.
+
     item_table : ItemTable or None, default=None
         How item features enter (`skace.item_tables`). None is ``TrainableTable()``.
 
@@ -131,7 +137,8 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         Copy of the item table that the network was built with.
 
     is_cold_ : ndarray of shape (n_items,), bool
-        Items of which no row was learned; rows held out for early stopping do not count.
+        Items of which no row was learned; rows held out for early stopping do not count,
+        unless ``train_on_held_out`` has them learned in the end.
         Their vectors are those of the start: the features, or random ones without features;
         the latter score ``-inf``.
 
@@ -154,6 +161,11 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
 
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch; empty if there are none.
+
+    second_loss_curve_ : list of float
+        As ``loss_curve_``, of the second training, on all rows; ``n_iter_``, ``best_epoch_``,
+        ``loss_curve_`` and ``validation_scores_`` are those of the first. Only there if the
+        last fit trained twice.
 
     Notes
     -----
@@ -205,6 +217,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="right")],
+        "train_on_held_out": ["boolean"],
         "item_table": [HasMethods(["width", "build"]), None],
         "device": [str],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
@@ -213,7 +226,15 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         "verbose": ["verbose"],
     }
 
-    _transient = (*SequentialRecommender._transient, "_network")
+    _transient = (*SequentialRecommender._transient, "_network", "_stages")
+
+    # What tells of the training that was watched, also where another one follows it.
+    _of_first_training: tuple[str, ...] = (
+        "n_iter_",
+        "best_epoch_",
+        "loss_curve_",
+        "validation_scores_",
+    )
 
     # Parameters that shape the network; a fitted one keeps those it was built with.
     _architecture: tuple[str, ...] = ("max_length",)
@@ -235,6 +256,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         early_stopping: bool = True,
         n_iter_no_change: int = 10,
         validation_fraction: float = 1.0,
+        train_on_held_out: bool = False,
         item_table: ItemTable | None = None,
         device: str = "auto",
         precision: Precision = "auto",
@@ -259,6 +281,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.validation_fraction = validation_fraction
+        self.train_on_held_out = train_on_held_out
         self.item_table = item_table
         self.device = device
         self.precision = precision
@@ -329,6 +352,8 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
             holds_out = self.early_stopping and X_val is None
             fraction = self.validation_fraction if holds_out else 0
             check_something_remains(X, fraction, in_float32(weights))
+            if self.train_on_held_out:
+                check_holds_out(X, X_val, in_float32(weights), self.early_stopping)
         table = self._table()
         if table.reads_features:
             check_features(X.catalog.features)
@@ -369,7 +394,15 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         return catalog.n_features if self._table().reads_features else None
 
     def _n_subtasks(self, n_passes):
+        return 2 if self._trains_twice(n_passes) else self._most_epochs(n_passes)
+
+    def _most_epochs(self, n_passes):
+        """Most epochs of a training."""
         return self.max_epochs if n_passes is None else n_passes
+
+    def _trains_twice(self, n_passes):
+        """Whether a second training, on the held-out rows as well, follows the first."""
+        return self.train_on_held_out and n_passes is None
 
 
 NeuralRecommender.__init__.__signature__ = without_keywords(NeuralRecommender.__init__)  # type: ignore[attr-defined]

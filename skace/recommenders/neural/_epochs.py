@@ -7,7 +7,7 @@ import numpy as np
 
 from skace.recommenders.neural._progress import log_epoch
 
-__all__ = ["Epochs", "run_epochs"]
+__all__ = ["Epochs", "Stages", "run_epochs"]
 
 
 @dataclass
@@ -43,6 +43,31 @@ class Epochs:
         return last > max(earlier, default=start) and last > start
 
 
+@dataclass
+class Stages:
+    """Parts of a training, each of several epochs: how long they are, and which one was best.
+
+    Parameters
+    ----------
+    known : tuple of int or None
+        Epochs of each part, in their order; None if parts end where their scores say so.
+    best_epochs : list of int
+        Epoch that each part has kept.
+    """
+
+    known: tuple | None = None
+    best_epochs: list = field(default_factory=list)
+
+    @property
+    def are_known(self):
+        """Whether it is said how many epochs to take."""
+        return self.known is not None
+
+    def n_epochs(self, most):
+        """Epochs of the part that follows those that have ended, at most some."""
+        return most if self.known is None else self.known[len(self.best_epochs)]
+
+
 def run_epochs(
     trainer, n_epochs, task, epochs, *, validate=None, patience=None, start=None, name=None
 ):
@@ -66,7 +91,8 @@ def run_epochs(
         Gives the score of the network as it is.
 
     patience : int or None, default=None
-        Epochs without a better score after which training stops; None for all of them.
+        Epochs without a better score after which training stops; None for all of them, as
+        without ``validate``.
 
     start : dict or None, default=None
         State of the network before the first epoch, if that is a candidate.
@@ -87,7 +113,8 @@ def run_epochs(
         if name is not None and trainer.ranks.number == 0:
             score = epochs.validation_scores[-1] if validate is not None else None
             log_epoch(name, epoch, epochs.loss_curve[-1], score)
-        is_over = patience is not None and epoch - epochs.best_epoch >= patience
+        has_waited = validate is not None and patience is not None
+        is_over = has_waited and epoch - epochs.best_epoch >= patience
         if trainer.ranks.agreed(part.end() or is_over):  # a callback may stop one process
             break
     if validate is None or best_state is None:

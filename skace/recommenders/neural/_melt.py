@@ -122,8 +122,9 @@ class MELTEstimator(NeuralRecommender):
         Copy of the item table that the network was built with.
 
     is_cold_ : ndarray of shape (n_items,), bool
-        Items of which no row was learned; rows held out for early stopping do not count.
-        Their vectors are those of the start.
+        Items of which no row was learned; rows held out for early stopping do not count,
+        unless ``train_on_held_out`` of the backbone has them learned in the end. Their vectors
+        are those of the start.
 
     feature_sample_ : ndarray of shape (n, n_item_features_), float32
         Features of the first items, by which a catalog is recognised. Only with features.
@@ -148,6 +149,11 @@ class MELTEstimator(NeuralRecommender):
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch of the joint training; empty if there
         are none.
+
+    second_loss_curve_ : list of float
+        As ``loss_curve_``, where ``train_on_held_out`` of the backbone has both trainings done
+        once more on all rows: as many epochs of each as were best, the curriculum as long as
+        before. Only there if the last fit did so.
 
     Notes
     -----
@@ -218,6 +224,7 @@ class MELTEstimator(NeuralRecommender):
     }
 
     _transient = (*NeuralRecommender._transient, "_pretrains")
+    _of_first_training = (*NeuralRecommender._of_first_training, "n_pretraining_iter_")
 
     def __init__(
         self,
@@ -302,15 +309,15 @@ class MELTEstimator(NeuralRecommender):
             )
         super()._check_architecture()
 
-    def _n_subtasks(self, n_passes):
-        n_epochs = super()._n_subtasks(n_passes)
+    def _most_epochs(self, n_passes):
+        n_epochs = super()._most_epochs(n_passes)
         return n_epochs if n_passes is not None else n_epochs + self._backbone().max_epochs
 
     # Learning.
 
-    def _fit_rows(self, rows, task):
+    def _train(self, rows, rng, task, stages):
         self._pretrains = rows.n_passes is None and rows.is_fresh
-        super()._fit_rows(rows, task)
+        super()._train(rows, rng, task, stages)
 
     def _build_network(self, rows, device, generator):
         if rows.is_fresh:
@@ -381,7 +388,7 @@ class MELTEstimator(NeuralRecommender):
         encoder.n_tail = self._n_tail()
         branches.n_epochs, branches.knows_items = n_epochs, hasattr(self, "item_vectors_")
         self._follow(epochs, trainer, n_epochs, X_val, task, start=start)
-        if start is not None and self.best_epoch_ == 0:
+        if n_epochs > 0 and self.best_epoch_ == 0:
             self.user_threshold_, encoder.n_tail = 1, 0
 
     def _keep_thresholds(self, branches):

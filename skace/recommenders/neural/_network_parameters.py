@@ -35,6 +35,7 @@ class NetworkParameters(TypedDict, total=False):
     early_stopping: bool
     n_iter_no_change: int
     validation_fraction: float
+    train_on_held_out: bool
     item_table: ItemTable | None
     device: str
     precision: Precision

@@ -13,8 +13,9 @@ from skace.losses import ItemCounts
 from skace.metrics import ndcg_at_k
 from skace.recommenders._fit_inputs import in_float32
 from skace.recommenders._holdout import hold_out_last
-from skace.recommenders.neural._epochs import Epochs, run_epochs
+from skace.recommenders.neural._epochs import Epochs, Stages, run_epochs
 from skace.recommenders.neural._progress import visible_log
+from skace.recommenders.neural._second_training import train_twice
 
 __all__ = ["NetworkTraining"]
 
@@ -23,18 +24,30 @@ class NetworkTraining:
     """Learning of a `NeuralRecommender`."""
 
     def _fit_rows(self, rows, task):
+        from skace._torch.training._parallel import Ranks
+
+        seed = self.random_state
+        if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
+            seed = Ranks.current().agreed(int(np.random.SeedSequence().generate_state(1)[0]))
+        rng = check_random_state(seed)
+        self.__dict__.pop("second_loss_curve_", None)
+        if self._trains_twice(rows.n_passes):
+            train_twice(self, rows, rng, task)
+        else:
+            self._train(rows, rng, task, Stages())
+
+    def _train(self, rows, rng, task, stages):
+        """Train on rows; less those held out, unless it is known how many epochs to take."""
         from skace._torch._runtime import private_generator, reseed, resolve_device
         from skace._torch.training._parallel import Ranks
 
+        self._stages = stages
         ranks, weights, X_val = Ranks.current(), in_float32(rows.weights), rows.X_val
-        seed = self.random_state
-        if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
-            seed = ranks.agreed(int(np.random.SeedSequence().generate_state(1)[0]))
-        rng = check_random_state(seed)
         is_row = rows.is_row
         if weights is not None:  # rows of weight 0 teach nothing, and stop nothing
             is_row &= weights > 0
-        if X_val is None and self.early_stopping and rows.n_passes is None:
+        holds_out = self.early_stopping and rows.n_passes is None and not stages.are_known
+        if X_val is None and holds_out:
             X_val = self._hold_out(rows.X, is_row, weights, rng)
         if X_val is not None:
             self._check_known(X_val)
@@ -70,15 +83,17 @@ class NetworkTraining:
     def _follow(self, epochs, trainer, n_epochs, X_val, task, **options):
         """Run epochs whose curve and scores callbacks see as they grow."""
         self.loss_curve_, self.validation_scores_ = epochs.loss_curve, epochs.validation_scores
+        name = type(self).__name__ + (" on all rows" if self._stages.are_known else "")
         run_epochs(
             trainer,
-            n_epochs,
+            self._stages.n_epochs(n_epochs),
             task,
             epochs,
             validate=None if X_val is None else partial(self._validation_score, X_val, trainer),
-            name=type(self).__name__ if self.verbose else None,
+            name=name if self.verbose else None,
             **options,
         )
+        self._stages.best_epochs.append(epochs.best_epoch)
         self.n_iter_, self.best_epoch_ = epochs.n_epochs, epochs.best_epoch
 
     def _validation_score(self, X_val, trainer):
