@@ -77,7 +77,7 @@ class OwnRecommender(PopularityEstimator):
 def exported(package):
     """Concrete estimators of a package that can be made without arguments."""
     found = {name: getattr(package, name) for name in package.__all__}
-    needs_members = (VotingRecommender, StackingRecommender)
+    needs_members = (VotingRecommender, StackingRecommender, recommenders.SeedEnsemble)
     return {
         name: cls
         for name, cls in found.items()
@@ -120,6 +120,7 @@ MODELS = {
     "pipeline": PIPE,
     "vote": VotingRecommender(MEMBERS, k=3),
     "stack": StackingRecommender(MEMBERS, k=3),
+    "seeds": recommenders.SeedEnsemble(SASRecEstimator(**QUICK), n_members=2, k=3, snapshots=1),
     "search": search(PIPE, GRID, LeaveLastOut(), ndcg_scorer(k=3)),
     "search by time": search(PIPE, GRID, TemporalSplit(), ranking_scorer(["ndcg@3", "mrr"])),
     "search among few": search(

@@ -205,6 +205,7 @@ EXPORTS = {
         "Recommendations",
         "SASRecEstimator",
         "SLISTEstimator",
+        "SeedEnsemble",
         "SequentialRecommender",
         "StackingRecommender",
         "VotingRecommender",

@@ -1,9 +1,13 @@
 """Votes and stacks keep the contract of recommenders."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pytest
+
 from skace.recommenders import (
     EASEEstimator,
     PopularityEstimator,
+    SASRecEstimator,
+    SeedEnsemble,
     SLISTEstimator,
     StackingRecommender,
     VotingRecommender,
@@ -21,4 +25,13 @@ MEMBERS = [("ease", EASEEstimator()), ("slist", SLISTEstimator(regularization=1)
     ]
 )
 def test_contract_of_ensembles(estimator, check):
+    check(estimator)
+
+
+TINY = SASRecEstimator(max_length=6, n_layers=1, max_epochs=2, batch_size=16)
+
+
+@pytest.mark.minutes
+@parametrize_with_checks([SeedEnsemble(TINY, n_members=2), SeedEnsemble(TINY, snapshots=2)])
+def test_contract_of_seeds(estimator, check):
     check(estimator)

@@ -1,52 +1,29 @@
-"""EnsembleRecommender: what a vote and a stack of recommenders share."""
+"""EnsembleRecommender: several fitted recommenders that answer together."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import warnings
 from abc import abstractmethod
 from copy import copy
-from typing import Any, Self
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch
 
-from skace._sklearn_compat import BaseComposition
-from skace._typing import HandleUnknown, Members
 from skace.data import Catalog
 from skace.data._built import queries_over
-from skace.exceptions import FutureLeakageWarning, RowOrderWarning
 from skace.metrics._target_ranks import without_exclusion
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders.ensembles._members import fit_further
+from skace.recommenders.ensembles._members import last_step as _last_step
 
-__all__ = ["EnsembleRecommender", "is_dropped", "standardize"]
+__all__ = ["EnsembleRecommender", "standardize"]
 
 
-class EnsembleRecommender(SequentialRecommender, BaseComposition):
+class EnsembleRecommender(SequentialRecommender):
     """Recommenders whose scores are made comparable, weighted and added.
 
-    A subclass implements `_comparable` and in `_fit_ensemble` sets ``weights_``.
+    A subclass implements `_comparable`, in `_keep` sets the fitted recommenders, and in
+    `_fit_ensemble` fits them and sets ``weights_``.
     """
 
-    _parameter_constraints: dict = {
-        **SequentialRecommender._parameter_constraints,
-        "estimators": [list],
-    }
-
     _gives_vectors = False
-
-    def __init__(
-        self,
-        estimators: Members,
-        *,
-        k: int = 10,
-        exclude_seen: bool = False,
-        handle_unknown: HandleUnknown = "error",
-    ) -> None:
-        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
-        self.estimators = estimators
 
     @abstractmethod
     def _fit_ensemble(self, X, weights, X_val):
@@ -59,98 +36,18 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
         The array may be written to; ``-inf`` marks items that the member cannot score.
         """
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters, those of the estimators and the estimators themselves by name.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to go into the estimators.
-
-        Returns
-        -------
-        params : dict
-            By name, as ``ease__regularization``.
-        """
-        return self._get_params("estimators", deep=deep)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, also of the estimators, or an estimator by its name.
-
-        Parameters
-        ----------
-        **params : dict
-            By name, as ``ease__regularization=100`` or ``ease="drop"``.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        self._set_params("estimators", **params)
-        return self
-
     # Learning.
 
-    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
-        for name, member in self._members():
-            if not hasattr(_last_step(member), "decision_function"):
-                raise TypeError(
-                    f"estimators: {name!r} is {type(member).__name__}, which has no "
-                    "decision_function; give recommenders, or Pipelines that end in one."
-                )
-        if not fresh:
-            self._check_same_members()
-
-    def _check_same_members(self):
-        """Raise unless the estimators are those that were fitted."""
-        kinds = [
-            {name: type(_last_step(member)).__name__ for name, member in members}
-            for members in (self._members(), self.named_estimators_.items())
-        ]
-        if list(kinds[0].items()) != list(kinds[1].items()):
-            raise ValueError(
-                f"estimators are {kinds[0]}, but those that were fitted, which are to learn "
-                f"further, are {kinds[1]}; set them back, or fit anew."
-            )
-
-    def _members(self):
-        """Named estimators that take part."""
-        entries = self.estimators
-        if not entries or not all(isinstance(e, tuple) and len(e) == 2 for e in entries):
-            raise ValueError(
-                "estimators must be a list of at least one (name, estimator) tuple, got "
-                f"{entries!r}."
-            )
-        self._validate_names([name for name, _ in entries])
-        members = [(name, e) for name, e in entries if not is_dropped(e)]
-        if not members:
-            raise ValueError("estimators are all 'drop'; keep at least one.")
-        return members
+    @abstractmethod
+    def _keep(self, fitted):
+        """Set the fitted estimators, in their order: ``estimators_``."""
 
     def _fit_rows(self, rows, task):
         if rows.n_passes is not None and not rows.is_fresh:
-            fitted = [_fit_further(member, rows.X, rows.weights) for member in self.estimators_]
+            fitted = [fit_further(member, rows.X, rows.weights) for member in self.estimators_]
             self._keep(fitted)
         else:
             self._fit_ensemble(rows.X, rows.weights, rows.X_val)
-
-    def _fit_members(self, X, weights, X_val):
-        """Set the estimators, fitted on rows."""
-        fitted = []
-        for _, member in self._members():
-            member = clone(member)  # noqa: PLW2901 - the given one is not touched
-            if not isinstance(member, FrozenEstimator):
-                _set_k(member, self.k)
-                _fit_member(member, X, weights, X_val)
-            fitted.append(member)
-        self._keep(fitted)
-
-    def _keep(self, fitted):
-        """Set the fitted estimators."""
-        names = [name for name, _ in self._members()]
-        self.estimators_ = fitted
-        self.named_estimators_ = Bunch(**dict(zip(names, fitted, strict=True)))
 
     # Answering.
 
@@ -185,11 +82,6 @@ class EnsembleRecommender(SequentialRecommender, BaseComposition):
         return self._comparable(scores)
 
 
-def is_dropped(estimator):
-    """Whether an estimator is only the word that leaves it out."""
-    return isinstance(estimator, str) and estimator == "drop"
-
-
 def _skipping_unknown(model):
     """Model that skips ids which it does not know; the given one is not changed."""
     if getattr(model, "handle_unknown", "ignore") == "ignore":
@@ -197,63 +89,6 @@ def _skipping_unknown(model):
     model = copy(model)
     model.handle_unknown = "ignore"
     return model
-
-
-def _last_step(estimator):
-    """The recommender inside of pipelines, fitted searches and frozen estimators."""
-    while True:
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        else:
-            return estimator
-
-
-def _set_k(estimator, k):
-    """Let a member answer lists of our length: its own might exceed the catalog."""
-    last = _last_step(estimator)
-    if "k" in last.get_params(deep=False):
-        last.set_params(k=k)
-
-
-def _fit_member(estimator, X, weights, X_val):
-    """Fit an estimator or a Pipeline."""
-    has_prefix = isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]
-    prefix = f"{estimator.steps[-1][0]}__" if has_prefix else ""
-    extra = {"X_val": None if X_val is None else X_val.as_validation()}
-    X, extra["sample_weight"] = _weights_apart(X, weights)
-    given = {prefix + name: value for name, value in extra.items() if value is not None}
-    with warnings.catch_warnings():
-        # This model has warned of the same rows already, and the weights are in their order.
-        warnings.simplefilter("ignore", FutureLeakageWarning)
-        warnings.simplefilter("ignore", RowOrderWarning)
-        estimator.fit(X, **given)
-
-
-def _weights_apart(X, weights):
-    """Rows without weights of their own, and these: members of third parties read them so."""
-    return X.with_weights(None), None if weights is None else weights[X._ends]
-
-
-def _fit_further(estimator, X, weights):
-    """Copy of a fitted estimator that has learned new rows; a frozen one comes back as it is."""
-    if isinstance(estimator, FrozenEstimator):
-        return estimator
-    if isinstance(estimator, Pipeline):
-        *steps, (name, last) = estimator.steps
-        for _, step in steps:
-            X = X if step in (None, "passthrough") else step.transform(X)
-        pipeline = copy(estimator)
-        pipeline.steps = [*steps, (name, _fit_further(last, X, weights))]
-        return pipeline
-    X, sample_weight = _weights_apart(X, weights)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureLeakageWarning)
-        warnings.simplefilter("ignore", RowOrderWarning)
-        return copy(estimator).partial_fit(X, sample_weight=sample_weight)
 
 
 def standardize(scores):

@@ -11,7 +11,8 @@ from skace._topk import top_k
 from skace._typing import HandleUnknown, Members, RandomState
 from skace.metrics._names import parse_metrics
 from skace.recommenders._holdout import check_something_remains, hold_out_last
-from skace.recommenders.ensembles._base import EnsembleRecommender, standardize
+from skace.recommenders.ensembles._base import standardize
+from skace.recommenders.ensembles._named import NamedEnsemble
 
 __all__ = ["StackingRecommender"]
 
@@ -19,7 +20,7 @@ _STEPS = (None, 0.02, 0.005)  # of a share; None goes through all of them
 _BLOCK_BYTES = 128 * 2**20  # of the scores of all estimators that are held at once
 
 
-class StackingRecommender(EnsembleRecommender):
+class StackingRecommender(NamedEnsemble):
     """Weighted vote whose weights are learned.
 
     Each user's last training row is held out. The estimators learn from the rest, and the
@@ -116,7 +117,7 @@ class StackingRecommender(EnsembleRecommender):
     """
 
     _parameter_constraints: dict = {
-        **EnsembleRecommender._parameter_constraints,
+        **NamedEnsemble._parameter_constraints,
         "metric": [str],
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="right")],

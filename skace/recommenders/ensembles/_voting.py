@@ -9,14 +9,15 @@ from scipy.stats import rankdata
 
 from skace._sklearn_compat import StrOptions
 from skace._typing import HandleUnknown, Members
-from skace.recommenders.ensembles._base import EnsembleRecommender, is_dropped, standardize
+from skace.recommenders.ensembles._base import standardize
+from skace.recommenders.ensembles._named import NamedEnsemble, is_dropped
 
 __all__ = ["VotingRecommender"]
 
 _FUSION_CONSTANT = 60  # of reciprocal rank fusion, as published
 
 
-class VotingRecommender(EnsembleRecommender):
+class VotingRecommender(NamedEnsemble):
     """Weighted vote of several recommenders.
 
     Neural and linear models err in different places, so that their blend is often better
@@ -48,6 +49,11 @@ class VotingRecommender(EnsembleRecommender):
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that this model was not fitted on; the parameters of
         the estimators do not matter.
+
+    n_jobs : int or None, default=None
+        Processes that fit estimators side by side, as joblib counts them: None is 1, unless a
+        ``joblib.parallel_config`` says otherwise, and -1 all processors. Pipelines that begin
+        with equal steps share these in any case: they are fitted once.
 
     Attributes
     ----------
@@ -91,7 +97,7 @@ class VotingRecommender(EnsembleRecommender):
     """
 
     _parameter_constraints: dict = {
-        **EnsembleRecommender._parameter_constraints,
+        **NamedEnsemble._parameter_constraints,
         "weights": ["array-like", None],
         "method": [StrOptions({"score", "rank"})],
     }
@@ -105,8 +111,15 @@ class VotingRecommender(EnsembleRecommender):
         method: Literal["score", "rank"] = "score",
         exclude_seen: bool = False,
         handle_unknown: HandleUnknown = "error",
+        n_jobs: int | None = None,
     ) -> None:
-        super().__init__(estimators, k=k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        super().__init__(
+            estimators,
+            k=k,
+            exclude_seen=exclude_seen,
+            handle_unknown=handle_unknown,
+            n_jobs=n_jobs,
+        )
         self.weights = weights
         self.method = method
 
