@@ -193,6 +193,7 @@ EXPORTS = {
         "EASEEstimator",
         "FMLPEstimator",
         "FitRows",
+        "GRAMEstimator",
         "GRU4RecEstimator",
         "ItemKNNEstimator",
         "L3AEEstimator",

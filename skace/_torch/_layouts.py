@@ -9,7 +9,15 @@ import torch
 
 from skace._typing import FloatArray, IntArray
 
-__all__ = ["Batch", "ClozeLayout", "LastItemLayout", "Layout", "NextItemLayout", "Question"]
+__all__ = [
+    "Batch",
+    "ClozeLayout",
+    "LastItemLayout",
+    "Layout",
+    "NamedItemsLayout",
+    "NextItemLayout",
+    "Question",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,3 +185,21 @@ class LastItemLayout(NextItemLayout):
     def question(self, items: torch.Tensor, lengths: torch.Tensor) -> Question:
         """The state of the last event answers; see `Layout.question`."""
         return Question(items, places=lengths - 1, context={"lengths": lengths})
+
+
+class NamedItemsLayout(NextItemLayout):
+    """The next item for encoders that know more of items than their vectors: they learn the rows.
+
+    Rows behind the end of the table are those of items that it does not hold.
+    """
+
+    def batch(
+        self, items: torch.Tensor, weights: torch.Tensor, bounds: torch.Tensor, longest: int
+    ) -> Batch:
+        """Batch of windows with the rows that are read; see `Layout.batch`."""
+        batch = super().batch(items, weights, bounds, longest)
+        return replace(batch, context={"items": batch.items})
+
+    def question(self, items: torch.Tensor, lengths: torch.Tensor) -> Question:
+        """The state of the last event answers; see `Layout.question`."""
+        return Question(items, places=lengths - 1, context={"items": items})

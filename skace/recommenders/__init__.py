@@ -18,6 +18,7 @@ from skace.recommenders.neighbours._item_knn import ItemKNNEstimator
 from skace.recommenders.neural._base import NeuralRecommender
 from skace.recommenders.neural._bert4rec import BERT4RecEstimator
 from skace.recommenders.neural._fmlp import FMLPEstimator
+from skace.recommenders.neural._gram import GRAMEstimator
 from skace.recommenders.neural._gru4rec import GRU4RecEstimator
 from skace.recommenders.neural._melt import MELTEstimator
 from skace.recommenders.neural._network_parameters import NetworkParameters
@@ -28,6 +29,7 @@ __all__ = [
     "EASEEstimator",
     "FMLPEstimator",
     "FitRows",
+    "GRAMEstimator",
     "GRU4RecEstimator",
     "ItemKNNEstimator",
     "L3AEEstimator",

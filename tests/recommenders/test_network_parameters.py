@@ -13,12 +13,13 @@ from skace import SASRecEstimator
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
+    GRAMEstimator,
     GRU4RecEstimator,
     NetworkParameters,
     NeuralRecommender,
 )
 
-NETWORKS = [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator]
+NETWORKS = [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator, GRAMEstimator]
 
 
 class Plain(NeuralRecommender):

@@ -17,6 +17,7 @@ from skace.losses import BCE, SampledSoftmax
 from skace.model_selection import leave_last_out
 from skace.recommenders import (
     BERT4RecEstimator,
+    GRAMEstimator,
     GRU4RecEstimator,
     MELTEstimator,
     SASRecEstimator,
@@ -36,6 +37,7 @@ SMALL = {
 ALIGNED = AlignedAdapter(n_components=8, inner_dim=8)
 MODELS = {
     "sasrec": SASRecEstimator(**SMALL, attention_dropout=0.0),
+    "gram": GRAMEstimator(**SMALL, attention_dropout=0.0),
     "gru4rec": GRU4RecEstimator(**SMALL, loss=BCE(256)),
     "sampled": SASRecEstimator(**SMALL, loss=SampledSoftmax(8)),
     "bert4rec": BERT4RecEstimator(**SMALL),

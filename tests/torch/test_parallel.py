@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("parallel_fit.py")
 # What each process draws for itself (negatives, masks, the seed), or means over the shares.
 DRAWN = ["gru4rec", "sampled", "bert4rec", "unseeded", "melt", "distilled", "aligned"]
 STOPPED = ["first stops", "second stops"]
-MODELS = ["sasrec", "one by one", *STOPPED, *DRAWN]
+MODELS = ["sasrec", "gram", "one by one", *STOPPED, *DRAWN]
 
 # Two processes that train every model take most of a minute.
 pytestmark = pytest.mark.minutes
@@ -78,8 +78,9 @@ def test_the_first_rank_decides_when_a_callback_stops(outcomes):
     assert n_epochs == {"first stops": [1, 1, 1], "second stops": [3, 3, 3]}
 
 
-def test_two_ranks_take_the_step_that_one_takes(outcomes):
-    alone, first, second = outcomes["sasrec"]
+@pytest.mark.parametrize("name", ["sasrec", "gram"])
+def test_two_ranks_take_the_step_that_one_takes(outcomes, name):
+    alone, first, second = outcomes[name]
     size = np.abs(alone["gradients"]).max()
     assert_allclose(first["gradients"], alone["gradients"], atol=1e-6 * size)
     assert_array_equal(first["gradients"], second["gradients"])

@@ -17,6 +17,7 @@ from skace.objectives import Cloze, LastItem, NextItem, Objective
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
+    GRAMEstimator,
     GRU4RecEstimator,
     MELTEstimator,
     NeuralRecommender,
@@ -185,6 +186,8 @@ NETWORKS = {
     "gru4rec": GRU4RecEstimator(**FAST),
     "bert4rec": BERT4RecEstimator(**FAST),
     "fmlp": FMLPEstimator(**FAST),
+    "gram": GRAMEstimator(**FAST),
+    "gram, late": GRAMEstimator(**FAST, fusion="late"),
     "melt": MELTEstimator(SASRecEstimator(**FAST), k=2, user_threshold=4, item_threshold=3),
 }
 

@@ -24,7 +24,7 @@ from skace.losses import ItemCounts, Softmax
 from skace.testing import all_losses
 
 SCRIPT = Path(__file__).with_name("weigh_rows.py")
-BACKBONES = ["sasrec", "truncated", "gru4rec", "fmlp", "bert4rec"]
+BACKBONES = ["sasrec", "truncated", "gru4rec", "fmlp", "gram", "bert4rec"]
 ALL_LOSSES = ("sasrec", "bert4rec")
 CASES = [
     (name, loss)
@@ -75,7 +75,7 @@ def last_window(weights):
 
 
 @pytest.mark.parametrize("size", RANKS)
-@pytest.mark.parametrize("name", ["sasrec", "truncated", "gru4rec", "fmlp"])
+@pytest.mark.parametrize("name", ["sasrec", "truncated", "gru4rec", "fmlp", "gram"])
 def test_each_row_weighs_the_same_in_an_epoch(epochs, name, size):
     multipliers = np.mean([rank[f"{name} multipliers"] for rank in epochs(size)], axis=0)
     weights = last_window(row_weights()) if name == "truncated" else row_weights()

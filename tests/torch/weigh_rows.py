@@ -16,13 +16,15 @@ import torch.nn.functional as F
 from sklearn.base import clone
 from torch import distributed
 
-from skace import Interactions
+from skace import Catalog, Interactions
 from skace._torch.training._trainer import Trainer
 from skace._windows import Windows, rows_asked
+from skace.embeddings import SemanticIdEncoder
 from skace.losses import Softmax
 from skace.recommenders import (
     BERT4RecEstimator,
     FMLPEstimator,
+    GRAMEstimator,
     GRU4RecEstimator,
     NeuralRecommender,
     SASRecEstimator,
@@ -47,6 +49,13 @@ BACKBONES = {
     "truncated": SASRecEstimator(**SMALL, attention_dropout=0.0, long_sequences="truncate"),
     "gru4rec": GRU4RecEstimator(**SMALL),
     "fmlp": FMLPEstimator(**SMALL | {"batch_size": 29}),
+    "gram": GRAMEstimator(
+        **SMALL,
+        attention_dropout=0.0,
+        n_layers=1,
+        fusion="late",
+        semantic_ids=SemanticIdEncoder(4, n_levels=2),
+    ),
     "bert4rec": BERT4RecEstimator(**SMALL, attention_dropout=0.0, n_layers=1),
 }
 ALL_LOSSES = ("sasrec", "bert4rec")
@@ -62,7 +71,11 @@ def make_log():
     """Log, and weights of its rows from .01 to 100."""
     sequences = np.split(np.arange(sum(LENGTHS)), np.cumsum(LENGTHS)[:-1])
     rng = np.random.default_rng(0)
-    return Interactions.from_sequences(sequences), 10 ** rng.uniform(-2, 2, size=sum(LENGTHS))
+    features = 0.1 * np.random.default_rng(1).standard_normal((sum(LENGTHS), 8))
+    catalog = Catalog(np.arange(sum(LENGTHS)), features)
+    return Interactions.from_sequences(sequences, catalog=catalog), 10 ** rng.uniform(
+        -2, 2, size=sum(LENGTHS)
+    )
 
 
 class Probe:

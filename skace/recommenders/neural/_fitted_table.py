@@ -5,7 +5,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-__all__ = ["check_same_table", "kept_table"]
+__all__ = ["check_same_parameters", "check_same_table", "kept_table"]
 
 
 def kept_table(table):
@@ -30,14 +30,36 @@ def check_same_table(table, fitted):
     ValueError
         If they differ in their class, or in a parameter, which is then named.
     """
-    if type(table) is not type(fitted):
-        _refuse("item_table", table, fitted)
-    if not hasattr(table, "get_params"):
+    check_same_parameters("item_table", table, fitted)
+
+
+def check_same_parameters(parameter, wanted, fitted):
+    """Raise if an object that a network was built with is asked to be another one.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter that takes the object.
+
+    wanted : object
+        What the parameter says now.
+
+    fitted : object
+        Copy of what it said when the network was built.
+
+    Raises
+    ------
+    ValueError
+        If they differ in their class, or in a parameter, which is then named.
+    """
+    if type(wanted) is not type(fitted):
+        _refuse(parameter, wanted, fitted)
+    if not hasattr(wanted, "get_params"):
         return
     was = fitted.get_params()
-    for name, value in table.get_params().items():
+    for name, value in wanted.get_params().items():
         if name not in was or not _is_same(value, was[name]):
-            _refuse(f"item_table__{name}", value, was.get(name))
+            _refuse(f"{parameter}__{name}", value, was.get(name))
 
 
 def _is_same(value, other):

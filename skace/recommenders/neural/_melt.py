@@ -412,7 +412,7 @@ class MELTEstimator(NeuralRecommender):
 
 def _check_causal(backbone):
     """Raise unless every position of the backbone answers what comes next."""
-    is_wrapped = isinstance(backbone, MELTEstimator)
+    is_wrapped = isinstance(backbone, MELTEstimator) or not backbone._gives_vectors
     if is_wrapped or not backbone._objective().is_causal:
         raise ValueError(
             f"estimator is {type(backbone).__name__}, but MELTEstimator needs a causal backbone, "

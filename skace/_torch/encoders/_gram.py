@@ -1,0 +1,182 @@
+"""The network of GRAM: a causal encoder, and a decoder that walks down a tree of items."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skace._item_tree import ItemTree
+from skace._torch._products import Linear, stable_linear
+from skace._torch.encoders._layers import initialise
+
+__all__ = ["GRAMEncoder", "SiblingDecoder", "start_nodes"]
+
+_BLOCK_BYTES = 4 * 2**20  # of what the decoder is told of some rows at some nodes
+
+
+class SiblingDecoder(nn.Module):
+    """What is looked for among the children of a node, given a state.
+
+    Parameters
+    ----------
+    width : int
+        D, of states and nodes.
+    n_levels : int
+        Most codes of a node.
+    """
+
+    scale: torch.Tensor
+
+    def __init__(self, width: int, n_levels: int) -> None:
+        super().__init__()
+        self.straight = Linear(width, width, bias=False)
+        self.read_state = Linear(width, 2 * width)
+        self.read_node = Linear(width, 2 * width, bias=False)
+        self.levels = nn.Embedding(n_levels + 1, width)
+        self.narrow = Linear(2 * width, width)
+        self.norm = nn.LayerNorm(width)
+        # Brings the vectors of nodes, which are those of items, to the size of states.
+        self.register_buffer("scale", torch.ones(()))
+        initialise(self)
+        nn.init.eye_(self.straight.weight)
+
+    def of_nodes(self, vectors: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        """What the decoder makes of nodes (G, D) with so many codes (G,): (G, 2D)."""
+        read: torch.Tensor = self.read_node(self.scale * vectors + self.levels(levels))
+        return read
+
+    def forward(
+        self, straight: torch.Tensor, state: torch.Tensor, node: torch.Tensor
+    ) -> torch.Tensor:
+        """Queries (..., D) of ``straight(h)`` (..., D), ``read_state(h)`` and nodes (..., 2D)."""
+        queries: torch.Tensor = self.norm(straight + self.narrow(F.gelu(state + node)))
+        return queries
+
+
+class GRAMEncoder(nn.Module):
+    """States of a causal encoder, vectors of the nodes, and the decoder that reads both.
+
+    Parameters
+    ----------
+    fine : nn.Module
+        Maps windows of item vectors, causally.
+    tree : ItemTree
+        The items as leaves.
+    width : int
+        D, of item vectors, nodes and states.
+    coarse : nn.Module or None, default=None
+        Maps windows of the sums of the nodes above each item; None to read vectors only.
+    """
+
+    tree_children: torch.Tensor
+    tree_first: torch.Tensor
+    tree_n_warm: torch.Tensor
+    tree_path_nodes: torch.Tensor
+    tree_path_places: torch.Tensor
+    tree_levels: torch.Tensor
+
+    def __init__(
+        self,
+        fine: nn.Module,
+        tree: ItemTree,
+        width: int,
+        coarse: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.fine, self.coarse, self.tree = fine, coarse, tree
+        if coarse is not None:
+            self.mix = Linear(width, width, bias=False)
+            initialise(self.mix)
+        self.decoder = SiblingDecoder(width, tree.prefixes.shape[1])
+        self.node_vectors = nn.Parameter(torch.zeros(tree.n_nodes, width))
+        for name in ("children", "first", "n_warm", "path_nodes", "path_places", "levels"):
+            buffer = torch.from_numpy(getattr(tree, name))
+            self.register_buffer(f"tree_{name}", buffer, persistent=False)
+
+    @property
+    def reads_places(self) -> bool:
+        """Whether single places of windows can be asked for."""
+        return bool(getattr(self.fine, "reads_places", False))
+
+    def forward(
+        self, x: torch.Tensor, items: torch.Tensor | None = None, **context: Any
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D); ``items`` (B, T), read by the coarse view, are its rows."""
+        states: torch.Tensor = self.fine(x, **context)
+        if self.coarse is None:
+            return states
+        assert items is not None
+        coarse: torch.Tensor = self.coarse(self.above(items), **context)
+        mixed: torch.Tensor = states + self.mix(coarse)
+        return mixed
+
+    def above(self, items: torch.Tensor) -> torch.Tensor:
+        """Sum of the vectors of the nodes between the root and each item (...,): (..., D).
+
+        Items that the tree does not hold have none.
+        """
+        paths = self.tree_path_nodes[:, 1:]
+        if paths.shape[1] == 0:
+            return self.node_vectors.new_zeros(*items.shape, self.node_vectors.shape[1])
+        is_known = items < len(paths)
+        nodes = paths[torch.where(is_known, items, 0)]  # (..., K - 1)
+        is_node = (nodes >= 0) & is_known[..., None]
+        vectors = F.embedding(torch.where(is_node, nodes, 0), self.node_vectors)
+        return (vectors * is_node[..., None]).sum(dim=-2)
+
+    @torch.no_grad()
+    def log_probabilities(self, states: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+        """Logarithm of the probability of each item, (R, n), after states (R, D).
+
+        Those of the warm items of a table (n, D) add up to 1. A cold item takes nothing from
+        them: it is compared with its warm siblings, or with its cold ones if it has no others.
+        """
+        tree, decoder = self.tree, self.decoder
+        tokens = torch.cat([self.node_vectors, table])[self.tree_children]  # by parent
+        straight, state = decoder.straight(states), decoder.read_state(states)
+        node = decoder.of_nodes(self.node_vectors, self.tree_levels)[:, None]  # (G, 1, 2D)
+        found = states.new_empty(len(states), len(tokens))
+        column = np.empty(tree.n_nodes + len(table), dtype=np.int64)  # of each token
+        column[tree.children] = np.arange(tree.children.size)
+        at_once = max(1, _BLOCK_BYTES // max(1, 4 * state.numel()))
+        order = np.argsort(tree.levels, kind="stable")  # parents before their children
+        for begin in range(0, order.size, at_once):
+            some = order[begin : begin + at_once]
+            queries = decoder(straight, state, node[some])  # (g, R, D)
+            for query, number in zip(queries, some.tolist(), strict=True):
+                start, stop = tree.first[number], tree.first[number] + tree.n_children[number]
+                logits = stable_linear(query, tokens[start:stop])
+                rivals = int(tree.n_warm[number]) or stop - start
+                logits -= logits[:, :rivals].logsumexp(dim=1, keepdim=True)
+                if number > 0:
+                    logits += found[:, column[number], None]
+                found[:, start:stop] = logits
+        return found[:, torch.from_numpy(column[tree.n_nodes :]).to(found.device)]
+
+
+@torch.no_grad()
+def start_nodes(encoder: GRAMEncoder, table: torch.Tensor, n_known: int) -> None:
+    """Give nodes the mean vector of the items below them, of a table (n, D), but the first ones.
+
+    Parameters
+    ----------
+    encoder : GRAMEncoder
+        Its decoder learns the spread of the table if all nodes are new.
+    table : torch.Tensor of shape (n, D)
+        Item vectors.
+    n_known : int
+        Nodes that have been trained.
+    """
+    tree = encoder.tree
+    items, steps = np.nonzero(tree.path_nodes >= 0)
+    nodes = torch.from_numpy(tree.path_nodes[items, steps]).to(table.device)
+    total = table.new_zeros(tree.n_nodes, table.shape[1])
+    total.index_add_(0, nodes, table[torch.from_numpy(items).to(table.device)])
+    means = total / torch.bincount(nodes, minlength=tree.n_nodes)[:, None]
+    encoder.node_vectors[n_known:] = means[n_known:]
+    spread = float(table.std(correction=0))
+    if n_known == 0 and spread > 0:
+        encoder.decoder.scale.fill_(1 / spread)

@@ -1,0 +1,335 @@
+"""GRAMEstimator: the next item, spelled out step by step down a tree of semantic ids."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import copy
+from typing import Any, Literal, Self, Unpack
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skace._item_tree import ItemTree
+from skace._sklearn_compat import HasMethods, StrOptions
+from skace._validation import check_ids, first_few
+from skace.data._repr import frame_library
+from skace.losses import Softmax
+from skace.recommenders.neural._item_codes import (
+    check_code_features,
+    check_same_ids,
+    fit_ids,
+    item_codes,
+)
+from skace.recommenders.neural._network_parameters import NetworkParameters
+from skace.recommenders.neural._parameter_objects import check_can_be_set, check_is_object
+from skace.recommenders.neural._sasrec import SASRecEstimator
+
+__all__ = ["GRAMEstimator"]
+
+_BLOCK_SCORES = 2**23  # entries, nodes among them, that are held at once
+
+
+class GRAMEstimator(SASRecEstimator):
+    r"""Generative recommender over semantic ids that ranks exactly (GRAM).
+
+    Items are the leaves of a tree of codes that their features give them. The encoder of
+    `SASRecEstimator` reads the past; a decoder then walks down the tree, and at each node
+    weighs its children, the item itself being the last step. Scores are logarithms of
+    probabilities of all items: nothing is searched, and nothing is left out.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    semantic_ids : transformer or None, default=None
+        From item features to columns of codes, whole numbers from 0, coarse first. It is
+        cloned and fitted on the catalog's features: `SemanticIdEncoder`, a pipeline that ends
+        in one, ``KBinsDiscretizer(encode="ordinal")``; ``FrozenEstimator(fitted)`` for codes
+        made elsewhere. Codes need not be unique. None is ``SemanticIdEncoder(n_levels=1)``
+        with 128 clusters, or fewer in a catalog of less than 512 items, where a cluster gets
+        four on average.
+
+    fusion : {"fine", "late"}, default="fine"
+        What is read of the past. "fine" reads the vectors of items. "late" also reads the
+        nodes above each item with an encoder of its own, at twice the cost; the states of
+        both meet in front of the decoder.
+
+    **shared
+        Parameters of `SASRecEstimator`, whose encoder this is.
+
+    Attributes
+    ----------
+    semantic_ids_ : transformer
+        The fitted transformer.
+
+    item_codes_ : ndarray of shape (n_items, n_levels), int64
+        Codes of each item.
+
+    node_codes_ : ndarray of shape (n_nodes, n_levels), int64
+        Codes that lead to each node, -1 behind their end. The root comes first.
+
+    node_parents_ : ndarray of shape (n_nodes,), int64
+        Number of the node above; -1 for the root.
+
+    node_vectors_ : ndarray of shape (n_nodes, width), float32
+        Trained vectors of the nodes.
+
+    n_nodes_ : int
+        Number of nodes, the root among them, the items not.
+
+    See Also
+    --------
+    SemanticIdEncoder : Makes the codes.
+    SASRecEstimator : One softmax over all items, which is this model with a tree of one level.
+
+    Notes
+    -----
+    With h the state after a history, :math:`c_p` the vector of node p at level l, and
+    :math:`w_v` that of its child v, which is :math:`c_v` for a node and the row of the item
+    table for an item,
+
+    .. math:: q(h, p) = \mathrm{LN}(W h + \mathrm{MLP}([h ;\, s\,c_p + \mathrm{pos}_l])),
+              \qquad P(v \mid p, h) = \mathrm{softmax}_v \; q(h, p) \cdot w_v,
+
+    and the score of an item is the sum of :math:`\log P` along its path. The loss is minus
+    that of the next item, in nats, and compares with the loss of `SASRecEstimator`. Vectors of
+    nodes start as the mean of the items below them, W as the identity; s is one over the
+    standard deviation of the item table at the start. ``loss`` is None or ``Softmax()``, which
+    is taken among the children of each node: losses that draw negatives are refused.
+
+    A node is where items part ways: codes that all items below share take no step, items
+    that have all codes in common hang below their last node. New items (`partial_fit`) are
+    given codes by the fitted transformer; where one lands beside a single item, the place
+    becomes a node that starts as the mean of both.
+
+    Cold items, and nodes above cold items only, take no part among their siblings in
+    training. In answers they are compared with the warm siblings, which they take nothing
+    from: the probabilities of the warm items of a row add up to 1.
+
+    Against the paper: the item is the last step, so ids need neither be unique nor end in a
+    digit that makes them so; softmax is over siblings in training as well as in answers;
+    ranks are exact, where a beam leaves all but its items out; the decoder reads one state of
+    a causal encoder instead of text passages by attention. With ``fusion="late"`` both views
+    meet in a linear map in front of the decoder. There are no collaborative prompts, which the
+    paper takes from the whole log.
+
+    A step costs what the encoder does and, for N places, ``O(N l D (D + c))`` for paths of l
+    steps, width D and c children of a node. Scores of R rows cost ``O(R D (G D + V))`` for
+    G nodes and V items, G D / V + 1 times as much as those of `SASRecEstimator`.
+
+    Stability: experimental.
+
+    References
+    ----------
+    .. [1] Lee et al. (2025), GRAM: Generative recommendation via semantic-aware
+       multi-granular late fusion, ACL.
+    .. [2] Rajput et al. (2023), Recommender systems with generative retrieval, NeurIPS,
+       :arxiv:`2305.05065`.
+    .. [3] Morin, Bengio (2005), Hierarchical probabilistic neural network language model,
+       AISTATS.
+
+    Examples
+    --------
+    >>> from skace.datasets import make_shop
+    >>> from skace.embeddings import SemanticIdEncoder
+    >>> from skace.recommenders import GRAMEstimator
+    >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    >>> model = GRAMEstimator(k=3, semantic_ids=SemanticIdEncoder(4, n_levels=2),
+    ...                       max_epochs=2, early_stopping=False, random_state=0)
+    >>> model.fit(X).predict(X.next_queries()).shape
+    (60, 3)
+    >>> model.n_nodes_ < 50
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "semantic_ids": [HasMethods(["fit", "transform"]), None],
+        "fusion": [StrOptions({"fine", "late"})],
+    }
+
+    _architecture = (*SASRecEstimator._architecture, "fusion")
+
+    _gives_vectors = False
+
+    def __init__(
+        self,
+        k: int = 10,
+        *,
+        semantic_ids: BaseEstimator | None = None,
+        fusion: Literal["fine", "late"] = "fine",
+        **shared: Unpack[NetworkParameters],
+    ) -> None:
+        super().__init__(k, **shared)
+        self.semantic_ids = semantic_ids
+        self.fusion = fusion
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of ``semantic_ids``; see `NeuralRecommender.set_params`.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is none of a parameter, or one of an object that is None.
+        """
+        default = "SemanticIdEncoder(n_levels=1)"
+        check_can_be_set("semantic_ids", self.semantic_ids, params, default)
+        return super().set_params(**params)
+
+    # Checks before any work.
+
+    def _validate_params(self):
+        ids = getattr(self, "semantic_ids", None)
+        check_is_object("semantic_ids", ids, "SemanticIdEncoder()")
+        super()._validate_params()
+
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        if not isinstance(self._loss(), Softmax):
+            raise ValueError(
+                f"loss={self.loss!r}, but GRAMEstimator compares all children of a node; set "
+                "loss=None."
+            )
+        if fresh:
+            check_code_features(X.catalog)
+        super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
+        table = self._table()
+        width = table.width(self._n_features_read(X.catalog), self.embedding_dim)
+        if self.fusion == "late" and table.encoder_width(width) != width:
+            raise ValueError(
+                f"fusion='late' does not go with item_table={type(table).__name__}, which sends "
+                "its vectors through the encoder in parts; set fusion='fine'."
+            )
+        if not fresh:
+            self._codes_of_new(X.catalog, self._columns_of(X) < 0)
+
+    def _check_architecture(self):
+        super()._check_architecture()
+        check_same_ids(self.semantic_ids, self.semantic_ids_)
+
+    # Codes and the tree.
+
+    def _codes_of_new(self, catalog, is_new):
+        """Codes of some items of a catalog, which the fitted transformer has not seen."""
+        if not is_new.any():
+            return np.zeros((0, self.item_codes_.shape[1]), dtype=np.int64)
+        check_code_features(catalog)
+        features = catalog.features[is_new]
+        return item_codes(self.semantic_ids_, features, self.item_codes_.shape[1])
+
+    def _learn_codes(self, rows, generator):
+        """Set the codes of all items, or add those of new ones."""
+        catalog, columns = rows.X.catalog, rows.columns
+        if rows.is_fresh:
+            rng = check_random_state(generator.initial_seed() % 2**32)
+            self.semantic_ids_ = fit_ids(self.semantic_ids, catalog.features, rng)
+            self.item_codes_ = item_codes(self.semantic_ids_, catalog.features)
+            return
+        is_new = columns >= len(self.item_codes_)
+        order = np.argsort(columns[is_new])
+        more = self._codes_of_new(catalog, is_new)[order]
+        self.item_codes_ = np.concatenate([self.item_codes_, more])
+
+    def _tree(self):
+        """The tree of the items as they are now; nodes keep their numbers."""
+        known = getattr(self, "node_codes_", None)
+        return ItemTree.of_codes(self.item_codes_, ~self._spared(), known)
+
+    # The network.
+
+    def _build_network(self, rows, device, generator):
+        from skace._torch.encoders._gram import start_nodes
+
+        n_known = 0 if rows.is_fresh else self.n_nodes_
+        self._learn_codes(rows, generator)
+        network = super()._build_network(rows, device, generator)
+        tree = network.encoder.tree
+        self.node_codes_, self.node_parents_ = tree.prefixes, tree.parents
+        self.n_nodes_ = tree.n_nodes
+        start_nodes(network.encoder, network.items(), n_known)
+        return network
+
+    def _assemble(self, width, features, generator):
+        from skace._torch._layouts import NamedItemsLayout
+        from skace._torch.encoders._gram import GRAMEncoder
+
+        network = super()._assemble(width, features, generator)
+        coarse = None
+        if self.architecture_["fusion"] == "late":
+            fitted = copy.copy(self)
+            vars(fitted).update(self.architecture_)
+            coarse = fitted._build_encoder(width)
+            network.layout = NamedItemsLayout()
+        network.encoder = GRAMEncoder(network.encoder, self._tree(), width, coarse)
+        return network
+
+    def _build_trainer(self, rows, is_row, weights, device, rng):
+        from skace._torch.training._sibling_softmax import SiblingSoftmax
+
+        trainer = super()._build_trainer(rows, is_row, weights, device, rng)
+        trainer.loss = SiblingSoftmax(self._network.encoder)
+        return trainer
+
+    def _network_state(self):
+        state = super()._network_state()
+        return state | {"node_vectors_": state["encoder_state_"]["node_vectors"]}
+
+    # Answering.
+
+    def _score(self, histories, columns=None):
+        from skace._torch._leaf_scores import leaf_scores
+
+        states = self._encode(histories)
+        network = self._fitted_network()
+        n_columns = self.item_ids_.size if columns is None else columns.size
+        scores = np.empty((len(states), n_columns), dtype=np.float32)
+        step = max(1, _BLOCK_SCORES // (self.item_ids_.size + self.n_nodes_))
+        for begin in range(0, len(states), step):
+            rows = slice(begin, begin + step)
+            found = leaf_scores(network, states[rows])
+            scores[rows] = found if columns is None else found[:, columns]
+        return scores
+
+    def paths(self, items: npt.ArrayLike | None = None) -> Any:
+        """Codes of items, and how many steps lead to them.
+
+        Parameters
+        ----------
+        items : array-like of item ids or None, default=None
+            Items of the model; None for all of them.
+
+        Returns
+        -------
+        frame : dataframe
+            One line per item: ``item_id``, ``code_0`` to the last code, coarse first, and
+            ``n_steps``, the last one of which is the item itself. Of pandas, polars or
+            pyarrow, whichever is installed.
+
+        Raises
+        ------
+        ValueError
+            If the model does not know an item.
+        """
+        check_is_fitted(self)
+        ids = self.item_ids_ if items is None else check_ids(items, "items")
+        rows = self._rows_of_ids(ids, "items")
+        if (rows < 0).any():
+            raise ValueError(
+                f"items holds {int((rows < 0).sum())} item id(s) that the model does not know: "
+                f"{first_few(ids[rows < 0])}; partial_fit the model with them, or leave them out."
+            )
+        columns = {f"code_{level}": codes for level, codes in enumerate(self.item_codes_[rows].T)}
+        n_steps = (self._tree().path_nodes[rows] >= 0).sum(axis=1)
+        frame = {"item_id": ids, **columns, "n_steps": n_steps}
+        return nw.from_dict(frame, backend=frame_library()).to_native()
