@@ -10,6 +10,7 @@ from sklearn.utils import Bunch
 
 from skace._callers import caller_level
 from skace._sklearn_compat import StrOptions, validate_params
+from skace._typing import Ties
 from skace.data import Interactions
 from skace.datasets._amazon_releases import (
     CITATIONS,
@@ -46,7 +47,7 @@ _FIRST_YEAR = np.datetime64("1995")
     {"version": [StrOptions(set(VERSIONS))], **SELECTION},
     prefer_skip_nested_validation=True,
 )
-def load_amazon_reviews(
+def load_amazon_reviews(  # noqa: PLR0913 - what loaders share
     reviews: Any,
     metadata: Any = None,
     *,
@@ -56,6 +57,8 @@ def load_amazon_reviews(
     start: Any = None,
     end: Any = None,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     r"""Load the reviews of one Amazon category from the published files.
 
@@ -93,6 +96,13 @@ def load_amazon_reviews(
     include_cold : bool, default=False
         Whether products without a review in the file are in the catalog too. The metadata
         of 2014 describes twenty times as many products as the 5-core reviews mention.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -184,7 +194,15 @@ def load_amazon_reviews(
         columns,
         "a product",
     )
-    bunch = load_published(source, events, products, selection, include_cold=include_cold)
+    bunch = load_published(
+        source,
+        events,
+        products,
+        selection,
+        include_cold=include_cold,
+        ties=ties,
+        random_state=random_state,
+    )
     _warn_of_early_times(bunch.interactions, layout)
     return bunch
 

@@ -10,6 +10,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
+from skace._typing import Ties
 from skace.datasets.reading._fields import in_ms, text_id
 from skace.datasets.reading._item_texts import check_columns
 from skace.datasets.reading._lines import LineReader, check_files
@@ -47,7 +48,7 @@ _LONG_AGO = -62_135_596_800  # seconds; first in the order of each user
     {"include_history": ["boolean"], "include_cold": SELECTION["include_cold"]},
     prefer_skip_nested_validation=True,
 )
-def load_mind(
+def load_mind(  # noqa: PLR0913 - what loaders share
     behaviors: Any,
     news: Any = None,
     *,
@@ -56,6 +57,8 @@ def load_mind(
     start: Any = None,
     end: Any = None,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     r"""Load the clicks of MIND, the Microsoft news dataset.
 
@@ -82,6 +85,13 @@ def load_mind(
 
     include_cold : bool, default=False
         Whether news without a click that is kept are in the catalog too.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -153,7 +163,15 @@ def load_mind(
         columns,
         "news",
     )
-    return load_published(_SOURCE, events, described, selection, include_cold=include_cold)
+    return load_published(
+        _SOURCE,
+        events,
+        described,
+        selection,
+        include_cold=include_cold,
+        ties=ties,
+        random_state=random_state,
+    )
 
 
 def _clicks(*, include_history: bool) -> Callable[[LineReader], Iterator[tuple[str, str, str]]]:

@@ -10,6 +10,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
+from skace._typing import Ties
 from skace.datasets.reading._containers import kind_of
 from skace.datasets.reading._fields import stars, whole
 from skace.datasets.reading._item_texts import check_columns
@@ -89,6 +90,8 @@ def load_movielens(
     start: Any = None,
     end: Any = None,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     r"""Load MovieLens from the files that GroupLens publishes.
 
@@ -116,6 +119,13 @@ def load_movielens(
 
     include_cold : bool, default=False
         Whether movies that nobody rated are in the catalog too.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -191,7 +201,15 @@ def load_movielens(
         columns,
         "a movie",
     )
-    return load_published(_SOURCE, events, movies, selection, include_cold=include_cold)
+    return load_published(
+        _SOURCE,
+        events,
+        movies,
+        selection,
+        include_cold=include_cold,
+        ties=ties,
+        random_state=random_state,
+    )
 
 
 def _find_release(path: Path) -> tuple[_Layout, Callable[..., LineReader]]:

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import StrOptions, validate_params
+from skace._typing import Ties
 from skace.datasets.reading._fields import stars, text_id, whole
 from skace.datasets.reading._item_texts import check_columns
 from skace.datasets.reading._lines import LineReader, check_files
@@ -52,6 +53,8 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
     start: Any = None,
     end: Any = None,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     r"""Load a data set from the atomic files of RecBole.
 
@@ -87,6 +90,13 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
 
     include_cold : bool, default=False
         Whether items without an event that is kept are in the catalog too.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -177,7 +187,15 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
         "Licence: that of the data set from which the files were made.",
         has_ratings=names[3] is not None,
     )
-    return load_published(source, events, described, selection, include_cold=include_cold)
+    return load_published(
+        source,
+        events,
+        described,
+        selection,
+        include_cold=include_cold,
+        ties=ties,
+        random_state=random_state,
+    )
 
 
 def _header(lines: LineReader) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.utils import Bunch
 
+from skace._typing import Ties
 from skace.datasets.reading._fields import in_ms, text_id, whole
 from skace.datasets.reading._lines import LineReader, check_files
 from skace.datasets.reading._published import EventFiles, Source, load_published
@@ -146,6 +147,8 @@ def load_session_clicks(
     kinds: str | Sequence[str] | None = None,
     start: Any = None,
     end: Any = None,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     r"""Load the clicks of sessions as shops have published them.
 
@@ -172,6 +175,13 @@ def load_session_clicks(
 
     start, end : date, datetime64, str or None, default=None
         Keep events from ``start`` on and before ``end`` (UTC), given as dates or ISO strings.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -236,7 +246,7 @@ def load_session_clicks(
     )
     about = "Events of sessions in a shop. Items are known by number only."
     source = Source(form.title, about, form.licence, has_ratings=False)
-    return load_published(source, events, selection=selection)
+    return load_published(source, events, selection=selection, ties=ties, random_state=random_state)
 
 
 def _format_of(files: Sequence[LineReader]) -> _Format:

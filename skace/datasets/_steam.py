@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
+from skace._typing import Ties
 from skace.datasets.reading._fields import text_id
 from skace.datasets.reading._item_texts import check_columns
 from skace.datasets.reading._lines import check_files
@@ -56,6 +57,8 @@ def load_steam(
     start: Any = None,
     end: Any = None,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     """Load the Steam reviews that came with SASRec from the published files.
 
@@ -76,6 +79,13 @@ def load_steam(
 
     include_cold : bool, default=False
         Whether games without a review that is kept are in the catalog too.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -150,7 +160,15 @@ def load_steam(
         columns,
         "a game",
     )
-    return load_published(_SOURCE, events, described, selection, include_cold=include_cold)
+    return load_published(
+        _SOURCE,
+        events,
+        described,
+        selection,
+        include_cold=include_cold,
+        ties=ties,
+        random_state=random_state,
+    )
 
 
 def _event_of(record: dict[str, Any]) -> tuple[str, str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from skace._sklearn_compat import validate_params
+from skace._typing import Ties
 from skace.datasets.reading._fields import in_ms, stars, text_id
 from skace.datasets.reading._item_texts import check_columns
 from skace.datasets.reading._lines import check_files
@@ -40,7 +41,7 @@ _COLUMNS = ("name", "categories", "city", "state", "address", "postal_code")
 
 
 @validate_params(SELECTION, prefer_skip_nested_validation=True)
-def load_yelp(
+def load_yelp(  # noqa: PLR0913 - what loaders share
     reviews: Any,
     businesses: Any = None,
     *,
@@ -49,6 +50,8 @@ def load_yelp(
     start: Any = None,
     end: Any = None,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     """Load the Yelp Open Dataset from the published files.
 
@@ -75,6 +78,13 @@ def load_yelp(
 
     include_cold : bool, default=False
         Whether businesses without a review that is kept are in the catalog too.
+
+    ties : {"keep", "shuffle"} or callable, default="keep"
+        How events of one user at one moment stand: in the order of the file, in random order,
+        or by a key, as in `Interactions`.
+
+    random_state : int, RandomState, Generator or None, default=None
+        Source of the random order.
 
     Returns
     -------
@@ -152,7 +162,15 @@ def load_yelp(
         columns,
         "a business",
     )
-    return load_published(_SOURCE, events, described, selection, include_cold=include_cold)
+    return load_published(
+        _SOURCE,
+        events,
+        described,
+        selection,
+        include_cold=include_cold,
+        ties=ties,
+        random_state=random_state,
+    )
 
 
 def _event_of(record: dict[str, Any]) -> tuple[str, str, int, float]:

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import json
+from functools import partial
 
 import narwhals as nw
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -145,3 +147,43 @@ def test_files_with_junk_are_read_or_refused_with_a_value_error(
     except ValueError as error:
         kind = type(error)
     assert kind is ValueError  # and none of its kinds, such as UnicodeEncodeError
+
+
+def tied_ratings(folder, n_users=30, n_items=8):
+    """A folder of MovieLens in which each user rates all films, ascending, at one moment."""
+    lines = [f"{u}::{i}::{1 + i % 5}::978300760" for u in range(n_users) for i in range(n_items)]
+    (folder / "ratings.dat").write_text("\n".join(lines))
+    return partial(load_movielens, folder, columns=None)
+
+
+def test_loaders_order_ties_as_interactions_does_and_ratings_follow(tmp_path):
+    load = tied_ratings(tmp_path)
+    kept, bunch = load(), load(ties="shuffle", random_state=0)
+    again = load(ties="shuffle", random_state=0)
+    X = bunch.interactions
+    assert X.items.tolist() != kept.interactions.items.tolist()
+    assert X.items.tolist() == again.interactions.items.tolist()
+    assert (1 + X.items % 5 == bunch.ratings).all()
+    assert X.source_rows.tolist() == list(range(len(X)))
+    assert "stand in random order" in bunch.DESCR
+    assert "stand in the order of the file" in kept.DESCR
+    ascends = np.diff(X.items.reshape(30, 8)) > 0
+    assert 0.3 < ascends.mean() < 0.7
+
+
+def test_loaders_hand_places_in_the_file_to_a_key(tmp_path):
+    turned = tied_ratings(tmp_path)(ties=lambda places, _users, _times: -places).interactions
+    assert turned.items[:8].tolist() == list(range(7, -1, -1))
+
+
+@pytest.mark.parametrize("load", [load for load in LOADERS if load is not load_item_lists])
+def test_loaders_refuse_an_order_of_ties_that_does_not_exist(load_from, load):
+    with pytest.raises(ValueError, match=r"^ties must be 'keep', 'shuffle' or a function"):
+        load_from(load, ties="sort")
+
+
+def test_an_order_of_ties_needs_times(tmp_path):
+    path = tmp_path / "a.inter"
+    path.write_text("user_id:token\titem_id:token\n7\t3\n")
+    with pytest.raises(ValueError, match="ties='shuffle' needs timestamps"):
+        load_recbole(path, ties="shuffle")

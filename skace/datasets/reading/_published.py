@@ -11,10 +11,11 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skace._callers import caller_level
-from skace._typing import IdArray
+from skace._typing import IdArray, Ties
 from skace._validation import first_few
 from skace.data import Catalog, Interactions
 from skace.data._built import rows_of_codes
+from skace.data._tie_order import check_ties, in_other_order
 from skace.data._times import Times
 from skace.datasets.reading._events import EventColumns
 from skace.datasets.reading._item_texts import ItemTexts
@@ -127,8 +128,11 @@ def load_published(
     selection: Selection | None = None,
     *,
     include_cold: bool = False,
+    ties: Ties = "keep",
+    random_state: Any = None,
 ) -> Bunch:
     """Bunch of interactions, items, description and licence note."""
+    check_ties(ties)
     columns = event_files.read()
     n_read = columns.n_read
     events = columns.take(selection or Selection())
@@ -147,6 +151,7 @@ def load_published(
     n_described = texts.n_described(item_ids)
     times = None if events.times is None else Times(events.times)
     X = rows_of_codes(events.user_ids, events.users, catalog, events.items, times)
+    X = _with_ties(X, ties, random_state)
     places = X._log.source  # of all rows, which a copy would hold as well
     ratings = events.ratings[places]
     parts_of_rows = None if events.parts is None else events.parts[places]
@@ -181,6 +186,14 @@ def _check_described(texts: ItemTexts, item_ids: IdArray) -> None:
     )
 
 
+def _with_ties(X: Interactions, ties: Ties, random_state: Any) -> Interactions:
+    """All rows of a log whose tied events stand as is asked."""
+    check_ties(ties, X._log)
+    if ties == "keep":
+        return X
+    return X._derive(log=in_other_order(X._log, ties, random_state)[0])
+
+
 def _as_loaded(X: Interactions, *, keeps_times: bool) -> Interactions:
     """Rows that count themselves as the input: places in a file mean nothing to the caller."""
     log = replace(X._log, source=np.arange(len(X)))
@@ -210,9 +223,11 @@ def _describe(source: Source, X: Interactions, n_described: int, n_read: int) ->
     )
     if times is not None:
         tied, repeated = X._log.count("tied"), X._log.count("repeated")
+        orders = {"shuffle": "in random order", "key": "in the order of a key"}
+        order = orders.get(X._log.ties, "in the order of the file")
         counts += (
             f" {tied:,} events ({tied / len(X):.1%}) have the time of the event before them, and "
-            f"stand in the order of the file; {repeated:,} repeat another event."
+            f"stand {order}; {repeated:,} repeat another event."
         )
     return "\n".join(
         [source.title, "-" * len(source.title), counts, "", source.about, "", source.licence, ""]
