@@ -51,7 +51,7 @@ def scripted(monkeypatch):
     def script(*scores):
         left = iter(scores)
         monkeypatch.setattr(
-            "skace.recommenders.neural._base.ndcg_at_k", lambda *_, **__: next(left)
+            "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(left)
         )
 
     return script
