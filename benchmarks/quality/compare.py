@@ -185,7 +185,7 @@ def build_row(arguments, features, train, cells):
     parameters = parameters_of(arguments)
     pipeline, grid, method = build(features, arguments.model, alphas, **parameters)
     if arguments.model in BACKBONES:
-        network = NETWORK.get(arguments.model, "rec__")
+        network = NETWORK.get(method.backbone or arguments.model, "rec__")
         pipeline.set_params(**{f"{network}item_table__cold_items": arguments.cold_items})
     if method.needs_reference:
         network = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)

@@ -38,7 +38,7 @@ from skace.item_tables import (
     SpectralAdapter,
     TrainableTable,
 )
-from skace.recommenders import FMLPEstimator, MELTEstimator
+from skace.recommenders import FMLPEstimator, GRAMEstimator, MELTEstimator
 
 
 def _melt(**parameters):
@@ -51,6 +51,7 @@ BACKBONES = {
     "gru4rec": GRU4RecEstimator,
     "bert4rec": BERT4RecEstimator,
     "fmlp": FMLPEstimator,
+    "gram": GRAMEstimator,
     "melt": _melt,
 }
 # Where the parameters of the network are found in a pipeline.
@@ -75,6 +76,7 @@ class Method:
     grid: dict = field(default_factory=dict)
     reads_features: bool = True
     needs_reference: bool = False  # a network of ids, fitted before
+    backbone: str | None = None  # in place of the one that all others share
 
 
 def methods(width, alphas):
@@ -114,6 +116,9 @@ def methods(width, alphas):
         "spectran": Method([], SpectralAdapter(), {"rec__item_table__alpha": alphas}),
         "llmemb": Method([], AlignedAdapter(), needs_reference=True),
         "llm-esr": Method([], DualViewTable(), {"rec__item_table__distillation": [0.0, 0.1]}),
+        "gram": Method(
+            [("ace", ACETransformer(width))], grid={"ace__alpha": alphas}, backbone="gram"
+        ),
     }
 
 
@@ -126,6 +131,7 @@ def build(name, backbone, alphas, **parameters):
     """
     kind, _, ridge = name.partition("@")
     method = methods(parameters["embedding_dim"], alphas)[kind]
+    backbone = method.backbone or backbone
     if backbone in CLOSED_FORMS:
         model, own = CLOSED_FORMS[backbone]
         own = {f"rec__{key}": values for key, values in own.items()} | {
