@@ -120,6 +120,9 @@ MODELS = {
     "pipeline": PIPE,
     "vote": VotingRecommender(MEMBERS, k=3),
     "stack": StackingRecommender(MEMBERS, k=3),
+    "stack by group": StackingRecommender(
+        MEMBERS, k=3, learn_by="likelihood", history_edges=[2], popularity_edges=[2]
+    ),
     "seeds": recommenders.SeedEnsemble(SASRecEstimator(**QUICK), n_members=2, k=3, snapshots=1),
     "search": search(PIPE, GRID, LeaveLastOut(), ndcg_scorer(k=3)),
     "search by time": search(PIPE, GRID, TemporalSplit(), ranking_scorer(["ndcg@3", "mrr"])),

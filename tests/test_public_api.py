@@ -199,6 +199,7 @@ EXPORTS = {
         "L3AEEstimator",
         "LinearRecommender",
         "MELTEstimator",
+        "MemberReport",
         "NetworkParameters",
         "NeuralRecommender",
         "PopularityEstimator",

@@ -6,6 +6,7 @@ from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommend import recommend
 from skace.recommenders._recommendations import Recommendations
+from skace.recommenders.ensembles._member_report import MemberReport
 from skace.recommenders.ensembles._seeds import SeedEnsemble
 from skace.recommenders.ensembles._stacking import StackingRecommender
 from skace.recommenders.ensembles._voting import VotingRecommender
@@ -35,6 +36,7 @@ __all__ = [
     "L3AEEstimator",
     "LinearRecommender",
     "MELTEstimator",
+    "MemberReport",
     "NetworkParameters",
     "NeuralRecommender",
     "PopularityEstimator",

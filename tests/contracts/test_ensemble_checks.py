@@ -28,6 +28,24 @@ def test_contract_of_ensembles(estimator, check):
     check(estimator)
 
 
+@pytest.mark.minutes
+@parametrize_with_checks(
+    [
+        StackingRecommender(
+            MEMBERS,
+            learn_by="likelihood",
+            n_candidates=4,
+            history_edges=[3],
+            popularity_edges=[1, 9],
+            group_shrinkage=5,
+        ),
+        StackingRecommender(MEMBERS, popularity_edges=[1, 9], group_shrinkage=5),
+    ]
+)
+def test_contract_of_stacks_by_group(estimator, check):
+    check(estimator)
+
+
 TINY = SASRecEstimator(max_length=6, n_layers=1, max_epochs=2, batch_size=16)
 
 

@@ -54,12 +54,17 @@ class EnsembleRecommender(SequentialRecommender):
     def _score(self, histories, columns=None):
         total = np.zeros((len(histories), self.item_ids_.size), dtype=np.float32)
         queries = self._queries(histories)
-        for weight, member in zip(self.weights_, self.estimators_, strict=True):
-            if weight:
+        for place, member in enumerate(self.estimators_):
+            weight = self._weight_at(place, histories)
+            if np.any(weight):
                 votes = self._votes(member, queries)
-                votes *= np.float32(weight)
+                votes *= weight
                 total += votes
         return total if columns is None else total[:, columns]
+
+    def _weight_at(self, place, histories):
+        """Weight of an estimator, float32: one, or of a shape that is that of the scores."""
+        return np.float32(self.weights_[place])
 
     def _queries(self, histories):
         """The histories as questions over our own items."""

@@ -2,31 +2,43 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
-from skace._sklearn_compat import Interval
-from skace._topk import top_k
-from skace._typing import HandleUnknown, Members, RandomState
+from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import HandleUnknown, Histories, Members, RandomState
+from skace.data import Interactions
 from skace.metrics._names import parse_metrics
 from skace.recommenders._holdout import check_something_remains, hold_out_last
 from skace.recommenders.ensembles._base import standardize
+from skace.recommenders.ensembles._evidence import Evidence, candidates_of
+from skace.recommenders.ensembles._member_report import MemberReport, member_report
 from skace.recommenders.ensembles._named import NamedEnsemble
+from skace.recommenders.ensembles._weights import (
+    ByLikelihood,
+    ByMetric,
+    by_group,
+    ranks_by_group,
+    without_each,
+)
 
 __all__ = ["StackingRecommender"]
 
-_STEPS = (None, 0.02, 0.005)  # of a share; None goes through all of them
 _BLOCK_BYTES = 128 * 2**20  # of the scores of all estimators that are held at once
 
 
 class StackingRecommender(NamedEnsemble):
-    """Weighted vote whose weights are learned.
+    r"""Weighted vote whose weights are learned.
 
     Each user's last training row is held out. The estimators learn from the rest, and the
-    weights are those that rank the held-out items best. Then the estimators learn from all
-    rows. With ``X_val`` the weights come from these rows, and the estimators
-    are fitted once.
+    weights are those that rank the held-out items best, or make them most likely. Then the
+    estimators learn from all rows. With ``X_val`` the weights come from these rows, and the
+    estimators are fitted once. The weights may differ by the length of the history and by the
+    popularity of the item.
 
     Parameters
     ----------
@@ -39,11 +51,30 @@ class StackingRecommender(NamedEnsemble):
     k : int, default=10
         Length of the lists that `predict` returns, also those of the fitted estimators.
 
+    learn_by : {"metric", "likelihood"}, default="metric"
+        What the weights are to make large: `metric`, or the likelihood of the held-out items
+        under a softmax over all items. The first is what is asked for in the end; the second
+        is smooth and convex, so it takes many members, and its scores are calibrated.
+
     metric : str, default="ndcg@10"
-        What the weights are to make large: "recall@K", "ndcg@K", "mrr@K" or "mrr".
+        "recall@K", "ndcg@K", "mrr@K" or "mrr", for the weights and ``validation_score_``.
 
     n_candidates : int, default=100
-        Best items of each estimator between which the weights have to decide in a row.
+        Best items of each estimator between which the weights have to decide in a row. By
+        likelihood as many others are drawn, to stand for all that are not among them.
+
+    history_edges : array-like of int or None, default=None
+        Lengths of the history at which a group of rows begins that has weights of its own:
+        ``[3, 10]`` makes three, of 1 to 2, of 3 to 9, and of 10 and more events. None: one.
+
+    popularity_edges : array-like of int or None, default=None
+        Training rows of an item at which a group of items begins that has weights of its own:
+        ``[1, 10]`` makes cold items, those of 1 to 9 rows, and the others. None: one.
+
+    group_shrinkage : float, default=100.0
+        Groups of few rows take mostly the weights of all rows: a group whose items are those
+        of n held-out rows has its own weights by ``n / (n + group_shrinkage)``, and the others
+        by the rest.
 
     validation_fraction : float, default=1.0
         Share of the users whose last row is held out, in (0, 1].
@@ -56,9 +87,14 @@ class StackingRecommender(NamedEnsemble):
         What to do with history items that this model was not fitted on; the parameters of
         the estimators do not matter.
 
+    n_jobs : int or None, default=None
+        Processes that fit estimators side by side, as joblib counts them: None is 1, unless a
+        ``joblib.parallel_config`` says otherwise, and -1 all processors. Pipelines that begin
+        with equal steps share these in any case: they are fitted once.
+
     random_state : int, RandomState or None, default=None
-        Chooses the users when ``validation_fraction`` is below 1. The estimators have their
-        own.
+        Chooses the users when ``validation_fraction`` is below 1, and by likelihood the items
+        that stand for the rest. The estimators have their own.
 
     Attributes
     ----------
@@ -78,13 +114,31 @@ class StackingRecommender(NamedEnsemble):
         The same by name.
 
     weights_ : ndarray of shape (n_estimators_,), float64
-        Learned weights; they sum to 1.
+        Learned weights of all rows; they sum to 1.
+
+    group_weights_ : ndarray of shape (n_history_groups, n_popularity_groups, n_estimators_)
+        Weights that are used in their place. Only there if edges are given, as are the next two.
+
+    history_edges_ : ndarray of shape (n_history_groups - 1,)
+        The edges as they were in `fit`.
+
+    popularity_edges_ : ndarray of shape (n_popularity_groups - 1,)
+        The edges as they were in `fit`.
+
+    weights_without_ : ndarray of shape (n_estimators_, n_history_groups, \
+            n_popularity_groups, n_estimators_)
+        Entry i holds weights that were learned from the same rows without estimator i. There
+        is one group where no edges are given. Zeros if there is no other estimator.
+
+    temperature_ : float
+        Only by likelihood: the softmax of ``decision_function(X) / temperature_`` over the
+        items is the distribution that was learned. ``inf`` if no estimator tells anything.
 
     n_validation_rows_ : int
         Rows from which the weights were learned.
 
     validation_score_ : float
-        The metric on these rows, ranked among the candidates.
+        The metric on these rows, ranked among the candidates, by the weights that are used.
 
     Notes
     -----
@@ -95,15 +149,31 @@ class StackingRecommender(NamedEnsemble):
     the best single estimator on, the share of one estimator after the other is
     set to the best of 21 values in [0, 1], then moved by .02 and by .005, until nothing gets
     better. On one validation set this fits a handful of numbers; it is no
-    place for dozens of estimators.
+    place for dozens of estimators. With groups the search goes on from these weights in each
+    group of rows, one group of items after the other.
 
-    `partial_fit` keeps the weights.
+    By likelihood, with z the scores of the estimators and w weights of at least 0, it finds
+
+    .. math:: \max_w \sum_r \Big( w \cdot z_{r, i_r} - \log \sum_i e^{w \cdot z_{r, i}} \Big)
+
+    for the items :math:`i_r` of the rows. The sum over i has the candidates in it, and even
+    draws from the rest, each of which counts for as many items as it stands for. With groups w
+    is that of the row and of the item, and all groups of items are fitted together.
+    ``weights_`` is w divided by the sum of its entries, ``temperature_`` the inverse of that sum.
+
+    Popularity is counted in the rows that the estimators have learned from: without the
+    held-out ones as long as the weights are learned, in all rows afterwards.
+
+    `partial_fit` keeps the weights. Time for the weights grows by the square of the number of
+    estimators, mostly for ``weights_without_``.
 
     Stability: provisional.
 
     References
     ----------
     .. [1] Wolpert, "Stacked generalization", Neural Networks 1992.
+    .. [2] McFadden, "Modelling the Choice of Residential Location", 1978: of draws that stand
+       for the alternatives of a softmax.
 
     Examples
     --------
@@ -118,8 +188,12 @@ class StackingRecommender(NamedEnsemble):
 
     _parameter_constraints: dict = {
         **NamedEnsemble._parameter_constraints,
+        "learn_by": [StrOptions({"metric", "likelihood"})],
         "metric": [str],
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
+        "history_edges": ["array-like", None],
+        "popularity_edges": ["array-like", None],
+        "group_shrinkage": [Interval(Real, 0, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="right")],
         "random_state": ["random_state"],
     }
@@ -129,23 +203,39 @@ class StackingRecommender(NamedEnsemble):
         estimators: Members,
         *,
         k: int = 10,
+        learn_by: Literal["metric", "likelihood"] = "metric",
         metric: str = "ndcg@10",
         n_candidates: int = 100,
+        history_edges: npt.ArrayLike | None = None,
+        popularity_edges: npt.ArrayLike | None = None,
+        group_shrinkage: float = 100.0,
         validation_fraction: float = 1.0,
         exclude_seen: bool = False,
         handle_unknown: HandleUnknown = "error",
+        n_jobs: int | None = None,
         random_state: RandomState = None,
     ) -> None:
-        super().__init__(estimators, k=k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        super().__init__(
+            estimators,
+            k=k,
+            exclude_seen=exclude_seen,
+            handle_unknown=handle_unknown,
+            n_jobs=n_jobs,
+        )
+        self.learn_by = learn_by
         self.metric = metric
         self.n_candidates = n_candidates
+        self.history_edges = history_edges
+        self.popularity_edges = popularity_edges
+        self.group_shrinkage = group_shrinkage
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
-        if _parse(self.metric).n_candidates is not None:
-            raise ValueError(f"metric={self.metric!r} samples; name one without '[uniN]'.")
+        _parse(self.metric)
+        for name in ("history_edges", "popularity_edges"):
+            _check_edges(getattr(self, name), name)
         if not fresh:
             return
         if X_val is None:
@@ -157,138 +247,210 @@ class StackingRecommender(NamedEnsemble):
             )
 
     def _fit_ensemble(self, X, weights, X_val):
-        if X_val is not None:
-            self._fit_members(X, weights, X_val)
-            self.weights_ = self._learn_weights(X_val)
-            return
         # None asks for fresh entropy, not for numpy's global generator.
         rng = np.random.RandomState() if self.random_state is None else self.random_state
-        held_out = hold_out_last(X, self.validation_fraction, check_random_state(rng), weights)
+        rng = check_random_state(rng)
+        if X_val is not None:
+            self._fit_members(X, weights, X_val)
+            self._learn_weights(X_val, self.item_counts_, rng)
+            return
+        held_out = hold_out_last(X, self.validation_fraction, rng, weights)
         rest = X._derive(ends=np.setdiff1d(X._ends, held_out))
         self._fit_members(rest, weights, None)
-        learned = self._learn_weights(X._derive(ends=held_out))
+        n_held_out = np.bincount(X._log.items[held_out], minlength=self.item_ids_.size)
+        self._learn_weights(X._derive(ends=held_out), self.item_counts_ - n_held_out, rng)
         self._fit_members(X, weights, None)
-        self.weights_ = learned
 
     def _comparable(self, scores):
         return standardize(scores)
 
-    def _learn_weights(self, X):
-        """Weights that rank the rows' own items best; they sum to 1."""
-        evidence, is_rival = self._evidence(X)
-        if evidence.shape[1] == 0:
+    # Weights.
+
+    def _learn_weights(self, X, counts, rng):
+        """Set weights by which the rows' own items are best."""
+        evidence = self._evidence(X, counts, rng)
+        if evidence.n_rows == 0:
             raise ValueError(
                 f"none of the {len(X)} validation row(s) tells anything about the weights: their "
                 "histories are empty, or the model does not know their items or may not recommend "
                 "them; pass another X_val, or set exclude_seen=False."
             )
-        self.n_validation_rows_ = evidence.shape[1]
         metric = _parse(self.metric)
+        by = ByLikelihood() if self.learn_by == "likelihood" else ByMetric(metric)
+        shape = _n_groups(self.history_edges), _n_groups(self.popularity_edges)
 
-        def score(weights):
-            return metric.score(_ranks(weights, evidence, is_rival))
+        def grouped(evidence, start=None):
+            pooled = by.pooled(evidence, start)
+            if shape == (1, 1):
+                return pooled, pooled[None, None]
+            return pooled, by_group(by, evidence, pooled, *shape, self.group_shrinkage)
 
-        weights, self.validation_score_ = best_shares(score, len(evidence))
-        return weights
+        pooled, cells = grouped(evidence)
+        without = without_each(evidence, pooled, shape, lambda *given: grouped(*given)[1])
+        scale = pooled.sum()
+        if scale == 0:  # nothing is likelier by any estimator
+            pooled, cells, scale = np.ones_like(pooled), np.ones_like(cells), pooled.size
+        self.weights_ = pooled / scale
+        self.weights_without_ = without / scale
+        if shape != (1, 1):
+            self.group_weights_ = cells / scale
+            self.history_edges_ = _as_array(self.history_edges)
+            self.popularity_edges_ = _as_array(self.popularity_edges)
+        if self.learn_by == "likelihood":
+            self.temperature_ = 1 / float(scale)
+        self.n_validation_rows_ = evidence.n_rows
+        self.validation_score_ = float(metric.score(ranks_by_group(evidence, cells)))
 
-    def _evidence(self, X):
-        """What each estimator says of the target (first) and its rivals in each row.
-
-        Returns
-        -------
-        evidence : ndarray of shape (n_members, n_rows, 1 + n_rivals), float32
-            Comparable scores.
-        is_rival : ndarray of shape (n_rows, 1 + n_rivals), bool
-            False where a rival is listed twice or may not be recommended.
-        """
+    def _evidence(self, X, counts, rng):
+        """What each estimator says of the rows' own items and their rivals."""
         histories, targets = self._histories(X), self._columns_of(X)[X._item_codes]
         rows = np.flatnonzero((histories.lengths > 0) & (targets >= 0))
+        item_groups = _groups_of(counts, self.popularity_edges)
         step = max(1, _BLOCK_BYTES // (4 * self.item_ids_.size * len(self.estimators_)))
-        parts = [
-            self._evidence_of_block(histories.take(block), targets[block])
-            for block in np.split(rows, np.arange(step, rows.size, step))
-        ]
-        evidence, is_rival = (list(arrays) for arrays in zip(*parts, strict=True))
-        return np.concatenate(evidence, axis=1), np.concatenate(is_rival)
+        return Evidence.joined(
+            [
+                self._evidence_of_block(histories.take(block), targets[block], item_groups, rng)
+                for block in np.split(rows, np.arange(step, rows.size, step))
+            ]
+        )
 
-    def _evidence_of_block(self, histories, targets):
+    def _evidence_of_block(self, histories, targets, item_groups, rng):
         queries = self._queries(histories)
         votes = [self._votes(member, queries) for member in self.estimators_]
         if self.exclude_seen:
             for scores in votes:
                 self._mask_seen(scores, histories, None)
-        n_rivals = min(self.n_candidates, self.item_ids_.size)
-        best = [top_k(scores, n_rivals) for scores in votes]
-        columns = np.concatenate([targets[:, None], *best], axis=1)
-        evidence = np.stack([np.take_along_axis(v, columns, axis=1) for v in votes])
-        is_rival = _is_first(columns) & np.isfinite(evidence).all(axis=0)
+        n_drawn = self.n_candidates if self.learn_by == "likelihood" else 0
+        columns, shares = candidates_of(votes, targets, self.n_candidates, n_drawn, rng)
+        scores = np.stack([np.take_along_axis(v, columns, axis=1) for v in votes])
+        evidence = Evidence(
+            np.where(shares > 0, scores, 0),
+            shares,
+            _groups_of(histories.lengths, self.history_edges),
+            item_groups[columns],
+        )
         # A target that may not be recommended cannot be explained by any weights.
-        kept = is_rival[:, 0]
-        return np.where(is_rival, evidence, 0)[:, kept], is_rival[kept]
+        return evidence.of_rows(shares[:, 0] > 0)
 
+    def _weight_at(self, place, histories):
+        if not hasattr(self, "group_weights_"):
+            return super()._weight_at(place, histories)
+        return self._cells_at(self.group_weights_[..., place], histories)
 
-def _is_first(columns):
-    """Whether each entry is the first of its value in its row."""
-    order = np.argsort(columns, axis=1, kind="stable")
-    ordered = np.take_along_axis(columns, order, axis=1)
-    is_repeat = np.zeros(columns.shape, dtype=bool)
-    np.put_along_axis(is_repeat, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
-    return ~is_repeat
+    def _cells_at(self, cells, histories):
+        """Entries of (n_history_groups, n_popularity_groups), float32, at each row and item."""
+        n_rows, n_items = cells.shape
+        rows = _groups_of(histories.lengths, self.history_edges_) if n_rows > 1 else [0]
+        items = _groups_of(self.item_counts_, self.popularity_edges_) if n_items > 1 else [0]
+        return cells.astype(np.float32)[np.ix_(rows, items)]
+
+    def _blended(self, votes, cells, histories):
+        """Scores of comparable votes by weights of groups, as (.., .., n_estimators_)."""
+        total = np.zeros_like(votes[0])
+        for place, scores in enumerate(votes):
+            total += scores * self._cells_at(cells[..., place], histories)
+        return total
+
+    # What they are good for.
+
+    def member_report(
+        self,
+        X: Interactions | Histories,
+        *,
+        metric: str | None = None,
+        confidence_level: float = 0.95,
+        n_resamples: int = 10_000,
+        random_state: RandomState = None,
+    ) -> MemberReport:
+        """Report what each estimator adds on rows that are new to the model.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows with targets that were neither in X nor in X_val of `fit`: the weights and
+            the estimators know those.
+
+        metric : str or None, default=None
+            "recall@K", "ndcg@K", "mrr@K" or "mrr", ranked among all items. None takes the
+            parameter ``metric``.
+
+        confidence_level : float, default=0.95
+            Share of such intervals that hold the true difference, in (0, 1).
+
+        n_resamples : int, default=10000
+            Resamples of the users, at least 1.
+
+        random_state : int, RandomState or None, default=None
+            Source of the resamples.
+
+        Returns
+        -------
+        report : MemberReport
+            For each estimator the stack less a stack without it, whose weights are
+            ``weights_without_``, and the stack less the estimator alone, with paired
+            intervals over users.
+
+        Raises
+        ------
+        ValueError
+            If there is one estimator, or fewer than two users in X, or a parameter is out
+            of its range.
+
+        Notes
+        -----
+        Each estimator answers once. The estimators themselves are not fitted again.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "weights_without_"):
+            raise ValueError(
+                "the stack was fitted before weights without each estimator were kept; fit it anew."
+            )
+        if len(self.estimators_) < 2:
+            raise ValueError(
+                "the stack has one estimator, so there is nothing that it could add to; give it "
+                "another one."
+            )
+        return member_report(
+            self,
+            X,
+            metric=_parse(self.metric if metric is None else metric),
+            confidence_level=confidence_level,
+            n_resamples=n_resamples,
+            random_state=random_state,
+        )
 
 
 def _parse(metric):
     """Metric of a name."""
-    return parse_metrics([metric])[0]
+    parsed = parse_metrics([metric])[0]
+    if parsed.n_candidates is not None:
+        raise ValueError(f"metric={metric!r} samples; name one without '[uniN]'.")
+    return parsed
 
 
-def _ranks(weights, evidence, is_rival):
-    """Rank of the target, the first candidate of each row, among its rivals."""
-    scores = np.tensordot(weights.astype(np.float32), evidence, axes=1)  # (n_rows, n_candidates)
-    own = scores[:, :1]
-    better = ((scores > own) & is_rival).sum(axis=1)
-    equal = ((scores == own) & is_rival).sum(axis=1) - 1
-    return better + 0.5 * equal
+def _check_edges(edges, name):
+    """Raise unless groups begin at whole numbers from 1 that rise."""
+    if edges is None:
+        return
+    values = np.asarray(edges)
+    is_row = values.ndim == 1 and values.size > 0 and values.dtype.kind in "iu"
+    if not is_row or values[0] < 1 or (np.diff(values) <= 0).any():
+        raise ValueError(
+            f"{name} must be whole numbers from 1 that rise, such as [3, 10], or None for one "
+            f"group, got {edges!r}."
+        )
 
 
-def best_shares(score, n_members):
-    """Weights with the highest score, found one share after the other.
-
-    Parameters
-    ----------
-    score : callable
-        Function of weights of shape (n_members,) that sum to 1.
-    n_members : int
-        Number of weights.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_members,)
-        Not negative, with sum 1.
-    best : float
-        Their score.
-    """
-    starts = np.eye(n_members)
-    scores = [score(weights) for weights in starts]
-    best, weights = max(scores), starts[int(np.argmax(scores))]
-    for step in _STEPS:
-        has_risen = n_members > 1
-        while has_risen:
-            has_risen = False
-            for member in range(n_members):
-                for other in _with_share(weights, member, step):
-                    found = score(other)
-                    if found > best:
-                        best, weights, has_risen = found, other, True
-    return weights, float(best)
+def _n_groups(edges):
+    """Number of groups between edges."""
+    return 1 if edges is None else len(edges) + 1
 
 
-def _with_share(weights, member, step):
-    """Weights in which a member has other shares: all on a grid, or two near its own."""
-    share = weights[member]
-    shares = np.linspace(0, 1, 21) if step is None else np.clip([share - step, share + step], 0, 1)
-    rest = weights.copy()
-    rest[member] = 0
-    total = rest.sum()
-    # Alone, a member has nobody to give its share to but all others alike.
-    others = rest / total if total > 0 else (np.arange(weights.size) != member) / (weights.size - 1)
-    return [(1 - s) * others + s * np.eye(weights.size)[member] for s in shares]
+def _as_array(edges):
+    """Edges as an array, empty for None."""
+    return np.asarray([] if edges is None else edges, dtype=np.int64)
+
+
+def _groups_of(values, edges):
+    """Group of each value: how many edges it has reached."""
+    return np.digitize(values, _as_array(edges))
