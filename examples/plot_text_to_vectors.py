@@ -4,7 +4,7 @@ From texts to vectors, with an encoder of your own
 
 :class:`~skace.TextEncoder` turns the texts of a catalog into vectors as the first step of a
 Pipeline. Mostly a language model does it (``TextEncoder()`` is all it takes), or a server
-(``base_url=``); here it is a function, so that this page needs no download.
+(``TextEncoder(HttpModel(...))``); here it is a function, so that this page needs no download.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -36,6 +36,7 @@ print(items.head(3).to_string(index=False))
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from skace import TextEncoder
+from skace.embeddings import FunctionModel
 
 hashing = HashingVectorizer(n_features=256, analyzer="char_wb", ngram_range=(3, 5))
 
@@ -46,9 +47,8 @@ def count_pieces(texts):
 
 
 encoder = TextEncoder(
-    encoder=count_pieces,
+    FunctionModel(count_pieces, revision="pieces-1"),
     template="A product of a beauty shop: {title}, {category}.",
-    revision="pieces-1",
 )
 vectors = encoder.fit_transform(X_train)
 print(vectors.catalog.features.shape)

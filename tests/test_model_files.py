@@ -3,6 +3,7 @@
 
 import errno
 import importlib
+import inspect
 import io
 import json
 import os
@@ -52,7 +53,14 @@ from skace import (
 )
 from skace._moved import MOVED
 from skace._whole_files import new_file_beside
-from skace.embeddings import ColumnSelector, GlobalScaler, SemanticIdEncoder
+from skace.embeddings import (
+    ColumnSelector,
+    FunctionModel,
+    GlobalScaler,
+    HttpModel,
+    LocalModel,
+    SemanticIdEncoder,
+)
 from skace.item_tables import AlignedAdapter, NullSpaceTable
 from skace.metrics import sampled_candidates_scorer
 from skace.persistence import TRUSTED_TYPES, dump, load
@@ -77,12 +85,17 @@ class OwnRecommender(PopularityEstimator):
 def exported(package):
     """Concrete estimators of a package that can be made without arguments."""
     found = {name: getattr(package, name) for name in package.__all__}
-    needs_members = (VotingRecommender, StackingRecommender, recommenders.SeedEnsemble)
     return {
         name: cls
         for name, cls in found.items()
-        if f"{cls.__module__}.{cls.__qualname__}" in TRUSTED_TYPES and cls not in needs_members
+        if f"{cls.__module__}.{cls.__qualname__}" in TRUSTED_TYPES and not needs_arguments(cls)
     }
+
+
+def needs_arguments(cls):
+    """Whether a parameter has no default."""
+    parameters = inspect.signature(cls).parameters.values()
+    return any(parameter.default is parameter.empty for parameter in parameters)
 
 
 def quick(cls):
@@ -133,9 +146,12 @@ MODELS = {
         sampled_candidates_scorer("mrr@3", n_candidates=2),
     ),
 }
-UNFITTED = {
-    name: cls() for name, cls in exported(embeddings).items() if name not in MODELS
-}  # encoders of text, which need a model
+UNFITTED = {  # encoders of text, which need a model
+    **{name: cls() for name, cls in exported(embeddings).items() if name not in MODELS},
+    "TextEncoder of a server": TextEncoder(HttpModel("m", "http://127.0.0.1/v1", timeout=3)),
+    # A function of numpy, which skops knows.
+    "TextEncoder of a function": TextEncoder(FunctionModel(np.positive, revision="1")),
+}
 
 
 @pytest.fixture(scope="module")
@@ -282,9 +298,12 @@ def test_the_size_of_a_small_file_is_that_of_its_headers(path):
 
 
 def test_paths_among_parameters_are_written_as_text(tmp_path, path):
-    dump(TextEncoder(tmp_path / "tower", cache=tmp_path / "cache"), path)
+    dump(TextEncoder(LocalModel(tmp_path / "tower"), cache=tmp_path / "cache"), path)
     loaded = load(path)
-    assert (loaded.model, loaded.cache) == (str(tmp_path / "tower"), str(tmp_path / "cache"))
+    assert (loaded.encoder.model, loaded.cache) == (
+        str(tmp_path / "tower"),
+        str(tmp_path / "cache"),
+    )
 
 
 def test_callbacks_stay_with_the_model_and_out_of_the_file(path):

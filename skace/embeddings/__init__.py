@@ -23,14 +23,20 @@ from skace.embeddings.anisotropy._pairs import Hubness, alignment, hubness, unif
 from skace.embeddings.anisotropy._partition import partition_isotropy
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings.text.models._function import FunctionModel
+from skace.embeddings.text.models._http import HttpModel
+from skace.embeddings.text.models._local import LocalModel
 
 __all__ = [
     "ACETransformer",
     "ColumnSelector",
     "ContrastiveTextEncoder",
+    "FunctionModel",
     "GlobalScaler",
+    "HttpModel",
     "Hubness",
     "ItemTransformerMixin",
+    "LocalModel",
     "OnItems",
     "SemanticIdEncoder",
     "TextEncoder",

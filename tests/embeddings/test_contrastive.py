@@ -28,11 +28,11 @@ from skace import (
     ndcg_scorer,
 )
 from skace._torch.text import _contrastive_training, _sentence
+from skace.embeddings import LocalModel, TextEncoder
 from skace.embeddings.text import _contrastive_core
 from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._contrastive_views import AttributeViews
-from skace.embeddings.text._encoder import TextEncoder
 from skace.embeddings.text._template import TextTemplate
 
 if importlib.util.find_spec("sentence_transformers") is None:
@@ -103,7 +103,7 @@ def _recall_of_views(encoder):
 def test_training_makes_the_two_views_of_an_item_find_each_other(
     model, settings, gain, training_seed, margin
 ):
-    before = _recall_of_views(TextEncoder(str(model), device="cpu").fit(_items()))
+    before = _recall_of_views(TextEncoder(LocalModel(str(model), device="cpu")).fit(_items()))
     settings = settings | {"random_state": training_seed}
     encoder = _encoder(model, drop_rate=0.25, batch_size=32, **settings).fit(_items())
     margin(_recall_of_views(encoder), above=before + gain)
@@ -131,7 +131,7 @@ def test_single_texts_are_learned_from_through_dropout(model, X):
 
 def test_the_model_on_disk_stays_as_it_is(model):
     content = (model / "model.safetensors").read_bytes()
-    before = TextEncoder(str(model), device="cpu").fit(SMALL)
+    before = TextEncoder(LocalModel(str(model), device="cpu")).fit(SMALL)
     encoder = _encoder(model).fit(SMALL)
     assert (model / "model.safetensors").read_bytes() == content
     assert encoder.base_revision_ == before.revision_ != encoder.revision_

@@ -35,8 +35,8 @@ from skace import (
     SASRecEstimator,
     ndcg_scorer,
 )
+from skace.embeddings import FunctionModel, HttpModel, LocalModel, TextEncoder
 from skace.embeddings.text import _core as _text_core
-from skace.embeddings.text._encoder import TextEncoder
 
 TEXTS = ["a red pen", "a bead", "an ace"]
 LETTERS = "abcdefgh"
@@ -58,8 +58,10 @@ def no_memory():
     CALLS.clear()
 
 
-def _encoder(**changes):
-    return TextEncoder(**{"encoder": count_letters, "normalize": False} | changes)
+def _encoder(*, name=None, revision=None, **changes):
+    """Encoder by `count_letters`, under a name and a version."""
+    model = FunctionModel(count_letters, name=name, revision=revision)
+    return TextEncoder(**{"encoder": model, "normalize": False} | changes)
 
 
 def _counts(texts):
@@ -109,7 +111,7 @@ def test_where_vectors_come_from_travels_on_the_catalog(monkeypatch):
     X = _shop(TEXTS, provenance={"data": "A shop"})
     pipe = Pipeline(
         [
-            ("text", _encoder(model="letters", revision="7", prompt="x: ", truncate_dim=5)),
+            ("text", _encoder(name="letters", revision="7", prompt="x: ", truncate_dim=5)),
             ("ace", ACETransformer(n_components=2)),
         ]
     )
@@ -241,7 +243,7 @@ def test_a_grid_of_twenty_fits_encodes_once(tmp_path, with_cache):
         ({"template": "<{text}>"}, True),
         ({"prompt": "q: "}, True),
         ({"revision": "2"}, True),
-        ({"model": "other"}, True),
+        ({"name": "other"}, True),
     ],
 )
 def test_what_a_vector_depends_on_decides_whether_it_is_known(tmp_path, change, encodes):
@@ -262,7 +264,7 @@ def test_two_functions_of_one_name_are_not_mixed_up():
 
 
 def test_a_cache_for_a_function_needs_a_name_for_its_version(tmp_path):
-    expected = r"^cache needs revision when encoder is given: what a function does cannot be seen"
+    expected = r"^cache needs a revision when encoder is a function: what it does cannot be seen"
     with pytest.raises(ValueError, match=expected):
         _encoder(cache=tmp_path).fit(TEXTS)
     assert not list(tmp_path.iterdir())
@@ -271,7 +273,7 @@ def test_a_cache_for_a_function_needs_a_name_for_its_version(tmp_path):
 KILLED = """
     import os, signal, sys
     sys.path.insert(0, sys.argv[2])
-    from skace.embeddings.text._encoder import TextEncoder
+    from skace.embeddings import FunctionModel, TextEncoder
     n_calls = 0
     def encode(texts):
         global n_calls
@@ -280,7 +282,8 @@ KILLED = """
             os.kill(os.getpid(), signal.SIGKILL)
         return [[len(text), 1.0] for text in texts]
     texts = [f"text number {n}" for n in range(20)]
-    encoder = TextEncoder("m", encoder=encode, revision="1", cache=sys.argv[1], batch_size=3)
+    model = FunctionModel(encode, name="m", revision="1")
+    encoder = TextEncoder(model, cache=sys.argv[1], batch_size=3)
     encoder.fit(texts)
 """
 
@@ -296,7 +299,8 @@ def test_a_run_that_was_killed_is_gone_on_with(tmp_path):
         return [[len(text), 1.0] for text in texts]
 
     texts = [f"text number {n}" for n in range(20)]
-    encoder = TextEncoder("m", encoder=encode, revision="1", cache=tmp_path, normalize=False)
+    model = FunctionModel(encode, name="m", revision="1")
+    encoder = TextEncoder(model, cache=tmp_path, normalize=False)
     found = encoder.fit_transform(texts)
     (call,) = CALLS
     assert call == texts[9:]
@@ -310,12 +314,13 @@ def test_a_failure_keeps_what_came_before(tmp_path):
         return count_letters(texts)
 
     texts = ["a", "b", "c", "d", "e"]
-    broken = TextEncoder("m", encoder=fail_at_the_third, revision="1", cache=tmp_path, batch_size=2)
+    model = FunctionModel(fail_at_the_third, name="m", revision="1")
+    broken = TextEncoder(model, cache=tmp_path, batch_size=2)
     with pytest.raises(RuntimeError, match="out of memory"):
         broken.fit(texts)
     with pytest.raises(NotFittedError):
         broken.transform(texts)
-    whole = broken.set_params(encoder=count_letters).fit(texts)
+    whole = broken.set_params(encoder__function=count_letters).fit(texts)
     assert whole.n_encoded_ == 1
 
 
@@ -325,13 +330,14 @@ def test_processes_share_the_cache(tmp_path, n_jobs):
     joblib = pytest.importorskip("joblib")
 
     def encode_in_a_worker(number):
-        from skace.embeddings.text._encoder import TextEncoder
+        from skace.embeddings import FunctionModel, TextEncoder
 
         def encode(texts):
             return [[len(text), 1.0] for text in texts]
 
         encode.__qualname__ = "encode"
-        encoder = TextEncoder(encoder=encode, revision="1", cache=tmp_path, normalize=False)
+        model = FunctionModel(encode, revision="1")
+        encoder = TextEncoder(model, cache=tmp_path, normalize=False)
         return encoder.fit(["a", "bb", "ccc"]).n_encoded_ + 0 * number
 
     counts = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(encode_in_a_worker)(n) for n in range(4))
@@ -452,7 +458,7 @@ def test_a_fit_without_any_text_is_refused(missing):
     ],
 )
 def test_bad_vectors_are_refused_and_not_stored(tmp_path, returned, finding):
-    encoder = TextEncoder(encoder=lambda _: returned, revision="1", cache=tmp_path)
+    encoder = TextEncoder(FunctionModel(lambda _: returned, revision="1"), cache=tmp_path)
     with pytest.raises(ValueError, match=f"^the encoder {finding}"):
         encoder.fit(TEXTS)
     assert not list(tmp_path.rglob("*.keys"))
@@ -469,53 +475,26 @@ def test_more_numbers_than_a_vector_has_are_refused():
 @pytest.mark.parametrize(
     ("parameters", "finding"),
     [
-        (
-            {"base_url": "http://h"},
-            r"^encoder and base_url are two ways to encode; pass one of them\.$",
-        ),
-        (
-            {"encoder": None, "base_url": "http://h"},
-            r"^base_url needs model, the name of a model on",
-        ),
-        (
-            {"store_weights": True},
-            r"^store_weights=True needs a model on this machine; with encoder",
-        ),
         ({"template": "{"}, r"^template='{' is malformed"),
         ({"missing": "drop"}, r"^The 'missing' parameter of TextEncoder must be a str among"),
         (
             {"batch_size": 0},
             r"^The 'batch_size' parameter of TextEncoder must be an int in the range",
         ),
-        ({"precision": "int8"}, r"^The 'precision' parameter of TextEncoder must be a str among"),
         ({"truncate_dim": 0}, r"^The 'truncate_dim' parameter of TextEncoder"),
-        ({"timeout": 0}, r"^The 'timeout' parameter of TextEncoder"),
-        ({"model": 7}, r"^The 'model' parameter of TextEncoder"),
-        ({"encoder": "name"}, r"^The 'encoder' parameter of TextEncoder must be a callable"),
+        ({"encoder": 7}, r"^The 'encoder' parameter of TextEncoder must be an instance of"),
+        ({"encoder": HttpModel}, r"^encoder is the class HttpModel; pass an instance, HttpModel"),
         (
-            {"device": "nonsense"},
-            r"^device='nonsense' has no effect with encoder: it is for a model on this machine; "
-            r"leave it at device='auto'\.$",
+            {"encoder": LocalModel(precision="int8")},
+            r"^The 'precision' parameter of LocalModel must be a str among",
         ),
-        ({"precision": "float16"}, r"^precision='float16' has no effect with encoder: it is for a"),
+        ({"encoder": LocalModel(7)}, r"^The 'model' parameter of LocalModel"),
         (
-            {"encoder": None, "base_url": "http://h", "model": "m", "device": "cpu"},
-            r"^device='cpu' has no effect with base_url: it is for a model on this machine; leave",
+            {"encoder": HttpModel("m", "http://h", timeout=0)},
+            r"^The 'timeout' parameter of HttpModel must be a float in the range \(0",
         ),
-        (
-            {"encoder": None, "base_url": "http://h", "model": "m", "precision": "auto"},
-            r"^precision='auto' has no effect with base_url: .* leave it at precision='float32'\.$",
-        ),
-        (
-            {"timeout": 1},
-            r"^timeout=1 has no effect without base_url: it is for a server; leave it at "
-            r"timeout=60\.0\.$",
-        ),
-        ({"api_key_env": "NOPE"}, r"^api_key_env='NOPE' has no effect .* at api_key_env=None\.$"),
-        (
-            {"encoder": None, "n_retries": 0},
-            r"^n_retries=0 has no effect without base_url: .*=5\.$",
-        ),
+        ({"encoder": HttpModel(None, "http://h")}, r"^The 'model' parameter of HttpModel must be"),
+        ({"encoder": FunctionModel("name")}, r"^The 'function' parameter of FunctionModel must be"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_before_any_work(parameters, finding):
@@ -598,7 +577,7 @@ def test_a_fitted_encoder_whose_function_was_exchanged_goes_on_with_the_old_one(
 
 def test_an_opened_encoder_of_another_version_says_so():
     content = pickle.dumps(_encoder(revision="1").fit(TEXTS))
-    opened = pickle.loads(content).set_params(revision="2")
+    opened = pickle.loads(content).set_params(encoder__revision="2")
     expected = r"^the encoder is not the fitted one any more \(revision changed\), so that new vec"
     with pytest.raises(ValueError, match=expected):
         opened.transform(["new"])

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings import HttpModel, TextEncoder
 from skace.embeddings.text.sources import _http as _http_encoder
 from skace.embeddings.text.sources._http import HttpEncoder
 
@@ -482,8 +482,8 @@ def test_other_addresses_are_refused(url):
 
 
 def _encoder(server, tmp_path, **changes):
-    settings = {"cache": tmp_path / "cache", "batch_size": 2, "n_retries": 0, "normalize": False}
-    return TextEncoder("m", base_url=server.url, **settings | changes)
+    model = HttpModel("m", server.url, n_retries=0).set_params(**changes)
+    return TextEncoder(model, cache=tmp_path / "cache", batch_size=2, normalize=False)
 
 
 def test_an_encoder_asks_the_server_and_says_so(server, tmp_path):
@@ -505,10 +505,16 @@ def test_vectors_that_came_before_a_failure_are_not_asked_for_again(server, tmp_
 
 
 @pytest.mark.parametrize(
-    "change", [{"revision": "2"}, {"prompt": "q: "}, {"base_url": "{url}/"}, {"model": "n"}]
+    ("change", "n_new"),
+    [
+        ({"encoder__revision": "2"}, 1),
+        ({"prompt": "q: "}, 1),
+        ({"encoder__base_url": "{url}/"}, 0),
+        ({"encoder__model": "n"}, 1),
+    ],
 )
-def test_what_a_vector_depends_on_is_never_mixed_up(server, tmp_path, change):
+def test_what_a_vector_depends_on_is_never_mixed_up(server, tmp_path, change, n_new):
     _encoder(server, tmp_path).fit(["a"])
     change = {name: value.format(url=server.url) for name, value in change.items()}
     again = _encoder(server, tmp_path).set_params(**change).fit(["a"])
-    assert again.n_encoded_ == (0 if "base_url" in change else 1)
+    assert again.n_encoded_ == n_new

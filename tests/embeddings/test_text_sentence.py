@@ -19,8 +19,8 @@ from sklearn.pipeline import Pipeline
 from skace import ACETransformer, Catalog, Interactions, SASRecEstimator
 from skace._torch.text import _sentence
 from skace._torch.text._sentence import SentenceModel, unpack_weights
+from skace.embeddings import LocalModel, TextEncoder
 from skace.embeddings.text import _core as _text_core
-from skace.embeddings.text._encoder import TextEncoder
 from skace.embeddings.text.sources._revision import local_fingerprint
 
 if importlib.util.find_spec("sentence_transformers") is None:
@@ -49,8 +49,10 @@ def no_memory():
     _text_core._MEMORY.clear()
 
 
-def _encoder(model, **changes):
-    return TextEncoder(str(model), **{"device": "cpu", "normalize": False} | changes)
+def _encoder(model, *, device="cpu", precision="float32", store_weights=False, **changes):
+    """Encoder by a model in a folder, without scaling unless asked for."""
+    local = LocalModel(str(model), device=device, precision=precision, store_weights=store_weights)
+    return TextEncoder(local, **{"normalize": False} | changes)
 
 
 def _vectors(model, texts, **settings):
@@ -151,8 +153,8 @@ def test_known_texts_need_no_torch_at_all(model, tmp_path):
     _encoder(model, cache=tmp_path).fit(TEXTS)
     code = f"""
         import sys
-        from skace.embeddings.text._encoder import TextEncoder
-        encoder = TextEncoder({str(model)!r}, cache={str(tmp_path)!r}, device="cpu")
+        from skace.embeddings import LocalModel, TextEncoder
+        encoder = TextEncoder(LocalModel({str(model)!r}, device="cpu"), cache={str(tmp_path)!r})
         print(encoder.fit_transform({TEXTS!r}).shape, encoder.n_encoded_)
         print([name for name in ("torch", "transformers") if name in sys.modules])
     """
@@ -193,7 +195,10 @@ def _loads(kind, content):
     if kind == "pickle":
         return pickle.loads(content)
     trusted = skops.io.get_untrusted_types(data=content)
-    assert trusted == ["skace.embeddings.text._encoder.TextEncoder"]
+    assert trusted == [
+        "skace.embeddings.text._encoder.TextEncoder",
+        "skace.embeddings.text.models._local.LocalModel",
+    ]
     return skops.io.loads(content, trusted=trusted)
 
 
@@ -227,7 +232,7 @@ def test_stored_weights_need_nothing_else(model, tmp_path, kind):
 
 def test_stored_weights_are_not_used_in_another_precision(model):
     encoder = pickle.loads(pickle.dumps(_encoder(model, store_weights=True).fit(TEXTS)))
-    encoder.set_params(precision="float16")
+    encoder.set_params(encoder__precision="float16")
     with pytest.raises(ValueError, match=r"not the fitted one any more \(precision changed\)"):
         encoder.transform(["new"])
 
@@ -235,7 +240,7 @@ def test_stored_weights_are_not_used_in_another_precision(model):
 def test_weights_are_not_stored_unless_asked_for_and_are_forgotten_by_a_new_fit(model):
     encoder = _encoder(model, store_weights=True).fit(TEXTS)
     assert hasattr(encoder, "weights_")
-    assert not hasattr(encoder.set_params(store_weights=False).fit(TEXTS), "weights_")
+    assert not hasattr(encoder.set_params(encoder__store_weights=False).fit(TEXTS), "weights_")
     assert not hasattr(clone(encoder), "weights_")
 
 
@@ -270,7 +275,7 @@ def test_a_model_that_does_not_exist_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
     expected = r"^model='nobody/nothing' \(revision v1\) could not be loaded: "
     with pytest.raises(OSError, match=expected):
-        TextEncoder("nobody/nothing", revision="v1", device="cpu").fit(TEXTS)
+        TextEncoder(LocalModel("nobody/nothing", revision="v1", device="cpu")).fit(TEXTS)
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99x"])
@@ -291,7 +296,7 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit(model, tmp_path, monkeypatch
     commit = "c" * 40
     _hub(model, tmp_path, commit)
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
-    encoder = TextEncoder("org/tiny", device="cpu", normalize=False).fit(TEXTS)
+    encoder = TextEncoder(LocalModel("org/tiny", device="cpu"), normalize=False).fit(TEXTS)
     assert encoder.revision_ == commit
     assert encoder.provenance_["model"] == "org/tiny"
     assert encoder.provenance_["pooling"] == "mean"
@@ -303,7 +308,7 @@ def test_weights_whose_commit_cannot_be_found_have_a_fingerprint(model, monkeypa
 
     loaded = SentenceModel(SentenceTransformer(str(model), device="cpu"))
     monkeypatch.setattr(_sentence, "load_sentence_model", lambda *_, **__: loaded)
-    encoder = TextEncoder("org/elsewhere", device="cpu").fit(TEXTS)
+    encoder = TextEncoder(LocalModel("org/elsewhere", device="cpu")).fit(TEXTS)
     assert encoder.revision_ == f"weights {loaded.fingerprint()}"
 
 

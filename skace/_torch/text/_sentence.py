@@ -70,7 +70,9 @@ def load_sentence_model(
         If there is no such model, or it cannot be downloaded.
     """
     target = resolve_device(device, fallback=True)
-    library = sentence_transformers("TextEncoder", ", or pass encoder= or base_url=")
+    library = sentence_transformers(
+        "TextEncoder", ", or pass a function or an HttpModel as encoder"
+    )
     try:
         loaded = library.SentenceTransformer(
             model, revision=revision, device=str(target), trust_remote_code=False

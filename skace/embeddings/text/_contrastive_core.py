@@ -96,6 +96,12 @@ class ContrastiveEncoderOfTexts(EncoderOfTexts):
 
     # What encodes.
 
+    def _model_name(self):
+        return None if self.model is None else str(self.model)
+
+    def _stores_weights(self):
+        return self.store_weights
+
     def _build_backend(self, stored=None):
         """The trained model."""
         if stored is None:

@@ -3,7 +3,6 @@
 
 import hashlib
 import logging
-import os
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -15,6 +14,7 @@ from skace.embeddings.text._cache import DiskStore, MemoryStore, find, gather
 from skace.embeddings.text._report import NO_REPORT
 from skace.embeddings.text._table import TextTable
 from skace.embeddings.text._template import TextTemplate
+from skace.embeddings.text.models._base import without_paths
 from skace.embeddings.text.sources._backends import DEFAULT_MODEL
 
 __all__ = ["EncoderOfTexts"]
@@ -32,15 +32,23 @@ class EncoderOfTexts(
     """Lookup of texts that were encoded, and encoding of those that were not.
 
     A subclass has `fit`, which ends in `_learn_vectors`, and says in `_build_backend` what
-    encodes. It has the parameters ``model``, ``fields``, ``template``, ``prompt``,
-    ``normalize``, ``truncate_dim``, ``missing``, ``batch_size``, ``precision``, ``cache``
-    and ``store_weights``.
+    encodes, in `_model_name` what that is called and in `_stores_weights` whether to keep it. It
+    has the parameters ``fields``, ``template``, ``prompt``, ``normalize``, ``truncate_dim``,
+    ``missing``, ``batch_size`` and ``cache``.
     """
 
     _transient = ("_backend",)
 
     def _build_backend(self, stored=None):
         """The encoder that the parameters ask for, with these weights if there are some."""
+        raise NotImplementedError
+
+    def _model_name(self):
+        """Name that the caller knows the model by, or None."""
+        raise NotImplementedError
+
+    def _stores_weights(self):
+        """Whether the weights are to be kept in ``weights_``."""
         raise NotImplementedError
 
     def _owner(self, identity, get_backend):  # noqa: ARG002 - for those who need it
@@ -86,9 +94,6 @@ class EncoderOfTexts(
         return None if catalog is None else catalog.item_ids
 
     # What encodes.
-
-    def _model_name(self):
-        return None if self.model is None else str(self.model)
 
     def _fitted_backend(self):
         """The encoder of the fit; built again after unpickling."""
@@ -183,7 +188,7 @@ class EncoderOfTexts(
         dates = sorted(segments[number].date for number in used)
         self.provenance_ = self._provenance(dates)
         vars(self).pop("weights_", None)
-        if self.store_weights:
+        if self._stores_weights():
             self.weights_ = backend.packed()
         vars(self).pop("mean_", None)
         if self.missing == "mean":
@@ -275,13 +280,8 @@ class EncoderOfTexts(
     # Persistence, tags.
 
     def __getstate__(self):
-        state = super().__getstate__()
-        return {
-            # Paths as text: a Path of one system cannot be opened on another.
-            name: os.fspath(value) if isinstance(value, os.PathLike) else value
-            for name, value in state.items()
-            if name not in self._transient
-        }
+        state = without_paths(super().__getstate__())
+        return {name: value for name, value in state.items() if name not in self._transient}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -2,13 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
-from collections.abc import Callable, Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
 
+from skace._parameter_objects import check_can_be_set
 from skace._sklearn_compat import Interval, StrOptions
 from skace.embeddings.text._encoder_core import TextEncoderOfTexts
 from skace.embeddings.text._mixin import TextItemMixin
+from skace.embeddings.text._moved_parameters import moved_to, refuses_moved, with_encoder_object
+from skace.embeddings.text.models._function import FunctionModel
+from skace.embeddings.text.models._http import HttpModel
+from skace.embeddings.text.models._local import LocalModel
+from skace.embeddings.text.models._short_forms import EncoderOption
 
 __all__ = ["TextEncoder"]
 
@@ -27,11 +33,13 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
 
     Parameters
     ----------
-    model : str, path-like or None, default=None
-        Folder of a sentence-transformers model, or its name on the Hugging Face Hub; with
-        ``base_url`` the name of a model on that server; with ``encoder`` what to call it.
-        None: "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English).
-        Pooling is what the model brings along. Code of a model's authors is never run.
+    encoder : LocalModel, HttpModel, FunctionModel, callable, str, path-like or None, default=None
+        What turns a text into a vector: a sentence encoder on this machine (`LocalModel`), one
+        on a server (`HttpModel`), or a function from a list of n texts to an array-like of
+        shape (n, n_dims). Three short forms: a text or a path is ``LocalModel(name)``, the folder
+        or name of a sentence encoder; a function is ``FunctionModel(function)``, the
+        long form of which gives it a version; None is ``LocalModel()``, which stands for
+        "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English).
 
     fields : str, list of str or None, default=None
         Columns of a frame that make up the text, in this order. None: those that
@@ -61,53 +69,9 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     batch_size : int, default=64
         Texts that are encoded together, or sent in one request.
 
-    device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0". Only for a model on
-        this machine: with ``encoder`` or ``base_url`` it has to stay at its default.
-
-    precision : {"float32", "bfloat16", "float16", "auto"}, default="float32"
-        Type of the model's weights; "auto" is bfloat16 on CUDA, else float32. The vectors
-        are float32 in any case. Half precision is faster on a GPU and changes vectors a
-        little, depending on the machine. Only for a model on this machine, as ``device``.
-
-    revision : str or None, default=None
-        Commit, tag or branch on the Hub; None is what this machine has, else the latest.
-        With ``base_url`` or ``encoder``: your name for the present version, to be changed
-        when the server or the function does, because old vectors are used until then.
-
     cache : str, path-like or None, default=None
         Folder for vectors, shared by all models, processes and runs; it takes
         ``4 * n_dims + 16`` bytes per text. None: memory of this process only.
-
-    store_weights : bool, default=False
-        Put the weights into pickles and skops files. False keeps files small, but new
-        texts then need the model at the same name or path wherever the file is opened;
-        known texts need the cache.
-
-    encoder : callable or None, default=None
-        Function from a list of n texts to an array-like of shape (n, n_dims), in place of
-        a model. An object with ``__call__`` is copied for every fit of a search and encodes
-        again in each, unless ``revision`` says what it is.
-
-    base_url : str or None, default=None
-        Address of a server that speaks the embeddings part of the OpenAI API, such as
-        "https://api.openai.com/v1", in place of a model. All texts are sent there. A query
-        such as "?api-version=2024" stays behind the path. The address goes into
-        ``provenance_``; a key does not belong in it.
-
-    api_key_env : str or None, default=None
-        Name of the environment variable that holds the key for ``base_url``. The key itself
-        is never stored. An address with http:// that is not on this machine is warned of,
-        because anyone on the way could read the key. This parameter and the next two need
-        ``base_url`` and have to stay at their defaults without it.
-
-    n_retries : int, default=5
-        How often a request to ``base_url`` is tried again, after longer and longer pauses,
-        or those that the server asks for.
-
-    timeout : float, default=60.0
-        Seconds after which a request without a whole answer counts as failed: to connect,
-        to compute and to send the vectors of a batch, however slowly they come.
 
     Attributes
     ----------
@@ -128,10 +92,13 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         What items without text get, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
-        Files of the model, if ``store_weights=True``.
+        Files of the model, with ``LocalModel(store_weights=True)``.
 
     See Also
     --------
+    LocalModel : A sentence encoder on this machine: device, precision, revision.
+    HttpModel : A server: address, key, retries.
+    FunctionModel : A function with a name and a version.
     ContrastiveTextEncoder : Adapts the model to the catalog before it encodes.
     ACETransformer : What to do with the vectors next.
     OnItems : Other ways from text to vectors, for example TF-IDF.
@@ -162,7 +129,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     ...     return [[text.count(letter) for letter in "abcde"] for text in texts]
     >>> catalog = Catalog([7, 9], ["a red pen", "a bead"])
     >>> X = Interactions(["al", "al"], [9, 7], catalog=catalog)
-    >>> encoder = TextEncoder(encoder=count_letters, normalize=False)
+    >>> encoder = TextEncoder(count_letters, normalize=False)
     >>> encoder.fit_transform(X).catalog.features
     array([[1., 0., 0., 1., 2.],
            [2., 1., 0., 1., 1.]], dtype=float32)
@@ -171,7 +138,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     """
 
     _parameter_constraints: ClassVar = {
-        "model": [str, os.PathLike, None],
+        "encoder": [LocalModel, HttpModel, FunctionModel, callable, str, os.PathLike, None],
         "fields": [str, "array-like", None],
         "template": [str],
         "prompt": [str, None],
@@ -179,21 +146,13 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         "truncate_dim": [Interval(Integral, 1, None, closed="left"), None],
         "missing": [StrOptions({"error", "mean", "zero"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "device": [str],
-        "precision": [StrOptions({"float32", "bfloat16", "float16", "auto"})],
-        "revision": [str, None],
         "cache": [str, os.PathLike, None],
-        "store_weights": ["boolean"],
-        "encoder": [callable, None],
-        "base_url": [str, None],
-        "api_key_env": [str, None],
-        "n_retries": [Interval(Integral, 0, None, closed="left")],
-        "timeout": [Interval(Real, 0, None, closed="neither")],
     }
 
+    @refuses_moved
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
-        model: str | os.PathLike[str] | None = None,
+        encoder: EncoderOption = None,
         *,
         fields: str | Sequence[str] | None = None,
         template: str = "{values}",
@@ -202,18 +161,9 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         truncate_dim: int | None = None,
         missing: Literal["error", "mean", "zero"] = "error",
         batch_size: int = 64,
-        device: str = "auto",
-        precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32",
-        revision: str | None = None,
         cache: str | os.PathLike[str] | None = None,
-        store_weights: bool = False,
-        encoder: Callable[[list[str]], Any] | None = None,
-        base_url: str | None = None,
-        api_key_env: str | None = None,
-        n_retries: int = 5,
-        timeout: float = 60.0,
     ) -> None:
-        self.model = model
+        self.encoder = encoder
         self.fields = fields
         self.template = template
         self.prompt = prompt
@@ -221,13 +171,32 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         self.truncate_dim = truncate_dim
         self.missing = missing
         self.batch_size = batch_size
-        self.device = device
-        self.precision = precision
-        self.revision = revision
         self.cache = cache
-        self.store_weights = store_weights
-        self.encoder = encoder
-        self.base_url = base_url
-        self.api_key_env = api_key_env
-        self.n_retries = n_retries
-        self.timeout = timeout
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also ``encoder__name`` of the object that encodes.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            This encoder.
+
+        Raises
+        ------
+        ValueError
+            If a name is none of a parameter, or one of what encodes, which is a short form.
+        """
+        advice = moved_to(params)
+        if advice:
+            raise ValueError(f"{type(self).__name__}: {advice}")
+        check_can_be_set("encoder", self.encoder, params, "LocalModel()")
+        super().set_params(**params)
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(with_encoder_object(state))

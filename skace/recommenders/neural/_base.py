@@ -5,6 +5,7 @@ from abc import abstractmethod
 from numbers import Integral, Real
 from typing import Any, Self
 
+from skace._parameter_objects import check_can_be_set, check_is_object
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown, LongSequences, Precision, RandomState
 from skace.item_tables import ItemTable, TrainableTable
@@ -18,7 +19,6 @@ from skace.recommenders.neural._building import NetworkBuilding
 from skace.recommenders.neural._fitted_table import check_same_table
 from skace.recommenders.neural._losses import check_sparse, with_loss_object
 from skace.recommenders.neural._network_parameters import join_parameters, without_keywords
-from skace.recommenders.neural._parameter_objects import check_can_be_set, check_is_object
 from skace.recommenders.neural._second_training import check_holds_out
 from skace.recommenders.neural._trained_network import TrainedNetwork
 from skace.recommenders.neural._training import NetworkTraining

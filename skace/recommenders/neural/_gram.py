@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skace._item_tree import ItemTree
+from skace._parameter_objects import check_can_be_set, check_is_object
 from skace._sklearn_compat import HasMethods, StrOptions
 from skace._validation import check_ids, first_few
 from skace.data._repr import frame_library
@@ -23,7 +24,6 @@ from skace.recommenders.neural._item_codes import (
     item_codes,
 )
 from skace.recommenders.neural._network_parameters import NetworkParameters
-from skace.recommenders.neural._parameter_objects import check_can_be_set, check_is_object
 from skace.recommenders.neural._sasrec import SASRecEstimator
 
 __all__ = ["GRAMEstimator"]
