@@ -41,10 +41,11 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         which knows the vectors only, not the log: for many items it comes close to 0.
 
     alpha_mode : {"relative", "absolute"}, default="relative"
-        "relative": ``alpha`` counts in mean eigenvalues of the Gram matrix, its trace over
-        ``n_features``, which is ``n_items / n_features`` for unit rows that are not
-        centred. One grid then serves catalogs of any size. "absolute": ``alpha`` is the
-        lambda of the paper.
+        "relative": ``alpha`` counts in mean eigenvalues of the Gram matrix of the rows less
+        their mean (``center`` or not), the sum of their squared distances from it over
+        ``n_features``. One grid then serves catalogs of any size and cones of any width:
+        ``(1 - c) n_items / n_features`` for unit rows with a mean cosine of c. "absolute":
+        ``alpha`` is the lambda of the paper.
 
     spectrum : {"ridge", "power"}, default="ridge"
         What becomes of the singular values. "ridge", the paper's: those far above the
@@ -141,8 +142,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     with ``center=True`` too, where it counts as the mean.
 
     ``alpha="auto"``: with the optimal weight t of the identity in the second moment matrix
-    (Ledoit and Wolf), whitening with the shrunk matrix is ACE with a relative alpha of
-    t / (1 - t).
+    (Ledoit and Wolf), whitening with the shrunk matrix is ACE with a ridge of t / (1 - t)
+    mean eigenvalues of the Gram matrix.
 
     Time is O(n d^2 + d^3) and memory about three d x d matrices beside X; a memmap is
     streamed in blocks, and no n x n matrix exists. Fits on the same catalog share one
@@ -172,7 +173,7 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     >>> round(ace.anisotropy_["before"]["isotropy"], 2)
     0.08
     >>> round(ace.anisotropy_["after"]["isotropy"], 2)
-    0.77
+    0.97
     """
 
     _parameter_constraints: ClassVar = {

@@ -36,6 +36,7 @@ class Decomposition:
     weight: float  # of all rows
     used_weight: float  # of the rows that are not zero
     trace: float  # sum of squared lengths, about the mean if centred
+    centred_trace: float  # sum of squared distances from the mean, in any case
     intensity: float  # of the Ledoit-Wolf shrinkage
     moments: RowMoments | None  # to go on with partial_fit; None if the solver has none
 
@@ -184,6 +185,7 @@ def _assemble(
         weight=moments.weight,
         used_weight=moments.used_weight,
         trace=moments.trace(center),
+        centred_trace=max(0.0, moments.trace(center=True)),
         intensity=intensity,
         moments=kept if can_go_on else None,
     )

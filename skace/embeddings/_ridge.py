@@ -24,16 +24,22 @@ __all__ = [
 def ridge_of(decomposition: Decomposition, alpha: Any, alpha_mode: str) -> float:
     """Ridge on the scale of squared singular values, in [0, inf].
 
-    The Ledoit-Wolf estimate of the second moment is ``(1 - t) M + t m I`` with M = G / n
+    A relative alpha counts in mean eigenvalues of the *centred* Gram matrix, centred rows or not:
+    the direction that all rows of a narrow cone have in common holds most of the trace, and would
+    make the unit too large for all others.
+
+    "auto": the Ledoit-Wolf estimate of the second moment is ``(1 - t) M + t m I`` with M = G / n
     and m = tr(G) / (n d). Whitening with it scales direction j by
     ``((1 - t) s_j^2 / n + t m)^(-1/2)``, which is proportional to
-    ``(s_j^2 + tr(G) / d * t / (1 - t))^(-1/2)``: a relative alpha of t / (1 - t).
+    ``(s_j^2 + tr(G) / d * t / (1 - t))^(-1/2)``.
     """
-    mean_square = decomposition.trace / decomposition.vectors.shape[1]
+    n_features = decomposition.vectors.shape[1]
     if isinstance(alpha, str):
-        intensity = decomposition.intensity
+        intensity, mean_square = decomposition.intensity, decomposition.trace / n_features
         return math.inf if intensity >= 1.0 else mean_square * intensity / (1.0 - intensity)
-    return float(alpha) * mean_square if alpha_mode == "relative" else float(alpha)
+    if alpha_mode == "absolute" or math.isinf(alpha):
+        return float(alpha)
+    return float(alpha) * decomposition.centred_trace / n_features
 
 
 def column_factors(values: Any, ridge: float) -> Any:

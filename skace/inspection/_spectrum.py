@@ -130,12 +130,10 @@ class SpectrumDisplay:
                 f"estimator must be an ACETransformer, got {type(estimator).__name__}; for other "
                 "transformers use SpectrumDisplay.from_embeddings({'before': F, 'after': Z})."
             )
-        free = {"n_components": None, "spectrum": "ridge", "alpha": 0.0, "target_isotropy": None}
+        free = {"n_components": None, "spectrum": "ridge", "alpha": 1.0, "target_isotropy": None}
         ace = clone(estimator).set_params(**free).fit(X)
         values = ace.singular_values_
-        unit = 1.0
-        if estimator.alpha_mode == "relative":
-            unit = float(np.sum(values**2)) / ace.n_features_in_
+        unit = ace.alpha_
         kept = values[: estimator.n_components]
         spectra = {"before": values}
         for alpha in alphas:

@@ -23,7 +23,7 @@ class PrincipalAxes:
     vectors: np.ndarray  # (d, r) unit vectors in columns, the first of largest variance
     values: np.ndarray  # (r,) singular values
     n_rows: int
-    trace: float  # sum of squares of all rows, about the mean or about 0
+    centred_trace: float  # sum of squared distances from the mean
 
     def whitening(self):
         """Weights of shape (d, r) that give each axis a mean square of 1."""
@@ -72,4 +72,4 @@ def principal_axes(features, n_axes, *, center=True, normalize=False):
     rank = min(numerical_rank(found, d), n_axes)
     vectors[:, :rank], values[:rank] = rows[:rank].T, found[:rank]
     mean = moments.mean if center else np.zeros(d)
-    return PrincipalAxes(mean, vectors, values, n, moments.trace(center))
+    return PrincipalAxes(mean, vectors, values, n, max(0.0, moments.trace(center=True)))

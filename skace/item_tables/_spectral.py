@@ -170,5 +170,5 @@ class SpectralAdapter(FeatureTable):
         if np.isinf(self.alpha):
             return values
         is_relative = self.alpha_mode == "relative"
-        ridge = self.alpha * (axes.trace / len(axes.mean) if is_relative else 1.0)
+        ridge = self.alpha * (axes.centred_trace / len(axes.mean) if is_relative else 1.0)
         return over(values, np.sqrt(values**2 + ridge))

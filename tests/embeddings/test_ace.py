@@ -13,6 +13,7 @@ from scipy.stats import ortho_group
 from sklearn.decomposition import PCA, TruncatedSVD
 
 from skace.embeddings import ACETransformer
+from skace.embeddings._ridge import participation
 
 ALPHAS = [0.0, 1.0, 50.0, 5000.0, math.inf]
 SOLVERS = ["full", "gram", "randomized"]
@@ -133,7 +134,7 @@ def test_column_ratio_grows_with_alpha(make_cone):
 def test_relative_alpha_is_in_mean_eigenvalues(make_cone, normalize, center):
     F = make_cone()
     rows = F / np.linalg.norm(F, axis=1, keepdims=True) if normalize else F
-    rows = rows - rows.mean(axis=0) if center else rows
+    rows = rows - rows.mean(axis=0)  # centred or not: what all rows have in common is no unit
     ace = ACETransformer(6, alpha=2.0, normalize=normalize, center=center).fit(F)
     assert_allclose(ace.alpha_, 2.0 * np.trace(rows.T @ rows) / 10)
     absolute = ACETransformer(
@@ -142,8 +143,23 @@ def test_relative_alpha_is_in_mean_eigenvalues(make_cone, normalize, center):
     assert_array_equal(absolute.fit_transform(F), ace.transform(F))
 
 
-def test_relative_alpha_of_unit_rows_is_in_items_per_dimension(make_cone):
-    assert_allclose(ACETransformer(6, alpha=3.0).fit(make_cone(n=120, d=10)).alpha_, 3.0 * 12)
+def test_relative_alpha_of_unit_rows_is_in_items_per_dimension_less_the_cone(make_cone):
+    F = make_cone(n=120, d=10)
+    mean = (F / np.linalg.norm(F, axis=1, keepdims=True)).mean(axis=0)
+    assert_allclose(ACETransformer(6, alpha=3.0).fit(F).alpha_, 3.0 * 12 * (1 - mean @ mean))
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 10.0])
+def test_relative_alpha_does_the_same_to_a_narrow_cone_as_to_a_wide_one(alpha):
+    rows = np.random.default_rng(0).normal(size=(2000, 32)) * 0.9 ** np.arange(32)
+    rows -= rows.mean(axis=0)
+    isotropy = []
+    for shift in (0.0, 1.0, 4.0):  # mean cosines of 0, .2 and .8
+        cone = rows + shift * np.eye(32)[-1]
+        ace = ACETransformer(None, alpha=alpha, normalize=False).fit(cone)
+        ratios = ace.shrinkage_[1:] / ace.shrinkage_[1]  # but for the common direction
+        isotropy.append(participation(ratios**2))
+    assert_allclose(isotropy[1:], isotropy[0], rtol=0.05)
 
 
 def test_relative_alpha_serves_catalogs_of_any_size(make_cone):

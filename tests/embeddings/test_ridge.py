@@ -34,7 +34,7 @@ def _decomposed(X, center=False):
     ("alpha", "mode", "expected"),
     [
         (0.0, "relative", 0.0),
-        (2.0, "relative", 2.0 * (9 + 4 + 1) / 3),
+        (2.0, "relative", 2.0 * (2 / 3) * (9 + 4 + 1) / 3),  # a mean of a third of each
         (2.0, "absolute", 2.0),
         (math.inf, "relative", math.inf),
         (math.inf, "absolute", math.inf),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skace import Catalog, Interactions
+from skace.datasets import make_shop
 from skace.recommenders import EASEEstimator, L3AEEstimator
 from skace.recommenders.linear._feature_prior import feature_prior
 
@@ -256,3 +257,23 @@ def test_new_items_without_suitable_features_are_refused(catalog, text):
         model.partial_fit(Interactions.from_sequences([["ash", "oak"]], catalog=catalog))
     assert_array_equal(model.decision_function(HISTORIES), before)
     assert model.item_ids_.tolist() == IDS
+
+
+@pytest.mark.parametrize("n_copies", [1, 3])
+def test_a_relative_feature_ridge_counts_in_mean_eigenvalues_without_the_cone(n_copies):
+    rng = np.random.default_rng(0)
+    features = np.tile(rng.normal([3, 0, 0, 0], size=(20, 4)), (n_copies, 1))
+    rows = features / np.linalg.norm(features, axis=1, keepdims=True)
+    unit = np.sum((rows - rows.mean(axis=0)) ** 2) / 4
+    relative = feature_prior(features, 2.0, 3.0, normalize=True, is_relative=True)
+    absolute = feature_prior(features, 2.0 * unit, 3.0, normalize=True)
+    np.testing.assert_allclose(relative.smoother, absolute.smoother, rtol=1e-9)
+
+
+def test_the_mode_of_the_feature_ridge_reaches_the_weights():
+    X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    absolute = L3AEEstimator(feature_regularization=1.0).fit(X)
+    relative = L3AEEstimator(
+        feature_regularization=1.0, feature_regularization_mode="relative"
+    ).fit(X)
+    assert not np.allclose(absolute.decision_function(X), relative.decision_function(X))

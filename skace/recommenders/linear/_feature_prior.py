@@ -53,7 +53,7 @@ class FeaturePrior:
         return pull
 
 
-def feature_prior(features, ridge, strength, *, normalize):
+def feature_prior(features, ridge, strength, *, normalize, is_relative=False):
     """Prior of item features.
 
     Parameters
@@ -66,6 +66,8 @@ def feature_prior(features, ridge, strength, *, normalize):
         Weight of the squared distance of the item weights from C.
     normalize : bool
         Whether each item is divided by its length (a zero vector stays one).
+    is_relative : bool, default=False
+        Whether the ridge counts in mean eigenvalues of the Gram matrix about the mean.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def feature_prior(features, ridge, strength, *, normalize):
     """
     n_items, n_features = features.shape
     lengths, leverages = np.ones(n_items), np.empty(n_items)
-    second = np.zeros((n_features, n_features))
+    second, total = np.zeros((n_features, n_features)), np.zeros(n_features)
     for rows in row_slices(features):
         block = features[rows].astype(np.float64)
         if normalize:
@@ -87,6 +89,9 @@ def feature_prior(features, ridge, strength, *, normalize):
             lengths[rows] = np.where(norms > 0, norms, 1)
             block /= lengths[rows, None]
         second += block.T @ block
+        total += block.sum(axis=0)
+    if is_relative:
+        ridge = ridge * (np.trace(second) - total @ total / n_items) / n_features
     lost = (
         f"feature_regularization={ridge:g} is lost in the rounding of the item features; raise it."
     )

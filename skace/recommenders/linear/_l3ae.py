@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
-from skace._sklearn_compat import Interval
+from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
 from skace.recommenders._features import check_features
 from skace.recommenders.linear._base import LinearRecommender
@@ -34,6 +35,11 @@ class L3AEEstimator(LinearRecommender):
     feature_regularization : float, default=10.0
         Ridge lambda_F of the features, above 0, against their squared singular values
         (their sum is the number of items when rows have length 1).
+
+    feature_regularization_mode : {"absolute", "relative"}, default="absolute"
+        "relative": ``feature_regularization`` counts in mean eigenvalues of the Gram matrix of
+        the features less their mean, as `~skace.ACETransformer` counts ``alpha``, so that one
+        grid serves vectors of any encoder and catalogs of any size.
 
     alignment : float, default=100.0
         Strength lambda_E of the pull towards C, in users; 0 is `EASEEstimator`.
@@ -146,6 +152,7 @@ class L3AEEstimator(LinearRecommender):
         **LinearRecommender._parameter_constraints,
         "regularization": [Interval(Real, None, None, closed="neither")],
         "feature_regularization": [Interval(Real, 0, None, closed="neither")],
+        "feature_regularization_mode": [StrOptions({"absolute", "relative"})],
         "alignment": [Interval(Real, 0, None, closed="left")],
         "normalize_features": ["boolean"],
     }
@@ -156,6 +163,7 @@ class L3AEEstimator(LinearRecommender):
         *,
         regularization: float = 20.0,
         feature_regularization: float = 10.0,
+        feature_regularization_mode: Literal["absolute", "relative"] = "absolute",
         alignment: float = 100.0,
         normalize_features: bool = True,
         exclude_seen: bool = False,
@@ -171,6 +179,7 @@ class L3AEEstimator(LinearRecommender):
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.regularization = regularization
         self.feature_regularization = feature_regularization
+        self.feature_regularization_mode = feature_regularization_mode
         self.alignment = alignment
         self.normalize_features = normalize_features
         self.history_decay = history_decay
@@ -233,6 +242,7 @@ class L3AEEstimator(LinearRecommender):
             self.feature_regularization,
             self.alignment,
             normalize=self.normalize_features,
+            is_relative=self.feature_regularization_mode == "relative",
         )
 
     def _unscored(self):
