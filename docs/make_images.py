@@ -19,11 +19,13 @@ from skace import (
     ndcg_scorer,
 )
 from skace.datasets import make_shop
+from skace.embeddings import SemanticIdEncoder
 from skace.inspection import (
     AlphaCurveDisplay,
     AnisotropyDisplay,
     EmbeddingMapDisplay,
     EpochCurveDisplay,
+    IdTreeDisplay,
     PopularityDisplay,
     SpectrumDisplay,
     TiesDisplay,
@@ -46,6 +48,7 @@ class Scene:
             spectral_decay=1.0, feature_noise=0.3, random_state=0,
         )  # fmt: skip
         self.train, self.test = leave_last_out(shop.interactions)
+        self.titles = shop.item_columns["title"]
         network = {
             "n_layers": 1, "dropout": 0.3, "learning_rate": 0.003, "batch_size": 128,
             "random_state": 0,
@@ -94,6 +97,13 @@ def epoch_curve_display(scene):
     return EpochCurveDisplay.from_estimator(scene.fitted).figure_
 
 
+def id_tree_display(scene):
+    """Tree of the shop's ids, with words of the titles."""
+    vectors, titles = scene.train.catalog.features, scene.titles
+    codes = SemanticIdEncoder(8, n_levels=2, random_state=0).fit_transform(vectors)
+    return IdTreeDisplay.from_codes(codes, titles).figure_
+
+
 def popularity_display(scene):
     """Score by popularity of the target."""
     models = {
@@ -128,7 +138,7 @@ PICTURES = {
     draw.__name__: draw
     for draw in (
         alpha_curve_display, anisotropy_display, anisotropy_scores, embedding_map_display,
-        epoch_curve_display, method_spectra, popularity_display, spectrum_display,
+        epoch_curve_display, id_tree_display, method_spectra, popularity_display, spectrum_display,
         ties_display,
     )
 }  # fmt: skip

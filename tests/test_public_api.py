@@ -116,9 +116,11 @@ EXPORTS = {
         "AnisotropyDisplay",
         "EmbeddingMapDisplay",
         "EpochCurveDisplay",
+        "IdTreeDisplay",
         "PopularityDisplay",
         "SpectrumDisplay",
         "TiesDisplay",
+        "node_words",
     ],
     "skace.item_tables": [
         "AlignedAdapter",

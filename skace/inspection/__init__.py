@@ -5,6 +5,8 @@ from skace.inspection._alpha_curve import AlphaCurveDisplay
 from skace.inspection._anisotropy import AnisotropyDisplay
 from skace.inspection._embedding_map import EmbeddingMapDisplay
 from skace.inspection._epoch_curve import EpochCurveDisplay
+from skace.inspection._id_tree import IdTreeDisplay
+from skace.inspection._node_words import node_words
 from skace.inspection._popularity import PopularityDisplay
 from skace.inspection._spectrum import SpectrumDisplay
 from skace.inspection._ties import TiesDisplay
@@ -14,7 +16,9 @@ __all__ = [
     "AnisotropyDisplay",
     "EmbeddingMapDisplay",
     "EpochCurveDisplay",
+    "IdTreeDisplay",
     "PopularityDisplay",
     "SpectrumDisplay",
     "TiesDisplay",
+    "node_words",
 ]
