@@ -22,6 +22,10 @@ _OF_RECOMMENDERS = {
     "item_features_": ("f", "nf"),
     "feature_sample_": ("f", "sf"),
     "weights_": ("f", "m"),
+    "item_codes_": ("iu", "nl"),
+    "node_codes_": ("i", "pl"),
+    "node_parents_": ("i", "p"),
+    "node_vectors_": ("f", "pw"),
 }
 _OF_TRANSFORMERS = {
     "components_": ("f", "kd"),

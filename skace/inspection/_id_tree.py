@@ -140,8 +140,9 @@ class IdTreeDisplay:
         n_levels = max(map(len, self.sizes))
         ax = axes_for(self, ax, figsize=(7.6, 6.4))
         total = sum(size for prefix, size in self.sizes.items() if len(prefix) == 1)
-        self.bars_, self.labels_ = {}, {}
-        size = self.figure_.get_size_inches() * ax.get_position().size
+        self.bars_: dict[Prefix, Any] = {}
+        self.labels_: dict[Prefix, Any] = {}
+        size = ax.figure.get_size_inches() * ax.get_position().size
         least = total * _LINE / size[1]  # items of a node in which a label has room
         room = int(size[0] / n_levels * _CHARACTERS)
         self._draw_below((), 0, "", self._children(), bar_kw)
@@ -164,7 +165,7 @@ class IdTreeDisplay:
         for number, prefix in enumerate(families.get(parent, ())):
             size = self.sizes[prefix]
             branch = color or palette[number % _N_COLORS]
-            style: dict[str, Any] = {"width": 1.0, "edgecolor": "white", "linewidth": 0.5}
+            style = {"width": 1.0, "edgecolor": "white", "linewidth": 0.5}
             style["color"] = _paled(branch, _SHADES[number % 2])
             (bar,) = self.ax_.bar(len(prefix) - 1, size, bottom=top, **(style | bar_kw))
             self.bars_[prefix] = bar
