@@ -118,6 +118,7 @@ def member_report(
     seed = own.randint(np.iinfo(np.int32).max)  # the same resamples for all comparisons
 
     def compared(others):
+        """Comparisons of the stack with others, by name."""
         return {
             name: paired_bootstrap(
                 scores[0], other, groups=X.users, n_resamples=n_resamples,

@@ -15,6 +15,7 @@ from skace.data import Interactions
 from skace.metrics._names import parse_metrics
 from skace.recommenders._holdout import check_something_remains, hold_out_last
 from skace.recommenders.ensembles._base import standardize
+from skace.recommenders.ensembles._edges import as_array, check_edges, groups_of, n_groups
 from skace.recommenders.ensembles._evidence import Evidence, candidates_of
 from skace.recommenders.ensembles._member_report import MemberReport, member_report
 from skace.recommenders.ensembles._named import NamedEnsemble
@@ -235,7 +236,7 @@ class StackingRecommender(NamedEnsemble):
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         _parse(self.metric)
         for name in ("history_edges", "popularity_edges"):
-            _check_edges(getattr(self, name), name)
+            check_edges(getattr(self, name), name)
         if not fresh:
             return
         if X_val is None:
@@ -277,7 +278,7 @@ class StackingRecommender(NamedEnsemble):
             )
         metric = _parse(self.metric)
         by = ByLikelihood() if self.learn_by == "likelihood" else ByMetric(metric)
-        shape = _n_groups(self.history_edges), _n_groups(self.popularity_edges)
+        shape = n_groups(self.history_edges), n_groups(self.popularity_edges)
 
         def grouped(evidence, start=None):
             pooled = by.pooled(evidence, start)
@@ -294,8 +295,8 @@ class StackingRecommender(NamedEnsemble):
         self.weights_without_ = without / scale
         if shape != (1, 1):
             self.group_weights_ = cells / scale
-            self.history_edges_ = _as_array(self.history_edges)
-            self.popularity_edges_ = _as_array(self.popularity_edges)
+            self.history_edges_ = as_array(self.history_edges)
+            self.popularity_edges_ = as_array(self.popularity_edges)
         if self.learn_by == "likelihood":
             self.temperature_ = 1 / float(scale)
         self.n_validation_rows_ = evidence.n_rows
@@ -305,7 +306,7 @@ class StackingRecommender(NamedEnsemble):
         """What each estimator says of the rows' own items and their rivals."""
         histories, targets = self._histories(X), self._columns_of(X)[X._item_codes]
         rows = np.flatnonzero((histories.lengths > 0) & (targets >= 0))
-        item_groups = _groups_of(counts, self.popularity_edges)
+        item_groups = groups_of(counts, self.popularity_edges)
         step = max(1, _BLOCK_BYTES // (4 * self.item_ids_.size * len(self.estimators_)))
         return Evidence.joined(
             [
@@ -326,7 +327,7 @@ class StackingRecommender(NamedEnsemble):
         evidence = Evidence(
             np.where(shares > 0, scores, 0),
             shares,
-            _groups_of(histories.lengths, self.history_edges),
+            groups_of(histories.lengths, self.history_edges),
             item_groups[columns],
         )
         # A target that may not be recommended cannot be explained by any weights.
@@ -340,8 +341,8 @@ class StackingRecommender(NamedEnsemble):
     def _cells_at(self, cells, histories):
         """Entries of (n_history_groups, n_popularity_groups), float32, at each row and item."""
         n_rows, n_items = cells.shape
-        rows = _groups_of(histories.lengths, self.history_edges_) if n_rows > 1 else [0]
-        items = _groups_of(self.item_counts_, self.popularity_edges_) if n_items > 1 else [0]
+        rows = groups_of(histories.lengths, self.history_edges_) if n_rows > 1 else [0]
+        items = groups_of(self.item_counts_, self.popularity_edges_) if n_items > 1 else [0]
         return cells.astype(np.float32)[np.ix_(rows, items)]
 
     def _blended(self, votes, cells, histories):
@@ -426,31 +427,3 @@ def _parse(metric):
     if parsed.n_candidates is not None:
         raise ValueError(f"metric={metric!r} samples; name one without '[uniN]'.")
     return parsed
-
-
-def _check_edges(edges, name):
-    """Raise unless groups begin at whole numbers from 1 that rise."""
-    if edges is None:
-        return
-    values = np.asarray(edges)
-    is_row = values.ndim == 1 and values.size > 0 and values.dtype.kind in "iu"
-    if not is_row or values[0] < 1 or (np.diff(values) <= 0).any():
-        raise ValueError(
-            f"{name} must be whole numbers from 1 that rise, such as [3, 10], or None for one "
-            f"group, got {edges!r}."
-        )
-
-
-def _n_groups(edges):
-    """Number of groups between edges."""
-    return 1 if edges is None else len(edges) + 1
-
-
-def _as_array(edges):
-    """Edges as an array, empty for None."""
-    return np.asarray([] if edges is None else edges, dtype=np.int64)
-
-
-def _groups_of(values, edges):
-    """Group of each value: how many edges it has reached."""
-    return np.digitize(values, _as_array(edges))
