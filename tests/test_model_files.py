@@ -137,6 +137,7 @@ MODELS = {
         MEMBERS, k=3, learn_by="likelihood", history_edges=[2], popularity_edges=[2]
     ),
     "seeds": recommenders.SeedEnsemble(SASRecEstimator(**QUICK), n_members=2, k=3, snapshots=1),
+    "diversified": recommenders.DiversifiedRecommender(PIPE, k=3),
     "search": search(PIPE, GRID, LeaveLastOut(), ndcg_scorer(k=3)),
     "search by time": search(PIPE, GRID, TemporalSplit(), ranking_scorer(["ndcg@3", "mrr"])),
     "search among few": search(

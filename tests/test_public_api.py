@@ -195,6 +195,7 @@ EXPORTS = {
     ],
     "skace.recommenders": [
         "BERT4RecEstimator",
+        "DiversifiedRecommender",
         "EASEEstimator",
         "FMLPEstimator",
         "FitRows",

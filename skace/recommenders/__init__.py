@@ -6,6 +6,7 @@ from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommend import recommend
 from skace.recommenders._recommendations import Recommendations
+from skace.recommenders.ensembles._diversified import DiversifiedRecommender
 from skace.recommenders.ensembles._member_report import MemberReport
 from skace.recommenders.ensembles._seeds import SeedEnsemble
 from skace.recommenders.ensembles._stacking import StackingRecommender
@@ -27,6 +28,7 @@ from skace.recommenders.neural._sasrec import SASRecEstimator
 
 __all__ = [
     "BERT4RecEstimator",
+    "DiversifiedRecommender",
     "EASEEstimator",
     "FMLPEstimator",
     "FitRows",

@@ -435,9 +435,8 @@ class SequentialRecommender(
         best = np.empty((len(X), width), dtype=np.float32)
         ids = self.item_ids_ if rules.columns is None else self.item_ids_[rules.columns]
         n_best = None if rules.quotas else width
-        blocks = self._score_blocks(
-            X, exclude_seen, rules.columns, forbid=rules.forbid, n_best=n_best
-        )
+        forbid = rules.forbid if rules.are_by_row else None
+        blocks = self._score_blocks(X, exclude_seen, rules.columns, forbid=forbid, n_best=n_best)
         for rows, scores in blocks:
             places, best[rows] = rules.best(scores, width)
             item_ids[rows] = ids[places]

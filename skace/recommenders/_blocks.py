@@ -18,36 +18,34 @@ class ScoreBlocks:
     ):
         """Yield (rows, scores of these rows), with empty pasts and seen items settled.
 
-        ``forbid(scores, rows)`` sets more of them to ``-inf``; ``n_best`` tells that no more
-        than so many of the best of each row are looked at.
+        ``forbid(scores, rows)`` sets more of them to ``-inf``; ``n_best`` tells that of scores
+        as the model gives them no more than so many of the best of each row are looked at.
         """
         exclude_seen = self.exclude_seen if exclude_seen is None else exclude_seen
         if not isinstance(exclude_seen, (bool, np.bool_)):
             raise TypeError(f"exclude_seen must be a bool or None, got {exclude_seen!r}.")
         histories = self._histories(X, embeds=embeds)
+        if exclude_seen or forbid is not None or columns is not None:
+            n_best = None
         n_columns = self.item_ids_.size if columns is None else columns.size
         step = max(1, _BLOCK_BYTES // (4 * n_columns))
         for first in range(0, len(X), _ROWS_AHEAD):
             ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))
             for part in ahead.blocks(step, self.item_ids_.size):
                 block = ahead.take(part)
-                scores = self._scores_of_block(block, columns)
+                scores = self._scores_of_block(block, columns, n_best)
                 if exclude_seen:
                     self._mask_seen(scores, block, columns)
                 rows = slice(first + part.start, first + part.stop)
                 if forbid is not None:
                     forbid(scores, rows)
-                yield rows, self._reordered(scores, block, columns, n_best)
-
-    def _reordered(self, scores, histories, columns, n_best):
-        """Scores after a last look at the items that may be recommended; by default the same."""
-        return scores
+                yield rows, scores
 
     def _read_ahead(self, histories):
         """Histories with what is cheaper to find for many rows at once; by default nothing."""
         return histories
 
-    def _scores_of_block(self, histories, columns):
+    def _scores_of_block(self, histories, columns, n_best):
         """Scores by the model, or by popularity for empty histories."""
         is_empty = histories.lengths == 0
         if not is_empty.any():

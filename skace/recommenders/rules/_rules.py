@@ -49,6 +49,11 @@ class Rules:
         limits = tuple(quota.among(columns) for quota in limits)
         return cls(question, columns, wanted, unwanted, limits)
 
+    @property
+    def are_by_row(self):
+        """Whether some rows may not have what others may."""
+        return self.wanted is not None or self.unwanted is not None
+
     def width(self, k):
         """Length of lists of at most k items."""
         if self.columns is not None:
