@@ -26,6 +26,8 @@ _OF_RECOMMENDERS = {
     "node_codes_": ("i", "pl"),
     "node_parents_": ("i", "p"),
     "node_vectors_": ("f", "pw"),
+    "diversity_vectors_": ("f", "nv"),
+    "diversity_directions_": ("f", "sv"),
 }
 _OF_TRANSFORMERS = {
     "components_": ("f", "kd"),

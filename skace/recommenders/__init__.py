@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._explain import Explanations, explain
 from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommend import recommend
 from skace.recommenders._recommendations import Recommendations
+from skace.recommenders._similar import SimilarItems, similar_items
 from skace.recommenders.ensembles._diversified import DiversifiedRecommender
 from skace.recommenders.ensembles._member_report import MemberReport
 from skace.recommenders.ensembles._seeds import SeedEnsemble
@@ -30,6 +32,7 @@ __all__ = [
     "BERT4RecEstimator",
     "DiversifiedRecommender",
     "EASEEstimator",
+    "Explanations",
     "FMLPEstimator",
     "FitRows",
     "GRAMEstimator",
@@ -48,7 +51,10 @@ __all__ = [
     "SLISTEstimator",
     "SeedEnsemble",
     "SequentialRecommender",
+    "SimilarItems",
     "StackingRecommender",
     "VotingRecommender",
+    "explain",
     "recommend",
+    "similar_items",
 ]

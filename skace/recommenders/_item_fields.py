@@ -4,10 +4,22 @@
 import narwhals as nw
 import numpy as np
 
+from skace._validation import first_few
 from skace.data import Catalog
 from skace.data._catalog import require_columns
+from skace.data._repr import frame_library
 
-__all__ = ["has_texts", "read_items"]
+__all__ = ["frame_of", "has_texts", "read_items"]
+
+
+def frame_of(columns, backend, items, item):
+    """Frame of some columns, with what is known of the items in its column ``item_id``."""
+    if items is not None:
+        catalog, fields = read_items(items, item)
+        columns |= _fields_by_line(catalog, fields, columns)
+        if backend is None and not isinstance(items, Catalog):
+            backend = nw.get_native_namespace(items)
+    return nw.from_dict(columns, backend=backend or frame_library()).to_native()
 
 
 def read_items(items, item):
@@ -39,3 +51,23 @@ def has_texts(catalog):
     texts = catalog.features
     is_list = isinstance(texts, np.ndarray) and texts.ndim == 1
     return is_list or nw.dependencies.is_into_dataframe(texts)
+
+
+def _fields_by_line(catalog, fields, columns):
+    """Fields of the recommended item of each line."""
+    taken = [name for name in fields if name in columns]
+    if taken:
+        raise ValueError(
+            f"items has the column(s) {first_few(taken)}, which recommendations have themselves; "
+            "rename or drop them."
+        )
+    ids = columns["item_id"]
+    rows = catalog.row_of(ids)
+    if (rows < 0).any():
+        lacking = np.unique(ids[rows < 0])
+        raise ValueError(
+            f"items lacks {lacking.size} recommended item(s): {first_few(lacking)}; pass a frame "
+            "that has them."
+        )
+    rows = rows.tolist()
+    return {name: [values[row] for row in rows] for name, values in fields.items()}

@@ -4,17 +4,14 @@
 import warnings
 from typing import Any, Literal, NamedTuple, Self
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame
 
 from skace._callers import caller_level
 from skace._typing import IdArray
-from skace._validation import first_few
 from skace.data import Catalog
-from skace.data._repr import frame_library
-from skace.recommenders._item_fields import read_items
+from skace.recommenders._item_fields import frame_of
 
 __all__ = ["Recommendations", "warn_of_short_lists"]
 
@@ -72,6 +69,7 @@ class Recommendations(_Pair):
     """
 
     users: IdArray | None = None
+    _key_column = "user_id"
 
     def __new__(
         cls, item_ids: IdArray, scores: npt.NDArray[np.float32], users: IdArray | None = None
@@ -120,13 +118,7 @@ class Recommendations(_Pair):
             If ``items`` lacks a recommended item, holds one twice, has a column of a name
             above, or is a catalog without texts.
         """
-        columns = self._columns()
-        if items is not None:
-            catalog, fields = read_items(items, item)
-            columns |= _fields_by_line(catalog, fields, columns)
-            if backend is None and not isinstance(items, Catalog):
-                backend = nw.get_native_namespace(items)
-        return nw.from_dict(columns, backend=backend or frame_library()).to_native()
+        return frame_of(self._columns(), backend, items, item)
 
     def to_lists(self) -> list[list[Any]]:
         """Recommended ids as one list per row, without those that only fill up the row.
@@ -144,7 +136,7 @@ class Recommendations(_Pair):
         n_rows, k = self.item_ids.shape
         columns = {"row": np.repeat(np.arange(n_rows), k)}
         if self.users is not None:
-            columns["user_id"] = np.repeat(self.users, k)
+            columns[self._key_column] = np.repeat(self.users, k)
         return columns | {
             "rank": np.tile(np.arange(1, k + 1), n_rows),
             "item_id": self.item_ids.ravel(),
@@ -170,23 +162,3 @@ def warn_of_short_lists(scores):
             UserWarning,
             stacklevel=caller_level(),
         )
-
-
-def _fields_by_line(catalog, fields, columns):
-    """Fields of the recommended item of each line."""
-    taken = [name for name in fields if name in columns]
-    if taken:
-        raise ValueError(
-            f"items has the column(s) {first_few(taken)}, which recommendations have themselves; "
-            "rename or drop them."
-        )
-    ids = columns["item_id"]
-    rows = catalog.row_of(ids)
-    if (rows < 0).any():
-        lacking = np.unique(ids[rows < 0])
-        raise ValueError(
-            f"items lacks {lacking.size} recommended item(s): {first_few(lacking)}; pass a frame "
-            "that has them."
-        )
-    rows = rows.tolist()
-    return {name: [values[row] for row in rows] for name, values in fields.items()}

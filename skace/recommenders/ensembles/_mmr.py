@@ -93,21 +93,20 @@ def mmr_order(values, vectors, *, trade_off, depth):
     """
     n_rows, n_pool = values.shape
     every_row = np.arange(n_rows)
-    is_open = values > -np.inf
-    relevance = trade_off * _relevance(values)
+    relevance = np.where(values > -np.inf, trade_off * _relevance(values), -np.inf)
+    relevance = relevance.astype(np.float32)
     alike = np.matmul(vectors, vectors.transpose(0, 2, 1))
     closest = np.zeros((n_rows, n_pool), dtype=np.float32)
     order = np.empty((n_rows, n_pool), dtype=np.int64)
     is_taken = np.zeros((n_rows, n_pool), dtype=bool)
     for place in range(depth):
-        marginal = np.round((relevance - (1 - trade_off) * closest) / _STEP)
-        marginal[~is_open] = -np.inf
-        marginal[is_taken] = -np.inf
+        marginal = np.rint((relevance - (1 - trade_off) * closest) * (1 / _STEP))
         chosen = marginal.argmax(axis=1)
         is_over = marginal[every_row, chosen] == -np.inf  # only what may not be shown is left
         chosen[is_over] = np.argmin(is_taken[is_over], axis=1)
         order[:, place] = chosen
         is_taken[every_row, chosen] = True
+        relevance[every_row, chosen] = -np.inf
         near = alike[every_row, chosen]
         closest = near if place == 0 else np.maximum(closest, near)
     rest = np.argsort(is_taken, axis=1, kind="stable")[:, : n_pool - depth]

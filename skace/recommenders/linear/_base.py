@@ -13,6 +13,7 @@ from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import FloatArray
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders.linear._closed_form import Inverse, invert, solve
+from skace.recommenders.linear._contributions import ContributionsMixin
 from skace.recommenders.linear._counts import Counts, dense_counts, sparse_counts
 from skace.recommenders.linear._history_weights import history_weights
 from skace.recommenders.linear._local_ridge import keep_strongest, solve_locally
@@ -40,7 +41,7 @@ COUNTS: Memo[Counts] = Memo(max_entries=16, max_bytes=512 * 2**20)
 INVERSES: Memo[Inverse] = Memo(max_entries=16, max_bytes=512 * 2**20)
 
 
-class LinearRecommender(SequentialRecommender):
+class LinearRecommender(ContributionsMixin, SequentialRecommender):
     """Base class of recommenders whose scores are a weighted history times item weights.
 
     A model implements `_ridge`, and where it differs from EASE `_count`, `_bound`, `_prior`.

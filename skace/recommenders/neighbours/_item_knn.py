@@ -18,9 +18,9 @@ from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features, has_features_of
 from skace.recommenders.linear._base import COUNTS, locked
 from skace.recommenders.linear._counts import Counts
+from skace.recommenders.linear._contributions import ContributionsMixin
 from skace.recommenders.linear._history_weights import history_weights
 from skace.recommenders.linear._sessions import sessions_of
-from skace.recommenders.neighbours._contributions import asked_ids, by_row, terms_of_events
 from skace.recommenders.neighbours._item_neighbors import TextNeighbors, strongest
 from skace.recommenders.neighbours._pair_counts import pair_counts
 
@@ -32,7 +32,7 @@ _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of
 _LASTING = ("n_neighbors", "center", "window", "train_decay", "reverse_weight", "user_power")
 
 
-class ItemKNNEstimator(SequentialRecommender):
+class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
     """Nearest neighbours of the items of a history; nothing is trained.
 
     An item scores by how near it is to the items of the history, recent ones counting more.
@@ -420,59 +420,3 @@ class ItemKNNEstimator(SequentialRecommender):
 
     def _unscored(self):
         return None if self.text_weight_ > 0 else self.popularity_ == 0
-
-    def contributions(
-        self, X: Interactions | Histories, item_ids: npt.ArrayLike
-    ) -> list[npt.NDArray[np.float64]]:
-        """How much each event of a history adds to the scores of some items.
-
-        Parameters
-        ----------
-        X : Interactions or list of sequences of item ids
-            As in `predict`.
-
-        item_ids : array-like of shape (n_rows,) or (n_rows, n_asked)
-            Items of the model, for each row; for example what `predict` returns.
-
-        Returns
-        -------
-        contributions : list of n_rows ndarrays, float64
-            One of shape (n_history,) or (n_history, n_asked) for each row, the oldest event
-            first. They add up to the score of the item, unless it is ``-inf`` or the history
-            is empty. Unknown items that ``handle_unknown`` leaves out have 0.
-
-        Raises
-        ------
-        ValueError
-            If ``item_ids`` has another number of rows than X or holds items that the model
-            does not know, or X is refused as in `predict`.
-
-        Examples
-        --------
-        >>> from skace.recommenders import ItemKNNEstimator
-        >>> model = ItemKNNEstimator(k=1, shrinkage=1).fit([["pen", "ink"], ["pen", "cap", "ink"]])
-        >>> (terms,) = model.contributions([["pen", "cap"]], ["ink"])
-        >>> terms.round(2)
-        array([0.12, 0.19])
-        """
-        check_is_fitted(self)
-        X = rows_to_predict(X)
-        asked = asked_ids(item_ids, len(X))
-        columns = self._rows_of_ids(asked.ravel(), "item_ids").reshape(asked.shape)
-        if (columns < 0).any():
-            raise ValueError(
-                f"item_ids holds {int((columns < 0).sum())} item id(s) that the model does not "
-                f"know: {first_few(asked[columns < 0])}; ask about ids of item_ids_."
-            )
-        histories = self._histories(X)
-        is_read = self._columns_of(X)[X._log.items] >= 0
-        if histories.items.size == is_read.size:  # none was left out
-            is_read[:] = True
-        terms = terms_of_events(
-            histories,
-            self._rows_of_coef(histories),
-            columns if columns.ndim == 2 else columns[:, None],
-            self.history_decay,
-            self.decay_by,
-        )
-        return by_row(terms if asked.ndim == 2 else terms[:, 0], X, is_read)
