@@ -147,7 +147,9 @@ EXPORTS = {
         "vectors_at",
     ],
     "skace.metrics": [
+        "MeanInterval",
         "PairedComparison",
+        "bootstrap_interval",
         "catalog_coverage",
         "exposure_gini",
         "hit_rate_at_k",

@@ -9,6 +9,7 @@ import numpy as np
 from skace._typing import Ties
 from skace.data import _filters
 from skace.data._log import first_of_each, take_events
+from skace.data._named_users import rows_of_users
 from skace.data._row_values import check_weights
 from skace.data._rows import LogRows
 from skace.data._tie_order import check_ties, in_other_order
@@ -177,6 +178,34 @@ class DerivedRows(LogRows):
         last = self._log.offsets[users]
         np.maximum.at(last, np.searchsorted(users, row_users), ends)
         return self._derive(ends=last, users=users)
+
+    def queries_for(self, user_ids: Any) -> Self:
+        """One row per named user that asks what comes next.
+
+        Parameters
+        ----------
+        user_ids : array-like of shape (n_asked,)
+            Users with a row here, in any order, also repeated.
+
+        Returns
+        -------
+        queries : Interactions
+            One row for each id, in the given order, as `next_queries` has them.
+
+        Raises
+        ------
+        ValueError
+            If a user has no row here, or the ids are of another type.
+
+        Examples
+        --------
+        >>> from skace import Interactions
+        >>> X = Interactions(["bo", "al", "al"], ["pen", "ink", "pen"], [5, 2, 1])
+        >>> X.queries_for(["bo", "al"]).users
+        array(['bo', 'al'], dtype='<U2')
+        """
+        queries = self.next_queries()
+        return queries[rows_of_users(queries.users, user_ids)]
 
     def as_validation(self) -> ValidationSet:
         """Wrap the rows for ``fit(X_val=...)`` inside a search.

@@ -4,6 +4,7 @@
 from skace.metrics._candidates import sampled_candidates_scorer
 from skace.metrics._comparison import PairedComparison, paired_bootstrap, randomization_test
 from skace.metrics._groups import popularity_groups, user_groups
+from skace.metrics._interval import MeanInterval, bootstrap_interval
 from skace.metrics._names import score_ranks
 from skace.metrics._one_target import hit_rate_at_k, map_at_k, precision_at_k
 from skace.metrics._ranks import mean_rank, mrr_at_k, ndcg_at_k, recall_at_k
@@ -22,7 +23,9 @@ from skace.metrics._scorers import mrr_scorer, ndcg_scorer, ranking_scorer, reca
 from skace.metrics._target_ranks import target_ranks
 
 __all__ = [
+    "MeanInterval",
     "PairedComparison",
+    "bootstrap_interval",
     "catalog_coverage",
     "exposure_gini",
     "hit_rate_at_k",

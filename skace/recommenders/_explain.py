@@ -178,7 +178,7 @@ def explain(estimator: Any, X: Any, item_ids: Any) -> Explanations:
         )
     scores = _scores_of(model, rows, columns)
     adds_up = hasattr(model, "contributions")
-    if adds_up:
+    if adds_up and asked.size:
         terms = model.contributions(rows, asked)
     else:
         terms = _without_each(model, rows, columns, scores)
