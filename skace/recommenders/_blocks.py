@@ -27,9 +27,25 @@ class ScoreBlocks:
         histories = self._histories(X, embeds=embeds)
         if exclude_seen or forbid is not None or columns is not None:
             n_best = None
+        yield from self._blocks_of(
+            histories, columns, exclude_seen=exclude_seen, forbid=forbid, n_best=n_best
+        )
+
+    def _scores_of(self, histories):
+        """Scores of shape (n_rows, n_items), float32, of histories in our columns.
+
+        What is seen may be recommended; an empty history has counts.
+        """
+        scores = np.empty((len(histories), self.item_ids_.size), dtype=np.float32)
+        for rows, block in self._blocks_of(histories, None, exclude_seen=False):
+            scores[rows] = block
+        return scores
+
+    def _blocks_of(self, histories, columns, *, exclude_seen, forbid=None, n_best=None):
+        """Yield what `_score_blocks` does, for histories."""
         n_columns = self.item_ids_.size if columns is None else columns.size
         step = max(1, _BLOCK_BYTES // (4 * n_columns))
-        for first in range(0, len(X), _ROWS_AHEAD):
+        for first in range(0, len(histories), _ROWS_AHEAD):
             ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))
             for part in ahead.blocks(step, self.item_ids_.size):
                 block = ahead.take(part)

@@ -42,6 +42,21 @@ class Histories:
         states = None if self.states is None else self.states[rows]
         return replace(self, starts=self.starts[rows], ends=self.ends[rows], states=states)
 
+    def in_columns(self, columns):
+        """Histories in columns of another model, of their own events only.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n_items,)
+            There, of each column here; events of those that are negative are skipped.
+        """
+        rows, events = past_events(self.starts, self.ends)
+        items = columns[self.items[events]]
+        is_kept = items >= 0
+        ends = np.cumsum(np.bincount(rows[is_kept], minlength=len(self)))
+        times = None if self.times is None else self.times[events[is_kept]]
+        return Histories(items[is_kept], np.append(0, ends)[:-1], ends, times=times)
+
     def seen(self, n_items):
         """Row numbers and columns of the known items of each past, every item once."""
         rows, columns = past_items(self.items, self.starts, self.ends)

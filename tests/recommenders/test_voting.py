@@ -23,6 +23,7 @@ from skace.recommenders import (
     SLISTEstimator,
     VotingRecommender,
 )
+from skace.recommenders._histories import Histories
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,53 @@ def test_partial_fit_reaches_members_inside_pipelines_and_leaves_copies_alone(sh
 
 def _counts(X, model):
     return (X.items[:, None] == model.item_ids_).sum(axis=0)
+
+
+class Stranger(BaseEstimator):
+    """Promises `decision_function` and no more: the score of an item is that of the last one."""
+
+    exclude_seen = True
+
+    def fit(self, X, y=None, sample_weight=None, X_val=None):  # noqa: ARG002 - the caller's
+        self.item_ids_ = X.catalog.item_ids[::-1]
+        return self
+
+    def decision_function(self, X):
+        assert isinstance(X, Interactions)
+        assert X.is_query
+        assert not self.exclude_seen
+        last = X._log.items[X._ends - 1]
+        return np.cos(np.add.outer(last, np.arange(self.item_ids_.size)))
+
+
+def test_who_only_promises_scores_is_asked_with_rows(shop):
+    train, test = shop
+    model = VotingRecommender([("odd", Stranger())]).fit(train)
+    filled = test[test._ends > test._starts]
+    last = filled._log.items[filled._ends - 1]
+    places = np.arange(train.n_items)[::-1]  # columns of the member
+    expected = z_scores(np.cos(np.add.outer(places[last], places)))
+    assert_allclose(model.decision_function(filled), expected, atol=1e-4)
+
+
+def test_recommenders_are_asked_without_rows(shop, monkeypatch):
+    train, test = shop
+    model = VotingRecommender(members()).fit(train)
+    expected = model.decision_function(test)
+    for member in model.estimators_:
+        monkeypatch.setattr(type(member), "decision_function", None)
+    assert_array_equal(VotingRecommender.decision_function(model, test), expected)
+
+
+@pytest.mark.parametrize("times", [None, np.arange(10, 16)])
+def test_histories_in_columns_of_another_model_skip_what_it_lacks(times):
+    items = np.array([0, 1, 2, 1, 0, 2])
+    starts, ends = np.array([0, 0, 3, 3]), np.array([0, 2, 4, 6])
+    found = Histories(items, starts, ends, times=times).in_columns(np.array([5, -1, 7]))
+    pasts = [found.items[a:b].tolist() for a, b in zip(found.starts, found.ends, strict=True)]
+    assert pasts == [[], [5], [], [5, 7]]
+    if times is not None:
+        assert found.times.tolist() == [10, 14, 15]
 
 
 class NoScores(BaseEstimator):

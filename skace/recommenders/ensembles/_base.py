@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from abc import abstractmethod
-from copy import copy
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skace.data import Catalog
 from skace.data._built import queries_over
 from skace.metrics._target_ranks import without_exclusion
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders.ensembles._members import fit_further
-from skace.recommenders.ensembles._members import last_step as _last_step
+from skace.recommenders.ensembles._members import fit_further, last_step
 
 __all__ = ["EnsembleRecommender", "standardize"]
 
@@ -53,11 +52,10 @@ class EnsembleRecommender(SequentialRecommender):
 
     def _score(self, histories, columns=None):
         total = np.zeros((len(histories), self.item_ids_.size), dtype=np.float32)
-        queries = self._queries(histories)
         for place, member in enumerate(self.estimators_):
             weight = self._weight_at(place, histories)
             if np.any(weight):
-                votes = self._votes(member, queries)
+                votes = self._votes(member, histories)
                 votes *= weight
                 total += votes
         return total if columns is None else total[:, columns]
@@ -66,34 +64,28 @@ class EnsembleRecommender(SequentialRecommender):
         """Weight of an estimator, float32: one, or of a shape that is that of the scores."""
         return np.float32(self.weights_[place])
 
-    def _queries(self, histories):
-        """The histories as questions over our own items."""
-        if not hasattr(self, "_vocabulary"):
-            self._vocabulary = Catalog(self.item_ids_)
-        return queries_over(
-            self._vocabulary, histories.items, histories.starts, histories.ends, histories.times
-        )
-
-    def _votes(self, member, queries):
+    def _votes(self, member, histories):
         """Scores of an estimator, made comparable, in our columns: a new float32 array."""
         # Answers depend on the ids of the history alone, so the steps before need not run.
         # Which of them may be unknown was decided for all members together.
-        model = _skipping_unknown(without_exclusion(_last_step(member)))
-        scores = np.array(model.decision_function(queries), dtype=np.float32)
-        if not np.array_equal(model.item_ids_, self.item_ids_):
-            places = Catalog(model.item_ids_).row_of(self.item_ids_)
-            scores = scores[:, places]
-            scores[:, places < 0] = -np.inf
+        model = last_step(member)
+        check_is_fitted(model)
+        if np.array_equal(model.item_ids_, self.item_ids_):
+            return self._comparable(_scores_of(model, histories, self.item_ids_))
+        places = Catalog(model.item_ids_).row_of(self.item_ids_)
+        scores = _scores_of(model, histories.in_columns(places), model.item_ids_)[:, places]
+        scores[:, places < 0] = -np.inf
         return self._comparable(scores)
 
 
-def _skipping_unknown(model):
-    """Model that skips ids which it does not know; the given one is not changed."""
-    if getattr(model, "handle_unknown", "ignore") == "ignore":
-        return model
-    model = copy(model)
-    model.handle_unknown = "ignore"
-    return model
+def _scores_of(model, histories, item_ids):
+    """What a model says of histories in its own columns, seen items included: a new array."""
+    if isinstance(model, SequentialRecommender):
+        return model._scores_of(histories)
+    # Whoever only promises `decision_function` is asked as users would ask.
+    spans = histories.starts, histories.ends
+    queries = queries_over(Catalog(item_ids), histories.items, *spans, histories.times)
+    return np.array(without_exclusion(model).decision_function(queries), dtype=np.float32)
 
 
 def standardize(scores):

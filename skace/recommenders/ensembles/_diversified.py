@@ -12,7 +12,7 @@ from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown
 from skace._validation import first_few
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders.ensembles._base import _fit_further, _fit_member, _last_step, _set_k
+from skace.recommenders.ensembles._members import fit_further, fit_members, last_step
 from skace.recommenders.ensembles._mmr import reorder_best, strongest_directions, unit_rows
 
 __all__ = ["DiversifiedRecommender"]
@@ -155,7 +155,7 @@ class DiversifiedRecommender(SequentialRecommender):
     # Learning.
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
-        last = _last_step(self.estimator if fresh else self.estimator_)
+        last = last_step(self.estimator if fresh else self.estimator_)
         is_search = hasattr(last, "estimator") and not isinstance(last, SequentialRecommender)
         if not (isinstance(last, SequentialRecommender) or is_search):
             raise TypeError(
@@ -189,7 +189,7 @@ class DiversifiedRecommender(SequentialRecommender):
 
     def _fit_rows(self, rows, task):
         if rows.n_passes is not None and not rows.is_fresh:
-            self.estimator_ = _fit_further(self.estimator_, rows.X, rows.weights)
+            self.estimator_ = fit_further(self.estimator_, rows.X, rows.weights)
         else:
             self.estimator_ = self._fitted_clone(rows)
         self.__dict__.pop("_asked", None)
@@ -198,10 +198,8 @@ class DiversifiedRecommender(SequentialRecommender):
     def _fitted_clone(self, rows):
         """The estimator, fitted on rows; a frozen one as it is."""
         estimator = clone(self.estimator)
-        if not isinstance(estimator, FrozenEstimator):
-            _set_k(estimator, self.k)
-            _fit_member(estimator, rows.X, rows.weights, rows.X_val)
-        return estimator
+        (fitted,) = fit_members([estimator], rows.X, rows.weights, rows.X_val, k=self.k)
+        return fitted
 
     def _learn_vectors(self, rows):
         """Set ``diversity_vectors_``, or extend them by new items."""
@@ -215,7 +213,7 @@ class DiversifiedRecommender(SequentialRecommender):
 
     def _learn_own_vectors(self):
         """Take those of the estimator; without any, no two items are alike."""
-        model = _last_step(self.estimator_)
+        model = last_step(self.estimator_)
         vectors = getattr(model, "item_vectors_", np.zeros((self.item_ids_.size, 1)))
         self.diversity_directions_ = strongest_directions(vectors)
         self.diversity_vectors_ = unit_rows(vectors, self.diversity_directions_)
@@ -238,7 +236,7 @@ class DiversifiedRecommender(SequentialRecommender):
 
     def _model(self):
         """The fitted recommender, with our own way to handle unknown items."""
-        model = _last_step(self.estimator_)
+        model = last_step(self.estimator_)
         if model.handle_unknown == self.handle_unknown:
             return model
         asked = self.__dict__.get("_asked")

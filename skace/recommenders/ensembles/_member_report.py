@@ -145,8 +145,7 @@ def _ranks_of_variants(model, X, variants):
     step = max(1, _BLOCK_BYTES // (4 * model.item_ids_.size))
     for block in np.split(rows, np.arange(step, rows.size, step)) if rows.size else []:
         part = histories.take(block)
-        queries = model._queries(part)
-        votes = [model._votes(member, queries) for member in model.estimators_]
+        votes = [model._votes(member, part) for member in model.estimators_]
         for place, cells in enumerate(variants):
             scores = model._blended(votes, cells, part)
             if model.exclude_seen:

@@ -316,8 +316,7 @@ class StackingRecommender(NamedEnsemble):
         )
 
     def _evidence_of_block(self, histories, targets, item_groups, rng):
-        queries = self._queries(histories)
-        votes = [self._votes(member, queries) for member in self.estimators_]
+        votes = [self._votes(member, histories) for member in self.estimators_]
         if self.exclude_seen:
             for scores in votes:
                 self._mask_seen(scores, histories, None)
