@@ -26,7 +26,13 @@ from skace.recommenders import (
 
 QUICK = {"k": 2, "n_layers": 1, "max_length": 5, "max_epochs": 4, "batch_size": 8}
 QUIET = {"early_stopping": False}
-BACKBONES = [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator]
+BACKBONES = [
+    SASRecEstimator,
+    *(
+        pytest.param(cls, marks=pytest.mark.minutes)
+        for cls in (GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator)
+    ),
+]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -71,7 +77,8 @@ def test_a_random_state_goes_on(cycle):
     assert (one != two).any()
 
 
-@pytest.mark.parametrize("snapshots", [pytest.param(1, marks=pytest.mark.minutes), 2])
+@pytest.mark.minutes
+@pytest.mark.parametrize("snapshots", [1, 2])
 def test_processes_change_nothing(cycle, snapshots):
     one, two = (ensemble(n_jobs=n, snapshots=snapshots).fit(cycle) for n in (1, 2))
     assert len(two.estimators_) == 2 * snapshots

@@ -33,7 +33,11 @@ QUICK = {
     "batch_size": 8,
     "random_state": 0,
 }
-BACKBONES = [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator]
+BACKBONES = [
+    SASRecEstimator,
+    GRU4RecEstimator,
+    *(pytest.param(cls, marks=pytest.mark.minutes) for cls in (BERT4RecEstimator, FMLPEstimator)),
+]
 FIRST = ("best_epoch_", "n_iter_", "loss_curve_", "validation_scores_")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -121,6 +125,7 @@ def test_items_of_held_out_rows_are_learned():
     assert np.isfinite(model.decision_function([[1, 2]])).all()
 
 
+@pytest.mark.minutes
 def test_same_seed_gives_the_same_bits(cycle):
     assert_same_state(twice().fit(cycle), twice().fit(cycle))
     assert (
@@ -198,6 +203,7 @@ def melt(**parameters):
     return MELTEstimator(backbone, k=2, max_epochs=3, **quantiles)
 
 
+@pytest.mark.minutes
 def test_melt_repeats_both_of_its_trainings(uneven, scripted):
     scripted(0.1, 0.2, 0.1, 0.3, 0.4)
     model = melt(train_on_held_out=True).fit(uneven)

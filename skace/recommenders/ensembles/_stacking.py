@@ -126,10 +126,10 @@ class StackingRecommender(NamedEnsemble):
     popularity_edges_ : ndarray of shape (n_popularity_groups - 1,)
         The edges as they were in `fit`.
 
-    weights_without_ : ndarray of shape (n_estimators_, n_history_groups, \
-            n_popularity_groups, n_estimators_)
-        Entry i holds weights that were learned from the same rows without estimator i. There
-        is one group where no edges are given. Zeros if there is no other estimator.
+    weights_without_ : ndarray of shape (n_estimators_, G, H, n_estimators_)
+        Entry i holds weights that were learned from the same rows without estimator i, for G
+        groups of the history and H of the popularity; without edges both are 1. Zeros if there
+        is no other estimator.
 
     temperature_ : float
         Only by likelihood: the softmax of ``decision_function(X) / temperature_`` over the
