@@ -46,7 +46,7 @@ def rows_of_users(users: IdArray, user_ids: Any) -> IntArray:
     if not is_known.all():
         unknown = np.unique(asked[~is_known])
         raise ValueError(
-            f"user_ids holds {unknown.size} user(s) without a row in X: {first_few(unknown)}; leave "
-            "them out, or ask with their histories as a list of lists of item ids."
+            f"user_ids holds {unknown.size} user(s) without a row in X: {first_few(unknown)}; "
+            "leave them out, or ask with their histories as a list of lists of item ids."
         )
     return rows

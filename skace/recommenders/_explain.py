@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from narwhals.typing import IntoDataFrame
 
-from skace._typing import FloatArray, Histories, IdArray
+from skace._typing import FloatArray, IdArray
 from skace._validation import check_ids, first_few
 from skace._windows import past_events
 from skace.data import Catalog, Interactions
@@ -203,7 +203,7 @@ def _scores_of(model, rows, columns):
     scores = np.empty(len(rows), dtype=np.float32)
     if len(rows) == 0:
         return scores
-    for part, block in model._score_blocks(rows, False, different):
+    for part, block in model._score_blocks(rows, exclude_seen=False, columns=different):
         scores[part] = block[np.arange(len(block)), places[part]]
     return scores
 

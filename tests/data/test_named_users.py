@@ -49,7 +49,7 @@ def test_users_that_are_not_here_are_refused(X, asked, text):
 
 
 def test_users_without_a_row_here_are_refused(X):
-    with pytest.raises(ValueError, match="user_ids holds 1 user.s. without a row in X: 'bo'"):
+    with pytest.raises(ValueError, match=r"user_ids holds 1 user.s. without a row in X: 'bo'"):
         X[X.users != "bo"].queries_for(["bo"])
     with pytest.raises(ValueError, match="without a row in X"):
         X[:0].queries_for(["bo"])

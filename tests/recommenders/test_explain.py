@@ -112,7 +112,7 @@ def leave_out_by_loop(model, history, item):
         lambda: small(SASRecEstimator, max_epochs=1),
         lambda: small(BERT4RecEstimator, max_epochs=1),
         lambda: VotingRecommender([("ease", EASEEstimator()), ("slist", SLISTEstimator())]),
-        lambda: PopularityEstimator(),
+        PopularityEstimator,
     ],
 )
 def test_other_models_are_asked_without_each_event(make_model, block_events, monkeypatch):

@@ -5,20 +5,15 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.utils.validation import check_is_fitted
 
 from skace._sklearn_compat import Interval, StrOptions
-from skace._typing import DecayBy, HandleUnknown, Histories
-from skace._validation import first_few
-from skace.data import Interactions
-from skace.data._inputs import rows_to_predict
+from skace._typing import DecayBy, HandleUnknown
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features, has_features_of
 from skace.recommenders.linear._base import COUNTS, locked
-from skace.recommenders.linear._counts import Counts
 from skace.recommenders.linear._contributions import ContributionsMixin
+from skace.recommenders.linear._counts import Counts
 from skace.recommenders.linear._history_weights import history_weights
 from skace.recommenders.linear._sessions import sessions_of
 from skace.recommenders.neighbours._item_neighbors import TextNeighbors, strongest

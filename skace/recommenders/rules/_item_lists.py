@@ -87,8 +87,8 @@ class CalledLists:
         given = self.function(part.row_ids, part.item_ids)
         if given is None or callable(given):
             raise TypeError(
-                f"{self.name}(row_ids, item_ids) returned {given!r}; return a list of ids, one list "
-                "for each of the rows, or a mask."
+                f"{self.name}(row_ids, item_ids) returned {given!r}; return a list of ids, one "
+                "list for each of the rows, or a mask."
             )
         found = read_lists(given, f"what {self.name} returned", part)
         return found.mask(slice(None), part)

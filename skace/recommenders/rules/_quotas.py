@@ -50,17 +50,7 @@ def read_quotas(quotas, items, item_ids, *, item="item_id"):
     """
     if quotas is None:
         return []
-    if not isinstance(quotas, Mapping):
-        raise TypeError(
-            f"quotas must be a dict of column to number, got {type(quotas).__name__}; pass, for "
-            "example, quotas={'category': 3}."
-        )
-    for name, limit in quotas.items():
-        if not isinstance(limit, Integral) or isinstance(limit, bool) or limit < 1:
-            raise ValueError(
-                f"quotas[{name!r}] must be an int in the range [1, inf), got {limit!r}; leave items "
-                "out altogether with exclude."
-            )
+    _check_limits(quotas)
     if not quotas:
         return []
     if items is None or (isinstance(items, Catalog) and not has_texts(items)):
@@ -82,6 +72,21 @@ def read_quotas(quotas, items, item_ids, *, item="item_id"):
             f"{first_few(item_ids[:1])}); pass the table of the same items as items=."
         )
     return [Quota(int(n), _groups(fields[name], rows, name)) for name, n in quotas.items()]
+
+
+def _check_limits(quotas):
+    """Raise unless quotas are whole numbers by column."""
+    if not isinstance(quotas, Mapping):
+        raise TypeError(
+            f"quotas must be a dict of column to number, got {type(quotas).__name__}; pass, for "
+            "example, quotas={'category': 3}."
+        )
+    for name, limit in quotas.items():
+        if not isinstance(limit, Integral) or isinstance(limit, bool) or limit < 1:
+            raise ValueError(
+                f"quotas[{name!r}] must be an int in the range [1, inf), got {limit!r}; leave "
+                "items out altogether with exclude."
+            )
 
 
 def _groups(values, rows, name):
