@@ -206,6 +206,7 @@ EXPORTS = {
         "GRU4RecEstimator",
         "ItemKNNEstimator",
         "L3AEEstimator",
+        "LinearParameters",
         "LinearRecommender",
         "MELTEstimator",
         "MemberReport",

@@ -16,6 +16,7 @@ from skace.recommenders.ensembles._voting import VotingRecommender
 from skace.recommenders.linear._base import LinearRecommender
 from skace.recommenders.linear._ease import EASEEstimator
 from skace.recommenders.linear._l3ae import L3AEEstimator
+from skace.recommenders.linear._linear_parameters import LinearParameters
 from skace.recommenders.linear._rlae import RLAEEstimator
 from skace.recommenders.linear._slist import SLISTEstimator
 from skace.recommenders.neighbours._item_knn import ItemKNNEstimator
@@ -39,6 +40,7 @@ __all__ = [
     "GRU4RecEstimator",
     "ItemKNNEstimator",
     "L3AEEstimator",
+    "LinearParameters",
     "LinearRecommender",
     "MELTEstimator",
     "MemberReport",

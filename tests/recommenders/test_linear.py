@@ -55,11 +55,8 @@ class PlainAutoencoder(LinearRecommender):
     """Free diagonal and nothing else: the least that a linear model has to say."""
 
     def __init__(self, k=2, *, regularization=2.0):
-        super().__init__(k)
+        super().__init__(k, dtype="float64", max_memory=1.0, store_counts=True)
         self.regularization = regularization
-
-    history_decay, decay_by = None, "events"
-    solver, n_neighbors, dtype, max_memory, store_counts = "exact", None, "float64", 1.0, True
 
     def _ridge(self, gram):
         return np.full(gram.shape[0], self.regularization)

@@ -4,14 +4,27 @@
 from abc import abstractmethod
 from functools import partial
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from skace._memo import Memo
 from skace._sklearn_compat import Interval, StrOptions
-from skace._typing import FloatArray
+from skace._typing import (
+    DecayBy,
+    FloatArray,
+    HandleUnknown,
+    LinearDtype,
+    LinearSolver,
+    StoreCounts,
+)
 from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._joined_parameters import (
+    join_parameters,
+    refuse_unknown,
+    without_keywords,
+)
 from skace.recommenders.linear._closed_form import Inverse, invert, solve
 from skace.recommenders.linear._contributions import ContributionsMixin
 from skace.recommenders.linear._counts import Counts, dense_counts, sparse_counts
@@ -52,15 +65,71 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended.
+        Whether items of the past may not be recommended.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on.
 
+    history_decay : float or None, default=None
+        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
+        None is the classical model, in which a history is a set. Training always takes sets.
+
+    decay_by : {"events", "time"}, default="events"
+        Age of an event: the number of events after it, or the time to the last event (in
+        days for datetimes, in the unit of the timestamps for numbers).
+
+    solver : {"exact", "local"}, default="exact"
+        "exact" inverts the Gram matrix of all items. "local" solves a small ridge
+        regression for each item on its ``n_neighbors`` strongest candidates, in memory
+        linear in the items, for catalogs whose square does not fit.
+
+    n_neighbors : int or None, default=None
+        "exact": entries of largest magnitude that each row of ``coef_`` keeps, as CSR; None
+        keeps all, dense. "local": candidates per item; None takes 200.
+
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the solution and of ``coef_``.
+
+    max_memory : float, default=8.0
+        GiB above which an exact fit is refused before any work.
+
+    store_counts : bool or "auto", default="auto"
+        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
+        for fits with other parameters on the same rows. False lets the exact solution use
+        them up, within the memory of the solution alone. "auto" keeps them where they are
+        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
+        `fit`, and for grids, on logs of few items that all occur together.
+
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item; an item with 0 scores ``-inf``.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        The same, counted by ``sample_weight``; answers empty histories.
+
+    coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
+        Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
+
+    item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
+        ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
+
+    gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
+        Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
+        since other fits of the same rows hold it too.
+
+    cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
+        The same with training rows (by weight) as columns; ``gram_`` itself where all
+        events are rows of weight 1.
+
     Notes
     -----
-    The constructor of a subclass takes the parameters named in ``_parameter_constraints``
-    and assigns them. `EASEEstimator` documents each.
+    A closed form with parameters of its own names them in its constructor and takes those above
+    as ``**shared: Unpack[LinearParameters]``, which it hands on: signature, constraints and
+    docstring are joined when the class is made. (Listing them all works as well.)
 
     Stability: provisional.
     """
@@ -75,6 +144,36 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         "max_memory": [Interval(Real, 0, None, closed="neither")],
         "store_counts": ["boolean", StrOptions({"auto"})],
     }
+
+    def __init__(
+        self,
+        k: int = 10,
+        *,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        history_decay: float | None = None,
+        decay_by: DecayBy = "events",
+        solver: LinearSolver = "exact",
+        n_neighbors: int | None = None,
+        dtype: LinearDtype = "float32",
+        max_memory: float = 8.0,
+        store_counts: StoreCounts = "auto",
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(self, unknown)
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.history_decay = history_decay
+        self.decay_by = decay_by
+        self.solver = solver
+        self.n_neighbors = n_neighbors
+        self.dtype = dtype
+        self.max_memory = max_memory
+        self.store_counts = store_counts
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            join_parameters(cls, cls.__mro__[1])
 
     # What a model implements.
 
@@ -237,3 +336,6 @@ def locked(counts):
     for part in (counts.data, counts.indices, counts.indptr):
         part.flags.writeable = False
     return counts
+
+
+LinearRecommender.__init__.__signature__ = without_keywords(LinearRecommender.__init__)  # type: ignore[attr-defined]

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
+from typing import Unpack
 
 import numpy as np
 
 from skace._sklearn_compat import Interval
-from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
 from skace.recommenders.linear._base import LinearRecommender
 from skace.recommenders.linear._closed_form import Bound
+from skace.recommenders.linear._linear_parameters import LinearParameters
 
 __all__ = ["EASEEstimator"]
 
@@ -33,66 +34,8 @@ class EASEEstimator(LinearRecommender):
         Share p of the history that is hidden in training, in [0, 1). It adds
         ``p / (1 - p)`` times its number of users to the ridge of each item.
 
-    exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
-
-    handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that the model was not fitted on.
-
-    history_decay : float or None, default=None
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None is the classical model, in which a history is a set. Training always takes sets.
-
-    decay_by : {"events", "time"}, default="events"
-        Age of an event: the number of events after it, or the time to the last event (in
-        days for datetimes, in the unit of the timestamps for numbers).
-
-    solver : {"exact", "local"}, default="exact"
-        "exact" inverts the Gram matrix of all items. "local" solves a small ridge
-        regression for each item on its ``n_neighbors`` strongest candidates, in memory
-        linear in the items, for catalogs whose square does not fit.
-
-    n_neighbors : int or None, default=None
-        "exact": entries of largest magnitude that each row of ``coef_`` keeps, as CSR; None
-        keeps all, dense. "local": candidates per item; None takes 200.
-
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the solution and of ``coef_``.
-
-    max_memory : float, default=8.0
-        GiB above which an exact fit is refused before any work.
-
-    store_counts : bool or "auto", default="auto"
-        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
-        for fits with other parameters on the same rows. False lets the exact solution use
-        them up, within the memory of the solution alone. "auto" keeps them where they are
-        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
-        `fit`, and for grids, on logs of few items that all occur together.
-
-    Attributes
-    ----------
-    item_ids_ : ndarray of shape (n_items,)
-        Items in the order of the columns of `decision_function`.
-
-    item_counts_ : ndarray of shape (n_items,), int64
-        Training rows per item; an item with 0 scores ``-inf``.
-
-    popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
-
-    coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
-        Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
-
-    item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
-        ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
-
-    gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
-        since other fits of the same rows hold it too.
-
-    cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        The same with training rows (by weight) as columns; ``gram_`` itself where all
-        events are rows of weight 1.
+    **shared
+        Parameters of all closed forms, as `LinearRecommender` describes them.
 
     Notes
     -----
@@ -142,26 +85,11 @@ class EASEEstimator(LinearRecommender):
         *,
         regularization: float = 200.0,
         dropout: float = 0.0,
-        exclude_seen: bool = False,
-        handle_unknown: HandleUnknown = "error",
-        history_decay: float | None = None,
-        decay_by: DecayBy = "events",
-        solver: LinearSolver = "exact",
-        n_neighbors: int | None = None,
-        dtype: LinearDtype = "float32",
-        max_memory: float = 8.0,
-        store_counts: StoreCounts = "auto",
+        **shared: Unpack[LinearParameters],
     ) -> None:
-        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        super().__init__(k, **shared)
         self.regularization = regularization
         self.dropout = dropout
-        self.history_decay = history_decay
-        self.decay_by = decay_by
-        self.solver = solver
-        self.n_neighbors = n_neighbors
-        self.dtype = dtype
-        self.max_memory = max_memory
-        self.store_counts = store_counts
 
     def _ridge(self, gram):
         ridge = np.full(gram.shape[0], float(self.regularization))

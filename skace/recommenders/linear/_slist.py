@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 
 from skace._sklearn_compat import Interval, StrOptions
-from skace._typing import DecayBy, HandleUnknown, LinearDtype, LinearSolver, StoreCounts
 from skace.recommenders.linear._base import LinearRecommender
 from skace.recommenders.linear._closed_form import Bound
 from skace.recommenders.linear._history_weights import as_numbers
+from skace.recommenders.linear._linear_parameters import AllButHistoryDecay
 from skace.recommenders.linear._session_splits import session_rows
 
 __all__ = ["SLISTEstimator"]
@@ -54,59 +54,15 @@ class SLISTEstimator(LinearRecommender):
     xi : float or None, default=None
         Bound of the diagonal of the weights, at least 0; None leaves it free.
 
-    exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
-
-    handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that the model was not fitted on.
-
     history_decay : float or None, default=1.0
         An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
         None takes a history as a set. Training does not depend on it.
 
-    decay_by : {"events", "time"}, default="events"
-        Age of an event: the number of events after it, or the time to the last event (in
-        days for datetimes, in the unit of the timestamps for numbers).
-
-    solver : {"exact", "local"}, default="exact"
-        "exact" inverts the Gram matrix of all items. "local" solves a small ridge
-        regression for each item on its ``n_neighbors`` strongest candidates, in memory
-        linear in the items, for catalogs whose square does not fit.
-
-    n_neighbors : int or None, default=None
-        "exact": entries of largest magnitude that each row of ``coef_`` keeps, as CSR; None
-        keeps all, dense. "local": candidates per item; None takes 200.
-
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the solution and of ``coef_``.
-
-    max_memory : float, default=8.0
-        GiB above which an exact fit is refused before any work.
-
-    store_counts : bool or "auto", default="auto"
-        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
-        for fits with other parameters on the same rows. False lets the exact solution use
-        them up, within the memory of the solution alone. "auto" keeps them where they are
-        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
-        `fit`, and for grids, on logs of few items that all occur together.
+    **shared
+        Parameters of all closed forms, as `LinearRecommender` describes them.
 
     Attributes
     ----------
-    item_ids_ : ndarray of shape (n_items,)
-        Items in the order of the columns of `decision_function`.
-
-    item_counts_ : ndarray of shape (n_items,), int64
-        Training rows per item; an item with 0 scores ``-inf``.
-
-    popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
-
-    coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
-        Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
-
-    item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
-        ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
-
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         Weighted products of the inputs of each pair of items, for `partial_fit`;
         where they are kept. Read-only, since other fits of the same rows hold it too.
@@ -165,30 +121,16 @@ class SLISTEstimator(LinearRecommender):
         train_decay: float | None = 1.0,
         session_decay: float | None = None,
         xi: float | None = None,
-        exclude_seen: bool = False,
-        handle_unknown: HandleUnknown = "error",
         history_decay: float | None = 1.0,
-        decay_by: DecayBy = "events",
-        solver: LinearSolver = "exact",
-        n_neighbors: int | None = None,
-        dtype: LinearDtype = "float32",
-        max_memory: float = 8.0,
-        store_counts: StoreCounts = "auto",
+        **shared: Unpack[AllButHistoryDecay],
     ) -> None:
-        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        super().__init__(k, history_decay=history_decay, **shared)
         self.regularization = regularization
         self.alpha = alpha
         self.direction = direction
         self.train_decay = train_decay
         self.session_decay = session_decay
         self.xi = xi
-        self.history_decay = history_decay
-        self.decay_by = decay_by
-        self.solver = solver
-        self.n_neighbors = n_neighbors
-        self.dtype = dtype
-        self.max_memory = max_memory
-        self.store_counts = store_counts
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)

@@ -15,10 +15,14 @@ from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._features import check_features
 from skace.recommenders._fit_inputs import in_float32
 from skace.recommenders._holdout import check_something_remains
+from skace.recommenders._joined_parameters import (
+    join_parameters,
+    refuse_unknown,
+    without_keywords,
+)
 from skace.recommenders.neural._building import NetworkBuilding
 from skace.recommenders.neural._fitted_table import check_same_table
 from skace.recommenders.neural._losses import check_sparse, with_loss_object
-from skace.recommenders.neural._network_parameters import join_parameters, without_keywords
 from skace.recommenders.neural._second_training import check_holds_out
 from skace.recommenders.neural._trained_network import TrainedNetwork
 from skace.recommenders.neural._training import NetworkTraining
@@ -265,10 +269,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         verbose: bool | int = False,
         **unknown: Any,
     ) -> None:
-        for name in unknown:  # by the class that was asked for, not by this one
-            raise TypeError(
-                f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}"
-            )
+        refuse_unknown(self, unknown)
         super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
         self.max_length = max_length
         self.long_sequences = long_sequences
