@@ -66,8 +66,7 @@ def sampled_candidates_scorer(
     Parameters
     ----------
     metrics : list of str, or str, default=("recall@10", "ndcg@10")
-        ``"recall@K"`` (with one target the hit rate), ``"ndcg@K"``, ``"mrr@K"`` or
-        ``"mrr"``.
+        Names, as in `score_ranks`; recall is the hit rate here, with one target a row.
 
     n_candidates : int, default=100
         Items drawn for each row. Fewer give better figures.

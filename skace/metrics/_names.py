@@ -77,8 +77,8 @@ def score_ranks(
         Rank of each row's target, from 0 (best); ``inf`` is a miss. See `target_ranks`.
 
     metrics : list of str
-        Names: ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"``, ``"mrr"``, ``"hit_rate@K"``,
-        ``"map@K"``, ``"precision@K"``.
+        Names: ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"``, ``"hit_rate@K"``, ``"map@K"``,
+        ``"precision@K"``, and without a K ``"mrr"``.
 
     average : bool, default=True
         Whether to average over the rows. False returns one score per row, which the

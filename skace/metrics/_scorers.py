@@ -292,9 +292,8 @@ def ranking_scorer(
     Parameters
     ----------
     metrics : list of str, or str
-        ``"recall@K"``, ``"ndcg@K"``, ``"mrr@K"``, ``"mrr"``, ``"hit_rate@K"``, ``"map@K"``
-        or ``"precision@K"``. With ``"[uniN]"`` at the end, as in ``"ndcg@10[uni100]"``, the
-        rank is that among N items drawn at random (`sampled_ranks`); such a figure is not
+        Names, as in `score_ranks`. With ``"[uniN]"`` at the end, as in ``"ndcg@10[uni100]"``,
+        the rank is that among N items drawn at random (`sampled_ranks`); such a figure is not
         comparable to one without.
 
     exclude_seen : bool or None, default=None

@@ -12,8 +12,8 @@ from skace._typing import FloatArray, IdArray
 from skace._validation import check_ids, first_few
 from skace._windows import past_events
 from skace.data import Catalog, Interactions
-from skace.data._inputs import rows_to_predict
 from skace.data._built import queries_over
+from skace.data._inputs import rows_to_predict
 from skace.data._keys import keys_of
 from skace.metrics._target_ranks import final_estimator
 from skace.recommenders._item_fields import frame_of

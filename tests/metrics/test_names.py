@@ -1,6 +1,8 @@
 """Metric names: which are valid, and scores by name."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +12,12 @@ from skace.metrics import mrr_at_k, ndcg_at_k, recall_at_k, score_ranks
 from skace.metrics._names import RankMetric, parse_metric
 from skace.metrics._registry import METRICS
 
+WITH_K = [f"{kind}@K" for kind in METRICS]
+ALONE = [kind for kind, metric in METRICS.items() if not metric.needs_k]
 VALID = (
-    "valid names are 'recall@K', 'ndcg@K', 'mrr@K', 'hit_rate@K', 'map@K', 'precision@K' (K a "
-    "whole number from 1) and 'mrr', each with an optional '[uniN]' at its end for ranks among N "
-    "sampled items, as in 'ndcg@10[uni100]'."
+    f"valid names are {', '.join(map(repr, WITH_K))} (K a whole number from 1) "
+    f"and {', '.join(map(repr, ALONE))}, each with an optional '[uniN]' at its end for ranks "
+    "among N sampled items, as in 'ndcg@10[uni100]'."
 )
 
 
@@ -53,6 +57,12 @@ def test_other_names_are_refused_with_the_list_of_valid_ones(name):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared in full
         parse_metric(name)
     assert str(caught.value) == f"{name!r} is not the name of a metric; {VALID}"
+
+
+def test_the_docstring_that_others_refer_to_has_every_name():
+    text = score_ranks.__doc__.partition("metrics : list of str")[2].partition("\n\n")[0]
+    named = set(re.findall(r'"([\w@]+)"', text))
+    assert named == {*WITH_K, *ALONE}
 
 
 def test_all_scores_come_from_one_set_of_ranks():

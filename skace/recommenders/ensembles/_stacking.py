@@ -58,7 +58,7 @@ class StackingRecommender(NamedEnsemble):
         is smooth and convex, so it takes many members, and its scores are calibrated.
 
     metric : str, default="ndcg@10"
-        "recall@K", "ndcg@K", "mrr@K" or "mrr", for the weights and ``validation_score_``.
+        For the weights and ``validation_score_``, by name as in `~skace.metrics.score_ranks`.
 
     n_candidates : int, default=100
         Best items of each estimator between which the weights have to decide in a row. By
