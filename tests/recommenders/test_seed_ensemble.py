@@ -21,6 +21,7 @@ from skace.recommenders import (
     MELTEstimator,
     PopularityEstimator,
     SeedEnsemble,
+    StackingRecommender,
     VotingRecommender,
 )
 
@@ -69,6 +70,7 @@ def test_same_seed_gives_the_same_bits_and_another_one_others(cycle):
     assert (scores[0] != scores[2]).any()
 
 
+@pytest.mark.minutes
 def test_a_random_state_goes_on(cycle):
     """A generator that is given is drawn from, and two fits from it differ."""
     rng = np.random.RandomState(0)
@@ -117,6 +119,7 @@ def test_partial_fit_lets_every_member_learn(cycle):
         assert_array_equal(one.item_counts_, model.item_counts_)
 
 
+@pytest.mark.minutes
 def test_it_is_searched_and_kept(cycle):
     search = GridSearchCV(
         ensemble(),
@@ -304,5 +307,11 @@ def test_equal_steps_are_fitted_once(cycle, monkeypatch):
     for (name, member), found in zip(members, model.estimators_, strict=True):
         alone = clone(member).fit(cycle)
         assert_array_equal(found.decision_function(cycle), alone.decision_function(cycle), name)
-    jobs = clone(model).set_params(n_jobs=2).fit(cycle)
-    assert_array_equal(jobs.decision_function(cycle), model.decision_function(cycle))
+
+
+@pytest.mark.parametrize("cls", [VotingRecommender, StackingRecommender])
+def test_members_that_are_fitted_in_processes_are_the_same(cycle, cls):
+    """Of closed forms, whose processes need not import torch."""
+    members = [("ease", EASEEstimator()), ("top", PopularityEstimator())]
+    one, two = (cls(members, k=2, n_jobs=n).fit(cycle) for n in (1, 2))
+    assert_array_equal(one.decision_function(cycle), two.decision_function(cycle))

@@ -133,6 +133,7 @@ def test_same_seed_gives_the_same_bits(cycle):
     ).any()
 
 
+@pytest.mark.minutes
 def test_fits_of_every_slice_are_those_of_its_rows(cycle):
     train, _ = leave_last_out(cycle)
     written_down = Interactions(train.users, train.items, train.timestamps, catalog=train.catalog)
