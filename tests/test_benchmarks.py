@@ -428,3 +428,13 @@ def test_the_way_of_a_fit_through_the_code_is_counted(scripts, capsys):
     for walk in ("fit, to the first batch", "predict, one list"):
         assert 5 < found[walk]["files"] < found[walk]["functions"] < 300
     assert found["backbones"].keys() == {"sasrec", "gru4rec", "bert4rec", "fmlp"}
+
+
+def test_diversified_prints_what_it_costs_and_gives(scripts, folder, capsys):
+    words = ["--data", str(folder), "--output", str(folder / "out"), "--trade-off", "1", "0.3"]
+    found = scripts("quality/diversified.py").run(words)
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()] == ["estimator", "1", "0.3"]
+    assert found["1.0"]["text@20"] == found["1"]["text@20"]
+    assert found["0.3"]["text@20"] > found["1"]["text@20"]
+    assert (folder / "out" / f"diversified-{folder.name}-knn-validation.json").exists()

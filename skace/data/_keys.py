@@ -27,7 +27,7 @@ def keys_of(X: Any) -> IdArray | None:
     if isinstance(X, Mapping):
         return _array(list(X))
     index = getattr(X, "index", None)
-    if not hasattr(index, "to_numpy"):  # a list has a method of that name
+    if index is None or not hasattr(index, "to_numpy"):  # a list has a method of that name
         return None
     labels: IdArray = index.to_numpy()
     if labels.dtype.kind == "O":

@@ -482,3 +482,17 @@ def test_what_later_fits_share_cannot_be_written_to(make_log):
     for matrix in (model.pair_counts_, model.text_neighbors_):
         with pytest.raises(ValueError, match="read-only"):
             matrix.data[0] = 7
+
+
+def test_contributions_of_few_rows_of_a_long_log_with_embedded_items(make_log):
+    X = make_log(n_users=12, n_items=6, n_features=4)
+    model = ItemKNNEstimator(k=2, text_weight=1.0).fit(X)
+    features = np.vstack([X.catalog.features, X.catalog.features[:1] + 0.1])
+    catalog = Catalog(np.arange(7), features)
+    users = np.repeat(np.arange(200), 3)
+    items = np.tile([1, 6, 2], 200)
+    rows = Interactions(users, items, np.arange(600), catalog=catalog).next_queries()[[3, 90]]
+    terms = model.contributions(rows, [4, 5])
+    scores = model.decision_function(rows)[[0, 1], [4, 5]]
+    np.testing.assert_allclose([part.sum() for part in terms], scores, atol=1e-6)
+    assert [len(part) for part in terms] == [3, 3]

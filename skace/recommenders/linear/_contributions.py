@@ -61,7 +61,10 @@ class ContributionsMixin:
         array([0.12, 0.19])
         """
         check_is_fitted(self)
-        X = rows_to_predict(X)
+        return self._terms_by_row(rows_to_predict(X), item_ids)
+
+    def _terms_by_row(self, X, item_ids):
+        """`contributions` of rows."""
         asked = _asked_ids(item_ids, len(X))
         columns = self._rows_of_ids(asked.ravel(), "item_ids").reshape(asked.shape)
         if (columns < 0).any():
@@ -71,7 +74,7 @@ class ContributionsMixin:
             )
         histories = self._histories(X)
         is_read = self._columns_of(X)[X._log.items] >= 0
-        if histories.items.size == is_read.size:  # none was left out
+        if histories.extra_features is not None:  # unknown items were embedded, not left out
             is_read[:] = True
         terms = _terms_of_events(
             histories,
