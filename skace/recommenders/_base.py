@@ -395,7 +395,7 @@ class SequentialRecommender(
 
         See Also
         --------
-        skace.recommend : The same through Pipelines and searches.
+        skace.recommenders.recommend : The same through Pipelines and searches.
 
         Notes
         -----
