@@ -142,7 +142,7 @@ class IdTreeDisplay:
         total = sum(size for prefix, size in self.sizes.items() if len(prefix) == 1)
         self.bars_: dict[Prefix, Any] = {}
         self.labels_: dict[Prefix, Any] = {}
-        size = ax.figure.get_size_inches() * ax.get_position().size
+        size = ax.get_window_extent().size / ax.figure.dpi  # inches
         least = total * _LINE / size[1]  # items of a node in which a label has room
         room = int(size[0] / n_levels * _CHARACTERS)
         self._draw_below((), 0, "", self._children(), bar_kw)

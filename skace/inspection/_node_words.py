@@ -1,4 +1,4 @@
-"""node_words: words that tell the nodes of a tree of ids apart."""
+"""Words that tell the nodes of a tree of ids apart."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from collections.abc import Callable, Iterable, Sequence
