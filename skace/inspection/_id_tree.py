@@ -140,11 +140,11 @@ class IdTreeDisplay:
         n_levels = max(map(len, self.sizes))
         ax = axes_for(self, ax, figsize=(7.6, 6.4))
         total = sum(size for prefix, size in self.sizes.items() if len(prefix) == 1)
-        self.bars_: dict[Prefix, Any] = {}
-        self.labels_: dict[Prefix, Any] = {}
-        size = ax.get_window_extent().size / ax.figure.dpi  # inches
-        least = total * _LINE / size[1]  # items of a node in which a label has room
-        room = int(size[0] / n_levels * _CHARACTERS)
+        self.bars_ = {}
+        self.labels_ = {}
+        extent, dpi = ax.get_window_extent(), ax.figure.dpi
+        least = total * _LINE / (extent.height / dpi)  # items of a node in which a label has room
+        room = int(extent.width / dpi / n_levels * _CHARACTERS)
         self._draw_below((), 0, "", self._children(), bar_kw)
         for prefix, bar in self.bars_.items():
             if self.sizes[prefix] >= least:
