@@ -140,8 +140,8 @@ class IdTreeDisplay:
         n_levels = max(map(len, self.sizes))
         ax = axes_for(self, ax, figsize=(7.6, 6.4))
         total = sum(size for prefix, size in self.sizes.items() if len(prefix) == 1)
-        self.bars_ = {}
-        self.labels_ = {}
+        self.bars_ = dict[Prefix, Any]()
+        self.labels_ = dict[Prefix, Any]()
         extent, dpi = ax.get_window_extent(), ax.figure.dpi
         least = total * _LINE / (extent.height / dpi)  # items of a node in which a label has room
         room = int(extent.width / dpi / n_levels * _CHARACTERS)
@@ -174,7 +174,7 @@ class IdTreeDisplay:
 
     def _children(self):
         """Children of each node, the largest first."""
-        children: dict[Prefix, list[Prefix]] = {}
+        children = {}
         for prefix in sorted(self.sizes, key=lambda prefix: (-self.sizes[prefix], prefix)):
             children.setdefault(prefix[:-1], []).append(prefix)
         return children
