@@ -20,6 +20,7 @@ from skace.recommenders import (
     StackingRecommender,
     VotingRecommender,
     recommend,
+    recommendation_pipeline,
 )
 
 __version__ = "0.1.0.dev0"
@@ -51,6 +52,7 @@ __all__ = [
     "ranking_scorer",
     "recall_scorer",
     "recommend",
+    "recommendation_pipeline",
     "show_versions",
 ]
 

@@ -51,6 +51,7 @@ EXPORTS = {
         "ranking_scorer",
         "recall_scorer",
         "recommend",
+        "recommendation_pipeline",
         "show_versions",
     ],
     "skace.data": [
@@ -224,6 +225,7 @@ EXPORTS = {
         "VotingRecommender",
         "explain",
         "recommend",
+        "recommendation_pipeline",
         "similar_items",
     ],
     "skace.testing": [

@@ -6,6 +6,7 @@ from skace.recommenders._explain import Explanations, explain
 from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._recommend import recommend
+from skace.recommenders._recommendation_pipeline import recommendation_pipeline
 from skace.recommenders._recommendations import Recommendations
 from skace.recommenders._similar import SimilarItems, similar_items
 from skace.recommenders.ensembles._diversified import DiversifiedRecommender
@@ -58,5 +59,6 @@ __all__ = [
     "VotingRecommender",
     "explain",
     "recommend",
+    "recommendation_pipeline",
     "similar_items",
 ]

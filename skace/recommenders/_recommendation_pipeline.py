@@ -1,0 +1,250 @@
+"""recommendation_pipeline: a Pipeline that suits a log, with a reason for each choice."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from importlib.util import find_spec
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from skace._sklearn_compat import Interval, StrOptions, validate_params
+from skace._typing import RandomState
+from skace.data import Interactions
+from skace.embeddings import ACETransformer, OnItems, TextEncoder
+from skace.recommenders._item_fields import has_texts
+from skace.recommenders.ensembles._seeds import SeedEnsemble
+from skace.recommenders.ensembles._stacking import StackingRecommender
+from skace.recommenders.linear._l3ae import L3AEEstimator
+from skace.recommenders.linear._slist import SLISTEstimator
+from skace.recommenders.neighbours._item_knn import ItemKNNEstimator
+from skace.recommenders.neural._sasrec import SASRecEstimator
+
+__all__ = ["recommendation_pipeline"]
+
+_WIDTH = 128
+_FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
+_MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
+_LONG_HISTORY = 50  # events, from which the order tells more than the texts
+_RARE_REPEATS = 0.01  # of the events
+_MANY_TIES = 0.3  # of the users' last events
+
+
+@validate_params(
+    {
+        "X": [Interactions],
+        "effort": [StrOptions({"fast", "balanced", "best"})],
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def recommendation_pipeline(
+    X: Interactions,
+    effort: Literal["fast", "balanced", "best"] = "balanced",
+    *,
+    k: int = 10,
+    random_state: RandomState = None,
+    verbose: bool = True,
+) -> Pipeline:
+    """Choose an ordinary Pipeline for a log, and say why.
+
+    It looks at the interactions: what is known of items, how many there are, how long histories
+    are, whether people take things again. Nothing is fitted, and nothing is hidden: the
+    Pipeline prints, can be changed, searched and saved as any other.
+
+    Parameters
+    ----------
+    X : Interactions
+        Rows to choose for; those that will be fitted on.
+
+    effort : {"fast", "balanced", "best"}, default="balanced"
+        "fast": a closed form or neighbours, seconds. "balanced": SASRec on ACE's vectors and
+        the same, with weights learned on held-out rows. "best": three trainings of SASRec
+        and all closed forms that fit into memory, blended likewise.
+
+    k : int, default=10
+        Length of the lists that ``predict`` returns.
+
+    random_state : int, RandomState or None, default=None
+        Seed of whatever draws.
+
+    verbose : bool, default=True
+        Whether to print a line with a reason for each choice.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        Unfitted. Its last step is called ``rec``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or X is no Interactions.
+
+    See Also
+    --------
+    StackingRecommender : What blends, and how to see what each member adds.
+
+    Notes
+    -----
+    The choices follow measurements on four public data sets (docs/benchmarks.rst): the texts are
+    worth most where histories are short; where they are long, the order of events is; a blend of
+    a network and a closed form beats both.
+
+    Stability: experimental.
+
+    Examples
+    --------
+    >>> from skace import recommendation_pipeline
+    >>> from skace.datasets import make_shop
+    >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    >>> pipe = recommendation_pipeline(X, effort="fast", k=3)
+    exclude_seen=False: 10.5% of the events repeat an item; what people had may come again
+    l3ae: L3AEEstimator - items have vectors, and half of the users have at most 5 events
+    >>> pipe.fit(X).predict(X.next_queries()).shape
+    (60, 3)
+    """
+    reasons: list[str] = []
+    steps, reads_vectors = _features(X, effort, random_state, reasons)
+    never_again = _seldom_repeats(X, reasons)
+    members = _members(X, effort, reads_vectors, random_state, reasons)
+    if len(members) == 1:
+        rec: Any = members[0][1].set_params(k=k, exclude_seen=never_again)
+    else:
+        rec = StackingRecommender(members, k=k, exclude_seen=never_again)
+        reasons.append(
+            "rec: StackingRecommender - weights of the members are learned on each user's last row"
+        )
+    _warn_of_ties(X, reasons)
+    if verbose:
+        print("\n".join(reasons))  # noqa: T201 - what is asked for
+    return Pipeline([*steps, ("rec", rec)])
+
+
+def _features(X, effort, random_state, reasons):
+    """Steps that make vectors of what is known of the items, and whether there are any."""
+    features = X.catalog.features
+    if features is None:
+        reasons.append("nothing is known of the items but their ids: no step before the model")
+        return [], False
+    if has_texts(X.catalog):
+        if effort != "fast" and find_spec("sentence_transformers") is not None:
+            reasons.append("texts: TextEncoder - a language model reads the texts of the items")
+            return [("texts", TextEncoder(missing="mean"))], True
+        why = "it takes seconds" if effort == "fast" else "sentence-transformers is not installed"
+        reasons.append(f"texts: hashed words, weighted by how rare they are - {why}")
+        words = make_pipeline(
+            HashingVectorizer(n_features=2**14, alternate_sign=False),
+            TfidfTransformer(),
+            TruncatedSVD(min(_WIDTH, X.n_items - 1), random_state=random_state),
+        )
+        return [("texts", OnItems(words))], True
+    if sp.issparse(features):
+        reasons.append("sparse: TruncatedSVD - models read dense vectors")
+        n_components = min(_WIDTH, *(size - 1 for size in features.shape))
+        return [("dense", OnItems(TruncatedSVD(n_components, random_state=random_state)))], True
+    return [], True
+
+
+def _seldom_repeats(X, reasons):
+    """Whether people hardly take an item again."""
+    pairs = np.unique(X._row_users * np.int64(X.n_items) + X._item_codes).size
+    share = 1 - pairs / len(X)
+    is_rare = share < _RARE_REPEATS
+    verdict = "what people had is left out" if is_rare else "what people had may come again"
+    reasons.append(f"exclude_seen={is_rare}: {share:.1%} of the events repeat an item; {verdict}")
+    return is_rare
+
+
+def _members(X, effort, reads_vectors, random_state, reasons):
+    """Recommenders by name."""
+    lengths = np.bincount(X._row_users)
+    usual = int(np.median(lengths[lengths > 0]))
+    closed = _closed_form(X, reads_vectors, usual, reasons)
+    if effort == "fast":
+        return [closed]
+    if len(X) < _FEWEST_ROWS:
+        reasons.append(f"no network: {len(X)} events are fewer than {_FEWEST_ROWS}")
+        return [closed]
+    long = int(np.quantile(lengths[lengths > 0], 0.9))
+    network = SASRecEstimator(max_length=200 if long > 50 else 50, random_state=random_state)
+    reasons.append(
+        f"sasrec: max_length={network.max_length} - nine of ten users have at most {long} events"
+    )
+    if effort == "best":
+        network = SeedEnsemble(
+            network.set_params(random_state=None), n_members=3, random_state=random_state
+        )
+        reasons.append("sasrec: SeedEnsemble - three trainings err less than one")
+    if reads_vectors:
+        network = make_pipeline(ACETransformer(_width(X)), network)
+        reasons.append("sasrec: ACETransformer - vectors of a narrow cone are spread out")
+    if effort == "balanced":
+        return [("sasrec", network), closed]
+    others = _all_closed_forms(X, reads_vectors)
+    reasons.append(f"{', '.join(dict(others))}: whatever fits into memory and is not alike")
+    return [("sasrec", network), *others]
+
+
+def _width(X):
+    """Columns of ACE: no more than the vectors have."""
+    features = X.catalog.features
+    is_matrix = isinstance(features, np.ndarray) and features.ndim == 2
+    n_columns = features.shape[1] if is_matrix else _WIDTH
+    width = min(_WIDTH, n_columns, X.n_items - 1)
+    return max(2, width - width % 2)  # two heads
+
+
+def _closed_form(X, reads_vectors, usual, reasons):
+    """The closed form or the neighbours that suit the log."""
+    if X.n_items > _MOST_ITEMS:
+        reasons.append(
+            f"neighbours: ItemKNNEstimator - {X.n_items} items are too many for a dense matrix"
+        )
+        return "neighbours", ItemKNNEstimator()
+    if reads_vectors and usual < _LONG_HISTORY:
+        reasons.append(
+            "l3ae: L3AEEstimator - items have vectors, and half of the users have at most "
+            f"{usual} events"
+        )
+        return "l3ae", _l3ae()
+    why = (
+        f"half of the users have more than {_LONG_HISTORY - 1} events, whose order tells most"
+        if usual >= _LONG_HISTORY
+        else "items have no vectors"
+    )
+    reasons.append(f"slist: SLISTEstimator - {why}")
+    return "slist", SLISTEstimator(alpha=0.2, history_decay=1.0)
+
+
+def _l3ae():
+    """L3AE with what validation rows of several data sets chose."""
+    return L3AEEstimator(alignment=300.0, feature_regularization=1.0, history_decay=2.0)
+
+
+def _all_closed_forms(X, reads_vectors):
+    """All that fit into memory."""
+    found = [("neighbours", ItemKNNEstimator())]
+    if X.n_items <= _MOST_ITEMS:
+        found.append(("slist", SLISTEstimator(alpha=0.2, history_decay=1.0)))
+        if reads_vectors:
+            found.append(("l3ae", _l3ae()))
+    return found
+
+
+def _warn_of_ties(X, reasons):
+    """Say so where the order of last events is that of the file."""
+    n_users = X._log.count("users with two")
+    if X._log.timestamps is None or not n_users or X._log.ties != "keep":
+        return
+    share = X._log.count("last tied") / n_users
+    if share > _MANY_TIES:
+        reasons.append(
+            f"mind: {share:.0%} of the users have their last two events at one moment; scores on "
+            "the last one depend on the order of the file (X.reorder_ties)"
+        )

@@ -1,0 +1,152 @@
+"""recommendation_pipeline: what it looks at, what it chooses, what it says."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+import skace.recommenders._recommendation_pipeline as module
+from skace import Catalog, Interactions, recommendation_pipeline
+from skace.datasets import make_shop
+from skace.recommenders import SeedEnsemble, StackingRecommender
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return make_shop(150, 60, 2_400, n_features=16, random_state=0)
+
+
+def texts_of(shop):
+    titles = shop.item_columns["title"]
+    ids = shop.catalog.item_ids
+    X = shop.interactions
+    catalog = Catalog(ids, np.array(titles, dtype=object))
+    return Interactions(X.users, X.items, X.timestamps, catalog=catalog)
+
+
+def log(shop, kind):
+    X = shop.interactions
+    if kind == "texts":
+        return texts_of(shop)
+    features = {"vectors": X.catalog.features, "ids": None, "sparse": None}[kind]
+    if kind == "sparse":
+        features = sp.csr_array(X.catalog.features)
+    return X.with_features(features)
+
+
+def types_of(estimator):
+    """Names of the classes of all that is in an estimator."""
+    if isinstance(estimator, Pipeline):
+        return [name for _, step in estimator.steps for name in types_of(step)]
+    if isinstance(estimator, StackingRecommender):
+        inner = [name for _, member in estimator.estimators for name in types_of(member)]
+        return [*inner, "StackingRecommender"]
+    inner = types_of(estimator.estimator) if isinstance(estimator, SeedEnsemble) else []
+    return [*inner, type(estimator).__name__]
+
+
+NETWORK = ["ACETransformer", "SASRecEstimator"]
+CHOICES = [
+    ("vectors", "fast", ["L3AEEstimator"]),
+    ("ids", "fast", ["SLISTEstimator"]),
+    ("texts", "fast", ["OnItems", "L3AEEstimator"]),
+    ("sparse", "fast", ["OnItems", "L3AEEstimator"]),
+    ("vectors", "balanced", [*NETWORK, "L3AEEstimator", "StackingRecommender"]),
+    ("ids", "balanced", ["SASRecEstimator", "SLISTEstimator", "StackingRecommender"]),
+    (
+        "vectors",
+        "best",
+        [*NETWORK, "SeedEnsemble", "ItemKNNEstimator", "SLISTEstimator", "L3AEEstimator",
+         "StackingRecommender"],
+    ),
+    (
+        "ids",
+        "best",
+        ["SASRecEstimator", "SeedEnsemble", "ItemKNNEstimator", "SLISTEstimator",
+         "StackingRecommender"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "effort", "expected"), CHOICES)
+def test_what_is_chosen_suits_what_is_known(shop, kind, effort, expected, capsys):
+    pipe = recommendation_pipeline(log(shop, kind), effort, k=4, random_state=0)
+    assert types_of(pipe) == expected
+    assert isinstance(pipe, Pipeline)
+    assert not hasattr(pipe[-1], "item_ids_")
+    assert pipe[-1].k == 4
+    assert repr(clone(pipe)) == repr(pipe)
+    printed = capsys.readouterr().out
+    assert "exclude_seen=" in printed
+    assert len(printed.splitlines()) >= 2
+
+
+@pytest.mark.parametrize("kind", ["vectors", "ids", "texts", "sparse"])
+def test_what_is_chosen_learns_and_answers(shop, kind):
+    X = log(shop, kind)
+    pipe = recommendation_pipeline(X, "fast", k=3, random_state=0, verbose=False)
+    assert pipe.fit(X).predict(X.next_queries()).shape == (X.n_users, 3)
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+def test_a_blend_learns_and_answers(shop, effort):
+    X = log(shop, "vectors")
+    pipe = recommendation_pipeline(X, effort, k=3, random_state=0, verbose=False)
+    names = [name for name in pipe.get_params() if name.endswith("max_epochs")]
+    pipe.set_params(**dict.fromkeys(names, 2))
+    assert pipe.fit(X).predict(X.next_queries()).shape == (X.n_users, 3)
+
+
+def test_a_language_model_is_asked_where_it_can_be(shop, monkeypatch):
+    X = texts_of(shop)
+    for spec, expected in ((object(), "TextEncoder"), (None, "OnItems")):
+        monkeypatch.setattr(module, "find_spec", lambda _, spec=spec: spec)
+        assert types_of(recommendation_pipeline(X, verbose=False))[0] == expected
+
+
+def test_few_events_get_no_network(shop, capsys):
+    pipe = recommendation_pipeline(shop.interactions[:500], "best")
+    assert types_of(pipe) == ["L3AEEstimator"]
+    assert "no network: 500 events" in capsys.readouterr().out
+
+
+def test_many_items_get_neighbours(shop, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_ITEMS", 10)
+    assert types_of(recommendation_pipeline(shop.interactions, "fast", verbose=False)) == [
+        "ItemKNNEstimator"
+    ]
+
+
+@pytest.mark.parametrize(("length", "expected"), [(60, "SLISTEstimator"), (10, "L3AEEstimator")])
+def test_long_histories_are_read_in_order(length, expected):
+    rng = np.random.default_rng(0)
+    items = np.concatenate([rng.permutation(80)[:length] for _ in range(40)])
+    catalog = Catalog(np.arange(80), rng.normal(size=(80, 8)))
+    X = Interactions(np.repeat(np.arange(40), length), items, catalog=catalog)
+    pipe = recommendation_pipeline(X, "fast", verbose=False)
+    assert types_of(pipe) == [expected]
+    assert pipe[-1].exclude_seen  # nobody takes an item twice
+
+
+def test_ties_at_the_end_are_told(capsys):
+    X = Interactions(np.repeat(np.arange(30), 3), np.tile([3, 5, 4], 30), np.tile([1, 2, 2], 30))
+    recommendation_pipeline(X, "fast")
+    assert "100% of the users have their last two events at one moment" in capsys.readouterr().out
+    recommendation_pipeline(X.reorder_ties("shuffle", random_state=0), "fast")
+    assert "at one moment" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"X": [["a", "b"]]}, "'X' parameter of recommendation_pipeline must be an instance of"),
+        ({"effort": "most"}, "'effort' parameter of recommendation_pipeline must be a str among"),
+        ({"k": 0}, "'k' parameter of recommendation_pipeline must be an int in the range"),
+    ],
+)
+def test_bad_arguments_are_named(shop, change, text):
+    with pytest.raises(ValueError, match=text):
+        recommendation_pipeline(**{"X": shop.interactions} | change)
