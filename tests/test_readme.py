@@ -69,11 +69,12 @@ def test_the_first_thing_on_the_page_is_the_two_commands(command):
 
 # On a few random users the last of 50 epochs may be the best, and the fit says so.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_example_runs_as_it_stands(frames):
-    (example,) = _blocks("README.rst", language="python")
+def test_examples_run_as_they_stand(frames):
     names = dict(zip(("log", "items"), frames, strict=True))
-    exec(example, names)  # noqa: S102 (our own page)
+    for example in _blocks("README.rst", language="python"):
+        exec(example, names)  # noqa: S102 (our own page)
     search = names["search"]
     assert search.best_params_["ace__alpha"] in {0, 0.1, 1, 10}
     assert search.predict(names["X"].next_queries()).shape == (60, 10)
     assert set(search.predict([["B001", "B007"]])[0]) <= set(frames[1]["item_id"])
+    assert names["pipe"].predict(names["X"].next_queries()).shape == (60, 10)
