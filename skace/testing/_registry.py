@@ -56,8 +56,8 @@ def all_recommenders() -> list[type[recommenders.SequentialRecommender]]:
     Examples
     --------
     >>> from skace.testing import all_recommenders
-    >>> [cls.__name__ for cls in all_recommenders()][:2]
-    ['BERT4RecEstimator', 'EASEEstimator']
+    >>> "EASEEstimator" in [cls.__name__ for cls in all_recommenders()]
+    True
     """
     return [*_concrete(recommenders, recommenders.SequentialRecommender)]
 

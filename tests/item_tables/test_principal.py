@@ -27,7 +27,7 @@ def test_planted_axes_are_found(center, n, d):
     np.testing.assert_allclose(axes.values, [3.142, 2.718, 1, 0, 0], atol=1e-9)
     np.testing.assert_allclose(np.abs(axes.vectors.T @ right), np.eye(5, 3), atol=1e-7)
     np.testing.assert_allclose(axes.mean, shift, atol=1e-12)
-    assert axes.trace == pytest.approx(3.142**2 + 2.718**2 + 1)
+    assert axes.centred_trace == pytest.approx(np.sum((features - features.mean(axis=0)) ** 2))
 
 
 @settings(max_examples=25, deadline=None)

@@ -24,7 +24,7 @@ from skace._torch.training._trainer import Trainer, build_optimizers
 from skace._windows import cut_windows, rows_asked
 from skace.losses import GBCE, ItemCounts, SampledSoftmax
 from skace.recommenders import BERT4RecEstimator, FMLPEstimator, GRU4RecEstimator
-from skace.recommenders.neural import _base
+from skace.recommenders.neural import _training
 from skace.testing import all_losses
 
 CPU = torch.device("cpu")
@@ -279,7 +279,7 @@ def fit(small_log, monkeypatch):
 
     def run(scores, **parameters):
         script = iter(scores)
-        monkeypatch.setattr(_base, "ndcg_at_k", lambda *_, **__: next(script))
+        monkeypatch.setattr(_training, "ndcg_at_k", lambda *_, **__: next(script))
         sizes = {"k": 2, "n_layers": 1, "n_heads": 1, "dropout": 0.1, "random_state": 0}
         return SASRecEstimator(**(sizes | parameters)).fit(small_log)
 
