@@ -1,4 +1,4 @@
-"""recommendation_pipeline: a Pipeline that suits a log, with a reason for each choice."""
+"""A Pipeline that suits a log, with a reason for each choice."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from importlib.util import find_spec
