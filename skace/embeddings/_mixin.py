@@ -1,6 +1,7 @@
 """ItemTransformerMixin: a transformer of arrays that acts on catalogs as well."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Self, overload
@@ -335,7 +336,9 @@ def _as_features(output):
 
 
 def _elements(X):
-    """What a Series or a one-dimensional array of objects holds; anything else as it is."""
+    """What a dict, a Series or an array of objects holds; anything else as it is."""
+    if isinstance(X, Mapping):
+        return list(X.values())
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind == "O":
         return list(X)
     return listed(X)

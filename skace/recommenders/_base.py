@@ -356,9 +356,11 @@ class SequentialRecommender(
             Only these may be recommended. A list of ids holds for all rows, as does a mask of
             shape (n_items,). One list of ids per row, or a mask of shape (n_rows, n_items),
             sparse or dense, is for each row its own; the columns of a mask are those of
-            ``item_ids_``. A callable is asked for one block of rows at a time:
-            ``candidates(row_ids, item_ids)`` returns any of the above for these rows, whose ids
-            are users, the keys of a dict or Series, or numbers from 0. None: all items.
+            ``item_ids_``. A dict or a labelled Series is read by its labels: lists by those of
+            the rows, truth values by items. A callable is asked for one block of rows at a
+            time: ``candidates(row_ids, item_ids)`` returns any of the above for these rows,
+            whose ids are users, the keys of a dict or Series, or numbers from 0. None: all
+            items.
 
         exclude : list of ids, list of lists, mask, callable or None, default=None
             These may not be recommended; forms as of ``candidates``.

@@ -3,7 +3,7 @@
 
 from importlib.util import find_spec
 from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,7 @@ from skace._typing import RandomState
 from skace.data import Interactions
 from skace.embeddings import ACETransformer, OnItems, TextEncoder
 from skace.recommenders._item_fields import has_texts
+from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders.ensembles._seeds import SeedEnsemble
 from skace.recommenders.ensembles._stacking import StackingRecommender
 from skace.recommenders.linear._l3ae import L3AEEstimator
@@ -28,7 +29,6 @@ __all__ = ["recommendation_pipeline"]
 _WIDTH = 128
 _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
 _MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
-_LONG_HISTORY = 50  # events, from which the order tells more than the texts
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -63,9 +63,11 @@ def recommendation_pipeline(
         Rows to choose for; those that will be fitted on.
 
     effort : {"fast", "balanced", "best"}, default="balanced"
-        "fast": a closed form or neighbours, seconds. "balanced": SASRec on ACE's vectors and
-        the same, with weights learned on held-out rows. "best": three trainings of SASRec
-        and all closed forms that fit into memory, blended likewise.
+        "fast": popularity, neighbours and the closed forms that fit into memory, blended with
+        weights learned on held-out rows; seconds to minutes. "balanced": SASRec on ACE's
+        vectors as well, from 2,000 events on. "best": three trainings of it in place of one.
+        With texts, "fast" hashes their words; the others ask a language model, which is
+        downloaded once, if sentence-transformers is installed.
 
     k : int, default=10
         Length of the lists that ``predict`` returns.
@@ -92,9 +94,9 @@ def recommendation_pipeline(
 
     Notes
     -----
-    The choices follow measurements on four public data sets (docs/benchmarks.rst): the texts are
-    worth most where histories are short; where they are long, the order of events is; a blend of
-    a network and a closed form beats both.
+    Which closed form is best differs from log to log (docs/benchmarks.rst), by more than any of
+    their parameters, and weights learned on held-out rows find out. What each member adds, and
+    whether any beats popularity, ``pipeline[-1].member_report`` tells on rows held out.
 
     Stability: experimental.
 
@@ -105,21 +107,19 @@ def recommendation_pipeline(
     >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
     >>> pipe = recommendation_pipeline(X, effort="fast", k=3)
     exclude_seen=False: 10.5% of the events repeat an item; what people had may come again
-    l3ae: L3AEEstimator - items have vectors, and half of the users have at most 5 events
+    popularity, neighbours, slist, l3ae: which is best depends on the log, and each fits in seconds
+    rec: StackingRecommender - weights are learned on each user's last row
     >>> pipe.fit(X).predict(X.next_queries()).shape
     (60, 3)
     """
     reasons: list[str] = []
     steps, reads_vectors = _features(X, effort, random_state, reasons)
     never_again = _seldom_repeats(X, reasons)
-    members = _members(X, effort, reads_vectors, random_state, reasons)
-    if len(members) == 1:
-        rec: Any = members[0][1].set_params(k=k, exclude_seen=never_again)
-    else:
-        rec = StackingRecommender(members, k=k, exclude_seen=never_again)
-        reasons.append(
-            "rec: StackingRecommender - weights of the members are learned on each user's last row"
-        )
+    members = _closed_forms(X, reads_vectors, reasons)
+    if effort != "fast":
+        members = [*_networks(X, effort, reads_vectors, random_state, reasons), *members]
+    reasons.append("rec: StackingRecommender - weights are learned on each user's last row")
+    rec = StackingRecommender(members, k=k, exclude_seen=never_again)
     _warn_of_ties(X, reasons)
     if verbose:
         print("\n".join(reasons))  # noqa: T201 - what is asked for
@@ -161,34 +161,39 @@ def _seldom_repeats(X, reasons):
     return is_rare
 
 
-def _members(X, effort, reads_vectors, random_state, reasons):
-    """Recommenders by name."""
-    lengths = np.bincount(X._row_users)
-    usual = int(np.median(lengths[lengths > 0]))
-    closed = _closed_form(X, reads_vectors, usual, reasons)
-    if effort == "fast":
-        return [closed]
+def _closed_forms(X, reads_vectors, reasons):
+    """Members that train nothing or solve equations, by name."""
+    found = [("popularity", PopularityEstimator()), ("neighbours", ItemKNNEstimator())]
+    if X.n_items > _MOST_ITEMS:
+        reasons.append(f"neighbours: {X.n_items} items are too many for a dense matrix")
+        return found
+    found.append(("slist", SLISTEstimator()))
+    if reads_vectors:
+        found.append(("l3ae", L3AEEstimator(history_decay=2.0)))
+    names = ", ".join(dict(found))
+    reasons.append(f"{names}: which is best depends on the log, and each fits in seconds")
+    return found
+
+
+def _networks(X, effort, reads_vectors, random_state, reasons):
+    """The network, by name, if there is enough to learn from."""
     if len(X) < _FEWEST_ROWS:
         reasons.append(f"no network: {len(X)} events are fewer than {_FEWEST_ROWS}")
-        return [closed]
+        return []
+    lengths = np.bincount(X._row_users)
     long = int(np.quantile(lengths[lengths > 0], 0.9))
     network = SASRecEstimator(max_length=200 if long > 50 else 50, random_state=random_state)
     reasons.append(
         f"sasrec: max_length={network.max_length} - nine of ten users have at most {long} events"
     )
     if effort == "best":
-        network = SeedEnsemble(
-            network.set_params(random_state=None), n_members=3, random_state=random_state
-        )
+        one = network.set_params(random_state=None)
+        network = SeedEnsemble(one, n_members=3, random_state=random_state)
         reasons.append("sasrec: SeedEnsemble - three trainings err less than one")
     if reads_vectors:
         network = make_pipeline(ACETransformer(_width(X)), network)
         reasons.append("sasrec: ACETransformer - vectors of a narrow cone are spread out")
-    if effort == "balanced":
-        return [("sasrec", network), closed]
-    others = _all_closed_forms(X, reads_vectors)
-    reasons.append(f"{', '.join(dict(others))}: whatever fits into memory and is not alike")
-    return [("sasrec", network), *others]
+    return [("sasrec", network)]
 
 
 def _width(X):
@@ -198,43 +203,6 @@ def _width(X):
     n_columns = features.shape[1] if is_matrix else _WIDTH
     width = min(_WIDTH, n_columns, X.n_items - 1)
     return max(2, width - width % 2)  # two heads
-
-
-def _closed_form(X, reads_vectors, usual, reasons):
-    """The closed form or the neighbours that suit the log."""
-    if X.n_items > _MOST_ITEMS:
-        reasons.append(
-            f"neighbours: ItemKNNEstimator - {X.n_items} items are too many for a dense matrix"
-        )
-        return "neighbours", ItemKNNEstimator()
-    if reads_vectors and usual < _LONG_HISTORY:
-        reasons.append(
-            "l3ae: L3AEEstimator - items have vectors, and half of the users have at most "
-            f"{usual} events"
-        )
-        return "l3ae", _l3ae()
-    why = (
-        f"half of the users have more than {_LONG_HISTORY - 1} events, whose order tells most"
-        if usual >= _LONG_HISTORY
-        else "items have no vectors"
-    )
-    reasons.append(f"slist: SLISTEstimator - {why}")
-    return "slist", SLISTEstimator(alpha=0.2, history_decay=1.0)
-
-
-def _l3ae():
-    """L3AE with what validation rows of several data sets chose."""
-    return L3AEEstimator(alignment=300.0, feature_regularization=1.0, history_decay=2.0)
-
-
-def _all_closed_forms(X, reads_vectors):
-    """All that fit into memory."""
-    found = [("neighbours", ItemKNNEstimator())]
-    if X.n_items <= _MOST_ITEMS:
-        found.append(("slist", SLISTEstimator(alpha=0.2, history_decay=1.0)))
-        if reads_vectors:
-            found.append(("l3ae", _l3ae()))
-    return found
 
 
 def _warn_of_ties(X, reasons):

@@ -106,8 +106,7 @@ class Recommendations(_Pair):
         frame : dataframe
             Columns ``row`` (from 0, in the order of X), ``user_id`` (unless the rows were
             plain lists), ``rank`` (from 1), ``item_id``, ``score`` and those of ``items``.
-            Where ``exclude_seen`` leaves too few items, the seen ones that fill up the list
-            have a score of ``-inf``.
+            Items that only fill up a row, of score ``-inf``, have no line.
 
         Raises
         ------
@@ -132,16 +131,18 @@ class Recommendations(_Pair):
         return [ids[kept].tolist() for ids, kept in zip(self.item_ids, is_eligible, strict=True)]
 
     def _columns(self):
-        """Columns of the frame, each of n_rows * k entries."""
+        """Columns of the frame, without what only fills up rows."""
         n_rows, k = self.item_ids.shape
         columns = {"row": np.repeat(np.arange(n_rows), k)}
         if self.users is not None:
             columns[self._key_column] = np.repeat(self.users, k)
-        return columns | {
+        columns |= {
             "rank": np.tile(np.arange(1, k + 1), n_rows),
             "item_id": self.item_ids.ravel(),
             "score": self.scores.ravel(),
         }
+        is_eligible = columns["score"] > -np.inf
+        return {name: values[is_eligible] for name, values in columns.items()}
 
 
 def warn_of_short_lists(scores):

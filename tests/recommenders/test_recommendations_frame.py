@@ -72,9 +72,14 @@ def test_pandas_comes_first_if_no_library_is_named(model):
     assert isinstance(model.recommend([[]]).to_frame(), pandas.DataFrame)
 
 
-def test_seen_items_that_fill_up_a_row_have_no_finite_score(model):
-    found = model.recommend([["ash"]], k=6, exclude_seen=True).to_frame("polars")
-    assert found.row(-1)[2:] == ("ash", -np.inf)
+def test_seen_items_that_fill_up_a_row_have_no_line(model):
+    found = model.recommend([["ash"], []], k=6, exclude_seen=True)
+    assert found.item_ids[0, -1] == "ash"
+    frame = found.to_frame("polars")
+    assert frame["row"].to_list() == [0] * 5 + [1] * 6
+    assert frame["rank"].to_list() == [*range(1, 6), *range(1, 7)]
+    assert "ash" not in frame["item_id"].to_list()[:5]
+    assert np.isfinite(frame["score"].to_numpy()).all()
 
 
 @pytest.mark.parametrize("backend", [None, "polars"])

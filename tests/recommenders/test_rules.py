@@ -209,6 +209,27 @@ def test_keys_of_histories_name_the_rows(X):
         np.testing.assert_array_equal(by_key.item_ids, in_order.item_ids)
     assert skace.recommend(pipe, pd.Series(list(histories.values()))).users is None
     assert pipe[-1].predict(histories).shape == (3, 2)
+    assert pipe.predict(histories).shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["candidates", "exclude"])
+def test_labels_say_whose_list_it_is_and_which_item(model, rows, name):
+    lists = {user: IDS[place : place + 3].tolist() for place, user in enumerate(rows.users)}
+    expected = model.recommend(rows, **{name: list(lists.values())})
+    turned = dict(reversed(lists.items()))
+    for given in (lists, turned, pd.Series(turned)):
+        found = model.recommend(rows, **{name: given})
+        np.testing.assert_array_equal(found.item_ids, expected.item_ids)
+    mask = pd.Series(np.arange(N_ITEMS) < 8, index=IDS)
+    expected = model.recommend(rows, **{name: mask.to_numpy()})
+    found = model.recommend(rows, **{name: mask.sample(frac=1, random_state=0)})
+    np.testing.assert_array_equal(found.item_ids, expected.item_ids)
+    # Ids are ids, whatever they are labelled with, as those of a part of a frame are.
+    chosen = pd.Series(IDS)[[7, 3, 5]]
+    found = model.recommend(rows, **{name: chosen})
+    np.testing.assert_array_equal(
+        found.item_ids, model.recommend(rows, **{name: chosen.to_list()}).item_ids
+    )
 
 
 @pytest.mark.parametrize("name", ["candidates", "exclude"])
@@ -225,7 +246,9 @@ def test_keys_of_histories_name_the_rows(X):
         (sp.csr_array((3, N_ITEMS)), ValueError, "is a mask of shape (3, 12); give one of shape"),
         ([[True], [True, False]], ValueError, "holds booleans beside something else"),
         ([True, "i00"], ValueError, "holds booleans beside something else"),
-        ({"u0": ["i00"]}, TypeError, "must be item ids, one list of them per row"),
+        ({"u0": ["i00"]}, ValueError, "but 8 of the 9 rows of X have no entry (first ['u1', 'u2'"),
+        (pd.Series([["i00"]] * 9, index=["u0"] * 9), ValueError, "have no entry"),
+        (pd.Series([True] * 3, index=IDS[:3]), ValueError, "but 9 of the 12 items of the model"),
         ("i00", TypeError, "must be item ids, one list of them per row"),
         (TABLE, TypeError, "must be item ids, one list of them per row"),
         (lambda *_: None, TypeError, "(row_ids, item_ids) returned None; return"),

@@ -1,7 +1,7 @@
 """Items that a caller names: one list for all rows, or one for each."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skace._validation import check_ids, coded_ids, first_few
+from skace.data._keys import keys_of
 from skace.data._sequences import listed
 
 __all__ = ["CalledLists", "Question", "RowLists", "SharedList", "read_lists"]
@@ -124,7 +125,7 @@ def read_lists(given, name, question):
         return _of_mask(given, name, question)
     if callable(given):
         return CalledLists(given, name)
-    values = _values(given, name)
+    values = _values(_by_label(given, name, question), name)
     if _holds_booleans(values):
         return _of_mask(_as_mask(values, name), name, question)
     if isinstance(values, np.ndarray) and values.ndim == 2:
@@ -136,6 +137,33 @@ def read_lists(given, name, question):
         return SharedList(np.zeros(0, dtype=np.int64))
     columns = question.columns_of(ids, name)
     return SharedList(np.unique(columns[question.known(columns, ids, name)]))
+
+
+def _by_label(given, name, question):
+    """Entries of a dict or a labelled Series in our order; anything else as it is.
+
+    Lists are looked up by the ids of the rows, truth values by those of the items.
+    """
+    labels = keys_of(given)
+    if labels is None or nw.dependencies.is_into_dataframe(given):
+        return given
+    values = list(given.values()) if isinstance(given, Mapping) else listed(given)
+    if any(map(_is_list, values)):
+        wanted, what = question.row_ids, "rows of X"
+    elif _holds_booleans(values):
+        wanted, what = question.item_ids, "items of the model"
+    else:
+        return values  # ids, whatever they are labelled with
+    places = {label: place for place, label in enumerate(labels.tolist())}
+    absent = [label for label in wanted.tolist() if label not in places]
+    if absent or len(places) < len(values):
+        found = f"{len(absent)} of the {len(wanted)} {what} have no entry (first {absent[:3]})"
+        raise ValueError(
+            f"{name} is read by its labels, but "
+            + (found if absent else "some of them stand twice")
+            + "; give one entry for each, or a plain list in their order."
+        )
+    return [values[places[label]] for label in wanted.tolist()]
 
 
 def _values(given, name):
