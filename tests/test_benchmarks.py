@@ -239,6 +239,19 @@ def test_neighbors_are_taken_apart(scripts, folder, capsys):
     assert len(json.loads((folder / f"item_knn_{folder.name}.json").read_text())["changes"]) == 1
 
 
+def test_one_line_reaches_something(scripts, folder, capsys):
+    scripts("quality/one_line.py").main(["--data", str(folder)])
+    printed = capsys.readouterr().out
+    assert "l3ae" in printed
+    assert "history masked: R@10 0." in printed
+
+
+def test_one_alpha_is_compared_over_files(scripts, folder, capsys):
+    path = folder / "embeddings_made.npy"
+    scripts("quality/alpha_scale.py").main([str(path), "--components", "8"])
+    assert f"{folder.name}/embeddings_made: cosine" in capsys.readouterr().out
+
+
 def test_memory_of_closed_forms_is_counted_in_matrices(scripts, folder, capsys):
     script = scripts("quality/closed_form_memory.py")
     script.in_own_process = _run_here
