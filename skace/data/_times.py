@@ -106,7 +106,8 @@ def check_times(values: Any, n_events: int, name: str = "timestamps") -> Times |
     if array.dtype.kind not in "iufM" and array.size:
         raise ValueError(
             f"{name} must be numbers or datetime64, got dtype {array.dtype} (first value "
-            f"{first_few(array[:1])}); parse them first, for example with pandas.to_datetime."
+            f"{first_few(array[:1])}); parse them first, for example with "
+            "pandas.to_datetime(times, utc=True)."
         )
     _refuse_missing(array, name)
     _refuse_rounded(array, name)

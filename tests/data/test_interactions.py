@@ -191,7 +191,7 @@ def test_a_catalog_may_hold_items_that_the_log_lacks(small_log):
             ([1, 2], [1, 2], ["monday", "friday"]),
             "timestamps must be numbers or datetime64, got "
             "dtype <U6 (first value 'monday'); parse them first, for example with "
-            "pandas.to_datetime.",
+            "pandas.to_datetime(times, utc=True).",
         ),
         (
             ([1, 2, 3], [1, 2, 3], [1, np.nan, np.inf]),
