@@ -38,7 +38,7 @@ from skace import ACETransformer, SASRecEstimator
 
 training = {"n_layers": 1, "dropout": 0.2, "learning_rate": 0.003, "random_state": 0}
 random_start = SASRecEstimator(embedding_dim=48, **training).fit(X_train.with_features(None))
-ace_start = make_pipeline(ACETransformer(48), SASRecEstimator(**training)).fit(X_train)
+ace_start = make_pipeline(ACETransformer(48, alpha=3), SASRecEstimator(**training)).fit(X_train)
 
 # %%
 # Where popularity rules

@@ -32,6 +32,8 @@ def keys_of(X: Any) -> IdArray | None:
     labels: IdArray = index.to_numpy()
     if labels.dtype.kind == "O":
         return _array(labels.tolist())
+    if getattr(index, "name", None) is not None:
+        return labels
     is_numbered = labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(labels.size))
     return None if is_numbered else labels
 

@@ -150,7 +150,9 @@ def _word_values(
     vectorizer = CountVectorizer(**how)
     try:
         counts = vectorizer.fit_transform(texts).astype(np.float64)
-    except ValueError:  # scikit-learn finds no word in any text
+    except ValueError as error:
+        if "empty vocabulary" not in str(error):  # an analyzer's own fault
+            raise
         return sp.csr_matrix((len(texts), 0)), []
     n_texts_with = np.bincount(counts.indices, minlength=counts.shape[1])
     rarity = np.log1p((len(texts) - n_texts_with + 0.5) / (n_texts_with + 0.5))

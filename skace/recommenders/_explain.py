@@ -34,7 +34,7 @@ class Explanations:
         The items that are explained.
 
     scores : ndarray of shape (n_rows,), float32
-        Their scores; counts of training rows for an empty history.
+        Their scores; counts of training rows for a history without an item that is read.
 
     history_ids : list of n_rows ndarrays of shape (n_events,)
         Items of the histories, the oldest event first.
@@ -209,7 +209,29 @@ def _scores_of(model, rows, columns):
 
 
 def _without_each(model, rows, columns, scores):
-    """What the score of each row loses without each of its events."""
+    """What the score of each row loses without each of its events; 0 for those not read."""
+    if len(rows) == 0:
+        return []
+    owners, events = past_events(rows._starts, rows._ends)
+    is_read = model._columns_of(rows)[rows._log.items[events]] >= 0
+    if model._histories(rows).extra_features is not None:  # unknown items are embedded
+        is_read[:] = True
+    sizes = np.bincount(owners[is_read], minlength=len(rows))
+    ends, times = np.cumsum(sizes), rows._log.timestamps
+    read = queries_over(
+        rows.catalog,
+        rows._log.items[events[is_read]],
+        ends - sizes,
+        ends,
+        None if times is None else times[events[is_read]],
+    )
+    terms = np.zeros(events.size)
+    terms[is_read] = np.concatenate(_without_each_read(model, read, columns, scores))
+    return np.split(terms, np.cumsum(rows._ends - rows._starts)[:-1])
+
+
+def _without_each_read(model, rows, columns, scores):
+    """The same for rows of which the model reads all events."""
     lengths = rows._ends - rows._starts
     terms = [np.zeros(n) for n in lengths]
     for row in np.flatnonzero(lengths == 1):

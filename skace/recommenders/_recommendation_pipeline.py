@@ -15,6 +15,7 @@ from skace._sklearn_compat import Interval, StrOptions, validate_params
 from skace._typing import RandomState
 from skace.data import Interactions
 from skace.embeddings import ACETransformer, OnItems, TextEncoder
+from skace.item_tables import IDTable
 from skace.recommenders._item_fields import has_texts
 from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders.ensembles._seeds import SeedEnsemble
@@ -112,6 +113,8 @@ def recommendation_pipeline(
     >>> pipe.fit(X).predict(X.next_queries()).shape
     (60, 3)
     """
+    if len(X) == 0:
+        raise ValueError("X has no rows; there is nothing to choose for.")
     reasons: list[str] = []
     steps, reads_vectors = _features(X, effort, random_state, reasons)
     never_again = _seldom_repeats(X, reasons)
@@ -141,12 +144,12 @@ def _features(X, effort, random_state, reasons):
         words = make_pipeline(
             HashingVectorizer(n_features=2**14, alternate_sign=False),
             TfidfTransformer(),
-            TruncatedSVD(min(_WIDTH, X.n_items - 1), random_state=random_state),
+            TruncatedSVD(max(1, min(_WIDTH, X.n_items - 1)), random_state=random_state),
         )
         return [("texts", OnItems(words))], True
     if sp.issparse(features):
         reasons.append("sparse: TruncatedSVD - models read dense vectors")
-        n_components = min(_WIDTH, *(size - 1 for size in features.shape))
+        n_components = max(1, min(_WIDTH, *(size - 1 for size in features.shape)))
         return [("dense", OnItems(TruncatedSVD(n_components, random_state=random_state)))], True
     return [], True
 
@@ -190,19 +193,22 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         one = network.set_params(random_state=None)
         network = SeedEnsemble(one, n_members=3, random_state=random_state)
         reasons.append("sasrec: SeedEnsemble - three trainings err less than one")
-    if reads_vectors:
+    if reads_vectors and _width(X) < 2:
+        last = network.estimator if effort == "best" else network
+        last.set_params(item_table=IDTable())
+        reasons.append("sasrec: IDTable - one number an item says too little to start from")
+    elif reads_vectors:
         network = make_pipeline(ACETransformer(_width(X)), network)
         reasons.append("sasrec: ACETransformer - vectors of a narrow cone are spread out")
     return [("sasrec", network)]
 
 
 def _width(X):
-    """Columns of ACE: no more than the vectors have."""
+    """Columns of ACE, an even number: no more than the vectors have."""
     features = X.catalog.features
-    is_matrix = isinstance(features, np.ndarray) and features.ndim == 2
-    n_columns = features.shape[1] if is_matrix else _WIDTH
+    n_columns = _WIDTH if has_texts(X.catalog) else features.shape[1] - sp.issparse(features)
     width = min(_WIDTH, n_columns, X.n_items - 1)
-    return max(2, width - width % 2)  # two heads
+    return width - width % 2  # two heads
 
 
 def _warn_of_ties(X, reasons):

@@ -23,6 +23,7 @@ from skace import (
     SASRecEstimator,
     VotingRecommender,
 )
+from skace.datasets import make_shop
 from skace.metrics import intra_list_diversity
 from skace.recommenders import DiversifiedRecommender, _blocks
 from skace.recommenders.ensembles import _mmr
@@ -266,3 +267,11 @@ def test_a_frozen_estimator_of_other_items_is_refused(X):
     frozen = FrozenEstimator(EASEEstimator(k=1).fit([[1, 2], [2, 99]]))
     with pytest.raises(ValueError, match="the frozen estimator has 3 items, which are not those"):
         diverse(frozen).fit(X)
+
+
+def test_the_order_of_a_diversified_model_is_kept_by_another_that_changes_nothing():
+    X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    inner = DiversifiedRecommender(EASEEstimator(), k=5, trade_off=0.3)
+    outer = DiversifiedRecommender(inner, k=5, trade_off=1.0)
+    expected = inner.fit(X).decision_function(X)
+    np.testing.assert_array_equal(outer.fit(X).decision_function(X), expected)

@@ -20,6 +20,7 @@ from skace import (
     SLISTEstimator,
     VotingRecommender,
 )
+from skace.datasets import make_cycle
 from skace.recommenders import DiversifiedRecommender, _explain, explain
 
 N_CAUSES, N_NOISE = 5, 15
@@ -206,3 +207,15 @@ def test_what_cannot_be_explained_is_refused(X, items, error, text):
     assert text in str(raised.value)
     with pytest.raises(TypeError, match="_Scores has no method recommend"):
         explain(_Scores(), [["a"]], ["a"])
+
+
+@pytest.mark.parametrize("history", [[4, 99], [99, 4], [4, 99, 98], [99]])
+def test_events_that_are_not_read_explain_nothing(history):
+    X = make_cycle(n_users=60, n_items=6, length=8, random_state=0)
+    model = SASRecEstimator(
+        k=1, embedding_dim=8, n_layers=1, n_heads=1, max_epochs=2, early_stopping=False,
+        handle_unknown="ignore", random_state=0,
+    ).fit(X)  # fmt: skip
+    found = explain(model, [history], [5])
+    own = [found.scores[0] if item == 4 else 0 for item in history]
+    np.testing.assert_allclose(found.contributions[0], own, rtol=1e-5)

@@ -82,6 +82,7 @@ def test_what_is_chosen_learns_and_answers(shop, kind):
     assert pipe.fit(X).predict(X.next_queries()).shape == (X.n_users, 3)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of two epochs
 @pytest.mark.minutes
 @pytest.mark.parametrize("effort", ["balanced", "best"])
 def test_a_blend_learns_and_answers(shop, effort):
@@ -150,3 +151,16 @@ def test_ties_at_the_end_are_told(capsys):
 def test_bad_arguments_are_named(shop, change, text):
     with pytest.raises(ValueError, match=text):
         recommendation_pipeline(**{"X": shop.interactions} | change)
+
+
+def test_no_rows_are_refused(shop):
+    with pytest.raises(ValueError, match="X has no rows; there is nothing to choose for"):
+        recommendation_pipeline(shop.interactions[:0])
+
+
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+def test_one_number_an_item_is_no_start_for_a_network(shop, effort):
+    X = shop.interactions
+    pipe = recommendation_pipeline(X.with_features(X.catalog.features[:, :1]), effort)
+    assert "ACETransformer" not in types_of(pipe)
+    assert "IDTable()" in repr(pipe)

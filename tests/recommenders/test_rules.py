@@ -246,6 +246,8 @@ def test_labels_say_whose_list_it_is_and_which_item(model, rows, name):
         (sp.csr_array((3, N_ITEMS)), ValueError, "is a mask of shape (3, 12); give one of shape"),
         ([[True], [True, False]], ValueError, "holds booleans beside something else"),
         ([True, "i00"], ValueError, "holds booleans beside something else"),
+        (np.eye(1, N_ITEMS, dtype=int)[0], ValueError, "zeros and ones of shape (12,)"),
+        (np.eye(N_USERS, N_ITEMS), ValueError, "zeros and ones of shape (9, 12)"),
         ({"u0": ["i00"]}, ValueError, "but 8 of the 9 rows of X have no entry (first ['u1', 'u2'"),
         (pd.Series([["i00"]] * 9, index=["u0"] * 9), ValueError, "have no entry"),
         (pd.Series([True] * 3, index=IDS[:3]), ValueError, "but 9 of the 12 items of the model"),
@@ -325,3 +327,18 @@ def test_what_holds_no_recommender_is_refused(X):
         skace.recommend(Scores().fit(X), X)
     with pytest.raises(ValueError, match="frame"):
         skace.recommend(EASEEstimator(k=1).fit(X), TABLE)
+
+
+@pytest.mark.parametrize("kind", ["string", "Int64"])
+def test_missing_values_of_nullable_columns_are_not_limited(model, rows, kind):
+    values = pd.array(["1", None] * 6, dtype="string").astype(kind)
+    items = pd.DataFrame({"item_id": IDS, "group": values})
+    lists = model.recommend(rows, 8, quotas={"group": 1}, items=items).to_lists()
+    assert {sum(int(item[1:]) % 2 == 0 for item in ids) for ids in lists} == {1}
+
+
+def test_a_flat_sparse_mask_is_a_mask(model, rows):
+    mask = np.arange(N_ITEMS) < 5
+    found = model.recommend(rows, candidates=sp.coo_array(mask))
+    expected = model.recommend(rows, candidates=mask)
+    np.testing.assert_array_equal(found.item_ids, expected.item_ids)

@@ -480,3 +480,18 @@ def test_members_that_tell_nothing_weigh_alike():
     model.fit(lists, X_val=[["a", "b"], ["b", "a"]])
     assert_allclose(model.weights_, [0.5, 0.5])
     assert model.temperature_ > 0
+
+
+def test_repeated_rows_stay_repeated_while_weights_are_learned(monkeypatch):
+    X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
+    seen, fit = [], StackingRecommender._fit_members
+    monkeypatch.setattr(
+        StackingRecommender,
+        "_fit_members",
+        lambda self, rows, *rest: seen.append(len(rows)) or fit(self, rows, *rest),
+    )
+    rows = np.repeat(np.arange(len(X)), 2)
+    model = StackingRecommender([("top", PopularityEstimator()), ("ease", EASEEstimator())], k=3)
+    model.fit(X[rows])
+    n_held_out = model.n_validation_rows_
+    assert seen == [2 * (len(X) - n_held_out), 2 * len(X)]

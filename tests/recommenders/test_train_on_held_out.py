@@ -375,3 +375,24 @@ def test_without_anything_to_watch_patience_ends_nothing():
     with pytest.warns(UserWarning, match="training for max_epochs"):
         model.fit(X)
     assert model.n_iter_ == model.best_epoch_ == QUICK["max_epochs"]
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+def test_both_trainings_start_alike(monkeypatch, fraction):
+    X = make_cycle(n_users=20, n_items=6, length=6, random_state=0)
+    starts, build = [], SASRecEstimator._build_network
+
+    def remember(self, *arguments):
+        network = build(self, *arguments)
+        starts.append({n: value.clone() for n, value in network.state_dict().items()})
+        return network
+
+    monkeypatch.setattr(SASRecEstimator, "_build_network", remember)
+    SASRecEstimator(
+        k=1, embedding_dim=8, n_layers=1, n_heads=1, max_epochs=2, train_on_held_out=True,
+        validation_fraction=fraction, random_state=0,
+    ).fit(X)  # fmt: skip
+    first, second = starts
+    drawn = [n for n in first if first[n].is_floating_point() and first[n].numel() > 1]
+    assert drawn
+    assert all((first[n] == second[n]).all() for n in drawn)

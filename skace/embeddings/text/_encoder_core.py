@@ -34,7 +34,7 @@ class TextEncoderOfTexts(EncoderOfTexts):
         model = self._text_model()
         if self.cache is None or not isinstance(model, FunctionModel):
             return
-        if model.revision is None:
+        if not model.revision:
             raise ValueError(
                 "cache needs a revision when encoder is a function: what it does cannot be seen "
                 "from outside, so say which version of it the stored vectors are from, for example "

@@ -255,7 +255,7 @@ class DiversifiedRecommender(SequentialRecommender):
         return self._model()._read_ahead(histories)
 
     def _scores_of_filled(self, histories, columns):
-        return self._model()._scores_of_filled(histories, columns)
+        return self._model()._scores_of_block(histories, columns, None)
 
     def _scores_of_block(self, histories, columns, n_best):
         # One order of all items, of which rules take a part.

@@ -114,6 +114,8 @@ def candidates_of(votes, targets, n_best, n_drawn, rng):
     is_kept = np.take_along_axis(is_open, drawn, axis=1)
     n_each = is_open.sum(axis=1) / np.maximum(is_kept.sum(axis=1), 1)
     rest = (is_kept * n_each[:, None]).astype(np.float32)
+    # A draw that stands for one item is no rival either: that one may be drawn twice.
+    rest[rest == 1] = np.nextafter(np.float32(1), np.float32(2))
     return np.concatenate([columns, drawn], axis=1), np.concatenate([shares, rest], axis=1)
 
 

@@ -256,9 +256,9 @@ class StackingRecommender(NamedEnsemble):
             self._learn_weights(X_val, self.item_counts_, rng)
             return
         held_out = hold_out_last(X, self.validation_fraction, rng, weights)
-        rest = X._derive(ends=np.setdiff1d(X._ends, held_out))
-        self._fit_members(rest, weights, None)
-        n_held_out = np.bincount(X._log.items[held_out], minlength=self.item_ids_.size)
+        is_held_out = np.isin(X._ends, held_out)  # all rows of a repeated event
+        self._fit_members(X._derive(ends=X._ends[~is_held_out]), weights, None)
+        n_held_out = np.bincount(X._item_codes[is_held_out], minlength=self.item_ids_.size)
         self._learn_weights(X._derive(ends=held_out), self.item_counts_ - n_held_out, rng)
         self._fit_members(X, weights, None)
 

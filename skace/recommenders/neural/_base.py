@@ -315,6 +315,11 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(with_loss_object(state))
+        names = type(self)._architecture
+        if "architecture_" in state and isinstance(names, tuple):
+            # What shapes a network now had one value only when an older file was written.
+            now = {name: getattr(self, name) for name in names}
+            self.architecture_ = now | state["architecture_"]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -90,7 +90,7 @@ def item_codes(ids, features, n_levels=None):
         )
     if codes.dtype.kind not in "iuf":
         raise ValueError(f"semantic_ids={name} returned {codes.dtype}; codes are whole numbers.")
-    is_code = (codes >= 0) & (codes == np.floor(codes))
+    is_code = (codes >= 0) & (codes < 2**53) & (codes == np.floor(codes))
     if not is_code.all():
         row, column = np.argwhere(~is_code)[0]
         raise ValueError(

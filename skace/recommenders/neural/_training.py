@@ -1,6 +1,7 @@
 """NetworkTraining: rows to learn from become batches, batches become epochs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 import warnings
 from functools import partial
 
@@ -48,7 +49,8 @@ class NetworkTraining:
             is_row &= weights > 0
         holds_out = self.early_stopping and rows.n_passes is None and not stages.are_known
         if X_val is None and holds_out:
-            X_val = self._hold_out(rows.X, is_row, weights, rng)
+            # By a copy, so that a second training, which holds out none, draws the same start.
+            X_val = self._hold_out(rows.X, is_row, weights, copy.deepcopy(rng))
         if X_val is not None:
             self._check_known(X_val)
         device = resolve_device(self.device)

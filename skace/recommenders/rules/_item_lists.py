@@ -126,6 +126,7 @@ def read_lists(given, name, question):
     if callable(given):
         return CalledLists(given, name)
     values = _values(_by_label(given, name, question), name)
+    _refuse_numbers_as_mask(values, name, question)
     if _holds_booleans(values):
         return _of_mask(_as_mask(values, name), name, question)
     if isinstance(values, np.ndarray) and values.ndim == 2:
@@ -193,6 +194,19 @@ def _holds_booleans(values):
     return isinstance(first, (bool, np.bool_))
 
 
+def _refuse_numbers_as_mask(values, name, question):
+    """Raise if zeros and ones have the shape of a mask: they would be read as ids."""
+    n_rows, n_items = question.row_ids.size, question.item_ids.size
+    is_numeric = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+    if not is_numeric or n_items < 3 or values.shape not in ((n_items,), (n_rows, n_items)):
+        return
+    if np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"{name} is an array of zeros and ones of shape {values.shape}, which may be a mask or "
+            "ids; pass a mask as booleans, .astype(bool)."
+        )
+
+
 def _as_mask(values, name):
     """Array of booleans in one or two dimensions."""
     try:
@@ -210,6 +224,8 @@ def _as_mask(values, name):
 def _of_mask(mask, name, question):
     """Items named by booleans, in the order of the columns of the model."""
     n_rows, n_items = question.row_ids.size, question.item_ids.size
+    if sp.issparse(mask) and mask.ndim == 1:
+        mask = mask.toarray()
     if mask.ndim == 1 and mask.shape == (n_items,):
         return SharedList(np.flatnonzero(mask))
     if mask.shape != (n_rows, n_items):

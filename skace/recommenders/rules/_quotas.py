@@ -108,8 +108,13 @@ def _groups(values, rows, name):
 
 
 def _is_missing(value):
-    """Whether a value is None, NaN or an empty text."""
-    return value is None or value == "" or value != value
+    """Whether a value is None, NaN, the NA of pandas or an empty text."""
+    if value is None or isinstance(value, str):
+        return not value
+    is_itself = value == value
+    if isinstance(is_itself, np.ndarray):
+        return False
+    return not isinstance(is_itself, (bool, np.bool_)) or not is_itself
 
 
 def best_within(scores, k, quotas):
