@@ -52,7 +52,8 @@ class DiversifiedRecommender(SequentialRecommender):
 
     exclude_seen : bool, default=False
         Whether items of the past may not be recommended. The parameter of the estimator does
-        not matter.
+        not matter. Seen items keep their places in the order and are left out of the list
+        afterwards: where histories are long, let ``n_candidates`` be longer than they are.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on. The parameter of the
