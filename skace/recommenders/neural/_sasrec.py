@@ -25,15 +25,15 @@ class SASRecEstimator(NeuralRecommender):
     block : {"post", "pre", "ligr"}, default="post"
         Transformer block. "post" normalises after each sum. "pre" normalises what enters
         attention and feed-forward instead, which keeps many layers trainable. "ligr" is "pre"
-        with learned gates before the sums and a SwiGLU feed-forward [3]_.
+        with learned gates before the sums and a SwiGLU feed-forward (:arxiv:`2502.03417`).
 
     positions : {"absolute", "relative", "rotary"}, default="absolute"
         How the network knows the order of events. "absolute" adds a learned vector for each
         position, counted from the start of the window. "relative" learns instead what it means
         to stand so many events back: a vector added to keys, one added to values, and a number
-        added to each head's scores, in each block [4]_. "rotary" learns nothing and turns
-        queries and keys by angles that grow with their positions [5]_; the width of a head
-        must be even.
+        added to each head's scores, in each block (:arxiv:`1803.02155`). "rotary" learns
+        nothing and turns queries and keys by angles that grow with their positions
+        (:arxiv:`2104.09864`); the width of a head must be even.
 
     n_layers : int, default=2
         Number of transformer blocks.
@@ -58,7 +58,8 @@ class SASRecEstimator(NeuralRecommender):
     ``block="pre"`` and ``"ligr"`` a last normalisation follows the blocks.
 
     A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items; the
-    logits are held in blocks of 12 MiB (512 MiB on CUDA).
+    logits are held in blocks of 12 MiB (512 MiB on CUDA). Gated blocks are those of [3]_,
+    relative and rotary positions those of [4]_ and [5]_.
 
     Stability: provisional.
 
