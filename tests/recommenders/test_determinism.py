@@ -285,6 +285,8 @@ def test_answers_do_not_depend_on_the_size_of_blocks(
     np.testing.assert_array_equal(model.predict(log), best)
 
 
+# Drawn histories may look padded, which is warned of.
+@pytest.mark.filterwarnings("ignore:X are all .* long, and")
 @settings(deadline=None, max_examples=25)
 @given(
     history=st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=8),
