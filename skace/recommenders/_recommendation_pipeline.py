@@ -1,6 +1,7 @@
 """A Pipeline that suits a log, with a reason for each choice."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import logging
 from importlib.util import find_spec
 from numbers import Integral
 from typing import Literal
@@ -13,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from skace._sklearn_compat import Interval, StrOptions, validate_params
 from skace._typing import RandomState
+from skace._visible_log import visible_log
 from skace.data import Interactions
 from skace.embeddings import ACETransformer, OnItems, TextEncoder
 from skace.item_tables import IDTable
@@ -26,6 +28,8 @@ from skace.recommenders.neighbours._item_knn import ItemKNNEstimator
 from skace.recommenders.neural._sasrec import SASRecEstimator
 
 __all__ = ["recommendation_pipeline"]
+
+_logger = logging.getLogger("skace")
 
 _WIDTH = 128
 _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
@@ -77,7 +81,8 @@ def recommendation_pipeline(
         Seed of whatever draws.
 
     verbose : bool, default=True
-        Whether to print a line with a reason for each choice.
+        Whether to show a line with a reason for each choice, through the logger "skace" as a
+        verbose fit does: on standard error where logging is not set up.
 
     Returns
     -------
@@ -95,8 +100,8 @@ def recommendation_pipeline(
 
     Notes
     -----
-    Which closed form is best differs from log to log (docs/benchmarks.rst), by more than any of
-    their parameters, and weights learned on held-out rows find out. What each member adds, and
+    Which closed form is best differs from log to log (docs/benchmarks.rst), and weights learned
+    on held-out rows find out. What each member adds, and
     whether any beats popularity, ``pipeline[-1].member_report`` tells on rows held out.
 
     Stability: experimental.
@@ -107,9 +112,8 @@ def recommendation_pipeline(
     >>> from skace.datasets import make_shop
     >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
     >>> pipe = recommendation_pipeline(X, effort="fast", k=3)
-    exclude_seen=False: 10.5% of the events repeat an item; what people had may come again
-    popularity, neighbours, slist, l3ae: which is best depends on the log, and each fits in seconds
-    rec: StackingRecommender - weights are learned on each user's last row
+    >>> list(dict(pipe[-1].estimators))
+    ['popularity', 'neighbours', 'slist', 'l3ae']
     >>> pipe.fit(X).predict(X.next_queries()).shape
     (60, 3)
     """
@@ -123,9 +127,10 @@ def recommendation_pipeline(
         members = [*_networks(X, effort, reads_vectors, random_state, reasons), *members]
     reasons.append("rec: StackingRecommender - weights are learned on each user's last row")
     rec = StackingRecommender(members, k=k, exclude_seen=never_again)
-    _warn_of_ties(X, reasons)
-    if verbose:
-        print("\n".join(reasons))  # noqa: T201 - what is asked for
+    _tell_of_ties(X, reasons)
+    with visible_log(verbose):
+        for reason in reasons if verbose else ():
+            _logger.info(reason)
     return Pipeline([*steps, ("rec", rec)])
 
 
@@ -211,7 +216,7 @@ def _width(X):
     return width - width % 2  # two heads
 
 
-def _warn_of_ties(X, reasons):
+def _tell_of_ties(X, reasons):
     """Say so where the order of last events is that of the file."""
     n_users = X._log.count("users with two")
     if X._log.timestamps is None or not n_users or X._log.ties != "keep":

@@ -63,14 +63,14 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("kind", "effort", "expected"), CHOICES)
-def test_what_is_chosen_suits_what_is_known(shop, kind, effort, expected, capsys):
+def test_what_is_chosen_suits_what_is_known(shop, kind, effort, expected, caplog):
     pipe = recommendation_pipeline(log(shop, kind), effort, k=4, random_state=0)
     assert types_of(pipe) == expected
     assert isinstance(pipe, Pipeline)
     assert not hasattr(pipe[-1], "item_ids_")
     assert pipe[-1].k == 4
     assert repr(clone(pipe)) == repr(pipe)
-    printed = capsys.readouterr().out
+    printed = caplog.text
     assert "exclude_seen=" in printed
     assert len(printed.splitlines()) >= 2
 
@@ -100,10 +100,10 @@ def test_a_language_model_is_asked_where_it_can_be(shop, monkeypatch):
         assert types_of(recommendation_pipeline(X, verbose=False))[0] == expected
 
 
-def test_few_events_get_no_network(shop, capsys):
+def test_few_events_get_no_network(shop, caplog):
     pipe = recommendation_pipeline(shop.interactions[:500], "best")
     assert types_of(pipe) == READS
-    assert "no network: 500 events" in capsys.readouterr().out
+    assert "no network: 500 events" in caplog.text
 
 
 def test_many_items_get_neighbours(shop, monkeypatch):
@@ -132,12 +132,13 @@ def test_what_is_fast_is_above_popularity_and_near_its_best_member(seed):
     assert score(pipe, test) > 0.9 * max(alone.values())
 
 
-def test_ties_at_the_end_are_told(capsys):
+def test_ties_at_the_end_are_told(caplog):
     X = Interactions(np.repeat(np.arange(30), 3), np.tile([3, 5, 4], 30), np.tile([1, 2, 2], 30))
     recommendation_pipeline(X, "fast")
-    assert "100% of the users have their last two events at one moment" in capsys.readouterr().out
+    assert "100% of the users have their last two events at one moment" in caplog.text
+    caplog.clear()
     recommendation_pipeline(X.reorder_ties("shuffle", random_state=0), "fast")
-    assert "at one moment" not in capsys.readouterr().out
+    assert "at one moment" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -164,3 +165,9 @@ def test_one_number_an_item_is_no_start_for_a_network(shop, effort):
     pipe = recommendation_pipeline(X.with_features(X.catalog.features[:, :1]), effort)
     assert "ACETransformer" not in types_of(pipe)
     assert "IDTable()" in repr(pipe)
+
+
+def test_nothing_is_told_unless_asked_for(shop, caplog):
+    caplog.set_level("INFO", logger="skace")
+    recommendation_pipeline(shop.interactions, "fast", verbose=False)
+    assert not caplog.messages

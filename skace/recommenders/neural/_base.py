@@ -240,6 +240,12 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         "validation_scores_",
     )
 
+    # Parameters that hold objects, and what stands for None.
+    _objects: tuple[tuple[str, str], ...] = (
+        ("item_table", "TrainableTable()"),
+        ("loss", "Softmax()"),
+    )
+
     # Parameters that shape the network; a fitted one keeps those it was built with.
     _architecture: tuple[str, ...] = ("max_length",)
 
@@ -291,7 +297,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also ``item_table__name`` and ``loss__name`` of what it holds.
+        """Set parameters, also those of objects, as ``item_table__name`` and ``loss__name``.
 
         Parameters
         ----------
@@ -306,9 +312,9 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         Raises
         ------
         ValueError
-            If a name is none of a parameter, or one of an item table that is None.
+            If a name is none of a parameter, or one of an object that is None.
         """
-        for name, default in (("item_table", "TrainableTable()"), ("loss", "Softmax()")):
+        for name, default in self._objects:
             check_can_be_set(name, getattr(self, name, None), params, default)
         super().set_params(**params)
         return self

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import copy
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Unpack
 
 import narwhals as nw
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skace._item_tree import ItemTree
-from skace._parameter_objects import check_can_be_set, check_is_object
+from skace._parameter_objects import check_is_object
 from skace._sklearn_compat import HasMethods, StrOptions
 from skace._validation import check_ids, first_few
 from skace.data._repr import frame_library
@@ -150,6 +150,8 @@ class GRAMEstimator(SASRecEstimator):
         "fusion": [StrOptions({"fine", "late"})],
     }
 
+    _objects = (*SASRecEstimator._objects, ("semantic_ids", "SemanticIdEncoder(n_levels=1)"))
+
     _architecture = (*SASRecEstimator._architecture, "fusion")
 
     _gives_vectors = False
@@ -165,28 +167,6 @@ class GRAMEstimator(SASRecEstimator):
         super().__init__(k, **shared)
         self.semantic_ids = semantic_ids
         self.fusion = fusion
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, also those of ``semantic_ids``; see `NeuralRecommender.set_params`.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name.
-
-        Returns
-        -------
-        self : object
-            This estimator.
-
-        Raises
-        ------
-        ValueError
-            If a name is none of a parameter, or one of an object that is None.
-        """
-        default = "SemanticIdEncoder(n_levels=1)"
-        check_can_be_set("semantic_ids", self.semantic_ids, params, default)
-        return super().set_params(**params)
 
     # Checks before any work.
 
