@@ -27,6 +27,7 @@ NETWORKS = {
     "sasrec relative": lambda **options: SASRecEstimator(positions="relative", **options),
     "sasrec rotary": lambda **options: SASRecEstimator(positions="rotary", **options),
     "sasrec ligr": lambda **options: SASRecEstimator(block="ligr", **options),
+    "sasrec hstu": lambda **options: SASRecEstimator(block="hstu", **options),
     "gru4rec": GRU4RecEstimator,
     "bert4rec": BERT4RecEstimator,
     "fmlp": FMLPEstimator,

@@ -99,6 +99,7 @@ SHAPES = [
     tiny(block="ligr", loss=GBCE(4)),
     tiny(positions="relative"),
     tiny(positions="rotary", block="pre", max_length=2),
+    tiny(positions="relative", block="hstu"),
     tiny(GRU4RecEstimator, n_layers=2, hidden_dim=3, loss=BPR(256, draw="in_batch")),
     tiny(BERT4RecEstimator, max_length=1, finetune_ratio=0.0, item_table=FrozenTable()),
     tiny(BERT4RecEstimator, loss=SampledSoftmax(draw="popularity"), max_length=3),

@@ -135,6 +135,7 @@ def test_every_backbone_finds_it_with_every_loss(
         ("sasrec", {"block": "ligr", "n_layers": 2}),
         ("sasrec", {"positions": "relative"}),
         ("sasrec", {"positions": "rotary"}),
+        ("sasrec", {"positions": "relative", "block": "hstu"}),
         ("gru4rec", {"n_layers": 2, "hidden_dim": 24}),
         ("bert4rec", {"finetune_ratio": 1.0, "max_epochs": 30}),
     ],

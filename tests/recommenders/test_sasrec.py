@@ -35,7 +35,7 @@ def base(cycle):
     return SASRecEstimator(**QUICK).fit(cycle)
 
 
-@pytest.mark.parametrize("block", ["post", "pre", "ligr"])
+@pytest.mark.parametrize("block", ["post", "pre", "ligr", "hstu"])
 @pytest.mark.parametrize("n_layers", [1, 3])
 def test_blocks_are_those_asked_for(cycle, block, n_layers):
     model = SASRecEstimator(**(QUICK | {"block": block, "n_layers": n_layers})).fit(cycle)
@@ -43,18 +43,22 @@ def test_blocks_are_those_asked_for(cycle, block, n_layers):
     assert len({name.split(".")[2] for name in names if ".blocks." in name}) == n_layers
     assert any("last_norm" in name for name in names) == (block != "post")
     assert any("attention_gate" in name for name in names) == (block == "ligr")
+    assert any("gate_qkv" in name for name in names) == (block == "hstu")
 
 
 @pytest.mark.parametrize(
-    ("positions", "named"),
+    ("block", "positions", "named"),
     [
-        ("absolute", {"positions"}),
-        ("relative", {"keys", "values", "scores"}),
-        ("rotary", set()),
+        ("post", "absolute", {"positions"}),
+        ("post", "relative", {"keys", "values", "scores"}),
+        ("post", "rotary", set()),
+        ("hstu", "absolute", {"positions"}),
+        ("hstu", "relative", {"scores"}),
+        ("hstu", "rotary", set()),
     ],
 )
-def test_positions_are_those_asked_for(cycle, positions, named):
-    model = SASRecEstimator(**QUICK, positions=positions).fit(cycle)
+def test_positions_are_those_asked_for(cycle, block, positions, named):
+    model = SASRecEstimator(**(QUICK | {"block": block}), positions=positions).fit(cycle)
     names = {name.split(".")[-2] for name in model.encoder_state_}
     assert names & {"positions", "keys", "values", "scores"} == named
 

@@ -8,18 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skace._torch.encoders._bert4rec import BERT4RecEncoder
+from skace._torch.encoders._blocks import BLOCKS, LiGRBlock, PostNormBlock, PreNormBlock
 from skace._torch.encoders._fmlp import FilterBlock, FMLPEncoder
 from skace._torch.encoders._gru4rec import GRU4RecEncoder
-from skace._torch.encoders._layers import (
-    BLOCKS,
-    Dropout,
-    LiGRBlock,
-    PostNormBlock,
-    PreNormBlock,
-    SelfAttention,
-    SwiGLU,
+from skace._torch.encoders._hstu import HSTUBlock
+from skace._torch.encoders._layers import Dropout, SelfAttention, SwiGLU
+from skace._torch.encoders._positions import (
+    PointwisePositions,
+    RelativePositions,
+    make_positions,
 )
-from skace._torch.encoders._positions import RelativePositions, make_positions
 from skace._torch.encoders._sasrec import SASRecEncoder
 
 T, D = 6, 8
@@ -36,6 +34,13 @@ CAUSAL = {
     "sasrec ligr": lambda **options: attentive(SASRecEncoder, block="ligr", **options),
     "sasrec relative": lambda **options: attentive(SASRecEncoder, positions="relative", **options),
     "sasrec rotary": lambda **options: attentive(SASRecEncoder, positions="rotary", **options),
+    "sasrec hstu": lambda **options: attentive(SASRecEncoder, block="hstu", **options),
+    "sasrec hstu relative": lambda **options: attentive(
+        SASRecEncoder, block="hstu", positions="relative", **options
+    ),
+    "sasrec hstu rotary": lambda **options: attentive(
+        SASRecEncoder, block="hstu", positions="rotary", **options
+    ),
     "gru4rec": lambda dropout=0.0, n_layers=1: GRU4RecEncoder(
         D, hidden_dim=5, n_layers=n_layers, dropout=dropout
     ),
@@ -229,7 +234,7 @@ def mixed_by_hand(positions, query, key, value):
 
 @pytest.mark.parametrize("kind", ["relative", "rotary"])
 def test_positions_are_the_formula_of_their_paper(kind):
-    positions = build(lambda: make_positions(kind, D, 2, T, 0.0))
+    positions = build(lambda: make_positions(kind, "post", D, 2, T, 0.0))
     query, key, value = (inputs(seed, 1)[0].view(T, 2, D // 2) for seed in range(3))
     found = positions(*(x.transpose(0, 1)[None] for x in (query, key, value)))[0]  # (2, T, D / H)
     for head in range(2):
@@ -246,7 +251,27 @@ def test_attention_sees_all_that_is_visible_and_nothing_else():
     torch.testing.assert_close(states, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("block", ["pre", "ligr"])
+def hstu_by_hand(block, x):
+    """One HSTU block on (T, D), pair by pair; its positions add a number for each offset."""
+    silu, positions = torch.nn.functional.silu, block.positions
+    gate, query, key, value = silu(block.gate_qkv(block.norm(x))).chunk(4, dim=1)
+    summed = torch.zeros(T, D)
+    for number, head in enumerate((slice(0, D // 2), slice(D // 2, D))):
+        for t in range(T):
+            for s in range(t + 1):
+                product = query[t, head] @ key[s, head]
+                weight = silu(product + positions.scores.weight[t - s, number]) / T
+                summed[t, head] += weight * value[s, head]
+    return x + block.mix_heads(gate * block.mixed_norm(summed))
+
+
+def test_the_block_of_hstu_is_the_formula_of_its_paper():
+    positions = PointwisePositions("relative", D, 2, T, 0.0)
+    block, x = build(lambda: HSTUBlock(D, 2, 0.0, 0.0, positions)), inputs(n_sequences=1)
+    torch.testing.assert_close(block(x)[0], hstu_by_hand(block, x[0]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", ["pre", "ligr", "hstu"])
 def test_blocks_that_do_not_normalise_their_sums_are_followed_by_a_norm(block):
     encoder = build(lambda: attentive(SASRecEncoder, block=block))
     last = encoder.transformer.last_norm

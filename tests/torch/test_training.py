@@ -395,6 +395,7 @@ BACKBONES = {
     "sasrec": SASRecEstimator(n_heads=1, attention_dropout=0.0),
     "sasrec, ligr": SASRecEstimator(block="ligr", n_heads=1, attention_dropout=0.0),
     "sasrec, relative": SASRecEstimator(positions="relative", n_heads=1, attention_dropout=0.0),
+    "sasrec, hstu": SASRecEstimator(block="hstu", n_heads=1, attention_dropout=0.0),
     "gru4rec": GRU4RecEstimator(n_layers=2),
     "bert4rec": BERT4RecEstimator(n_heads=1, attention_dropout=0.0),
     "fmlp": FMLPEstimator(max_length=5),

@@ -8,12 +8,8 @@ from torch import nn
 from skace._torch._products import Linear, linear
 
 __all__ = [
-    "BLOCKS",
     "Dropout",
     "FeedForward",
-    "LiGRBlock",
-    "PostNormBlock",
-    "PreNormBlock",
     "SelfAttention",
     "SwiGLU",
     "at_places",
@@ -143,98 +139,6 @@ class SwiGLU(nn.Module):
         """Map (B, T, D) to (B, T, D)."""
         narrowed: torch.Tensor = self.narrow(F.silu(self.gate(x)) * self.widen(x))
         return narrowed
-
-
-class PostNormBlock(nn.Module):
-    """Transformer block that normalises after each sum: attention, then feed-forward."""
-
-    def __init__(
-        self,
-        width: int,
-        n_heads: int,
-        dropout: float,
-        attention_dropout: float,
-        positions: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.attention = SelfAttention(width, n_heads, attention_dropout, positions)
-        self.feedforward = FeedForward(width)
-        self.attention_norm = nn.LayerNorm(width)
-        self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = Dropout(dropout)
-
-    def forward(
-        self,
-        x: torch.Tensor,
-        visible: torch.Tensor | None = None,
-        places: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(x, visible, places))
-        x = self.attention_norm(at_places(x, places) + attended)
-        normed: torch.Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
-        return normed
-
-
-class PreNormBlock(PostNormBlock):
-    """The same parts, but what enters attention and feed-forward is normalised, not the sums."""
-
-    def forward(
-        self,
-        x: torch.Tensor,
-        visible: torch.Tensor | None = None,
-        places: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(self.attention_norm(x), visible, places))
-        x = at_places(x, places) + attended
-        summed: torch.Tensor = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
-        return summed
-
-
-class LiGRBlock(nn.Module):
-    """Pre-norm block with learned gates before the sums and a SwiGLU feed-forward.
-
-    Borisyuk et al. 2025 (arXiv 2502.03417), as in eSASRec.
-    """
-
-    def __init__(
-        self,
-        width: int,
-        n_heads: int,
-        dropout: float,
-        attention_dropout: float,
-        positions: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.attention = SelfAttention(width, n_heads, attention_dropout, positions)
-        self.feedforward = SwiGLU(width)
-        self.attention_gate = Linear(width, width)
-        self.feedforward_gate = Linear(width, width)
-        self.attention_norm = nn.LayerNorm(width)
-        self.feedforward_norm = nn.LayerNorm(width)
-        self.dropout = Dropout(dropout)
-
-    def forward(
-        self,
-        x: torch.Tensor,
-        visible: torch.Tensor | None = None,
-        places: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(self.attention_norm(x), visible, places))
-        x = at_places(x, places)
-        x = x + torch.sigmoid(self.attention_gate(x)) * attended
-        fed = self.dropout(self.feedforward(self.feedforward_norm(x)))
-        summed: torch.Tensor = x + torch.sigmoid(self.feedforward_gate(x)) * fed
-        return summed
-
-
-BLOCKS: dict[str, type[nn.Module]] = {
-    "post": PostNormBlock,
-    "pre": PreNormBlock,
-    "ligr": LiGRBlock,
-}
 
 
 def initialise(module: nn.Module, std: float = 0.02) -> None:

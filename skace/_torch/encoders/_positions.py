@@ -7,7 +7,7 @@ from torch import nn
 
 from skace._torch.encoders._layers import Dropout
 
-__all__ = ["RelativePositions", "RotaryPositions", "make_positions"]
+__all__ = ["PointwisePositions", "RelativePositions", "RotaryPositions", "make_positions"]
 
 _SLOWEST = 10_000.0  # positions after which the slowest pair has turned by about one radian
 
@@ -91,8 +91,7 @@ class RotaryPositions(nn.Module):
 
     def __init__(self, width: int, n_heads: int, dropout: float) -> None:
         super().__init__()
-        pairs = torch.arange(0, width // n_heads, 2) / (width // n_heads)
-        self.register_buffer("rates", _SLOWEST**-pairs, persistent=False)
+        self.register_buffer("rates", turning_rates(width // n_heads), persistent=False)
         self.dropout = dropout
 
     def forward(
@@ -104,29 +103,89 @@ class RotaryPositions(nn.Module):
     ) -> torch.Tensor:
         """Mix values (B, H, T, D / H) by keys and as many queries, or by one at ``places``."""
         steps = torch.arange(key.shape[2], device=key.device)
-        asked = steps if places is None else places[:, None, None]
+        query, key = turned(query, key, places, self.rates)
         return F.scaled_dot_product_attention(
-            self._turned(query, asked),
-            self._turned(key, steps),
+            query,
+            key,
             value,
             attn_mask=None if places is None else (steps <= places[:, None])[:, None, None],
             is_causal=places is None,
             dropout_p=self.dropout if self.training else 0.0,
         )
 
-    def _turned(self, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Turn (B, H, T, D / H), each pair of neighbouring entries in its plane."""
-        angles = places[..., None] * self.rates  # (..., T, D / 2 H)
-        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        even, odd = x[..., 0::2], x[..., 1::2]
-        pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
-        return pairs.flatten(3)
+
+def turning_rates(width: int) -> torch.Tensor:
+    """Radians by which each pair of entries turns from one place to the next, (width / 2,)."""
+    rates: torch.Tensor = _SLOWEST ** -(torch.arange(0, width, 2) / width)
+    return rates
+
+
+def turned(
+    query: torch.Tensor, key: torch.Tensor, places: torch.Tensor | None, rates: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Queries and keys (B, H, T, D / H) turned by their places."""
+    steps = torch.arange(key.shape[2], device=key.device)
+    asked = steps if places is None else places[:, None, None]
+    return _turned(query, asked, rates), _turned(key, steps, rates)
+
+
+def _turned(x: torch.Tensor, places: torch.Tensor, rates: torch.Tensor) -> torch.Tensor:
+    """Turn (B, H, T, D / H), each pair of neighbouring entries in its plane."""
+    angles = places[..., None] * rates  # (..., T, D / 2 H)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
+    return pairs.flatten(3)
+
+
+class PointwisePositions(nn.Module):
+    """Causal sums of values, each weighed by SiLU of its product with the query.
+
+    Divided by the greatest length, as the published code does, so that a long past weighs more
+    than a short one (Zhai et al. 2024, eq. 2). "relative" adds to the products a number for each
+    offset and head; "rotary" turns queries and keys; "absolute" does neither.
+    """
+
+    rates: torch.Tensor
+
+    def __init__(
+        self, kind: str, width: int, n_heads: int, max_length: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.max_length = max_length
+        self.dropout = Dropout(dropout)
+        self.scores = nn.Embedding(max_length, n_heads) if kind == "relative" else None
+        self.is_rotary = kind == "rotary"
+        if self.is_rotary:
+            self.register_buffer("rates", turning_rates(width // n_heads), persistent=False)
+
+    def forward(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        places: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Sum values (B, H, T, D / H) by keys and as many queries, or by one at ``places``."""
+        if self.is_rotary:
+            query, key = turned(query, key, places, self.rates)
+        steps = torch.arange(key.shape[2], device=key.device)
+        asked = steps[None] if places is None else places[:, None]  # (1, T) or (B, 1)
+        back = asked[:, :, None] - steps  # how far back each key stands, (1 or B, T or 1, T)
+        alike = query @ key.transpose(2, 3)
+        if self.scores is not None:
+            alike = alike + self.scores(back.clamp(min=0)).permute(0, 3, 1, 2).to(alike.dtype)
+        weights = F.silu(alike).masked_fill(back[:, None] < 0, 0.0) / self.max_length
+        summed: torch.Tensor = self.dropout(weights) @ value
+        return summed
 
 
 def make_positions(
-    kind: str, width: int, n_heads: int, max_length: int, dropout: float
-) -> RelativePositions | RotaryPositions | None:
+    kind: str, block: str, width: int, n_heads: int, max_length: int, dropout: float
+) -> nn.Module | None:
     """What lets the attention of one block know places; None if nothing does."""
+    if block == "hstu":
+        return PointwisePositions(kind, width, n_heads, max_length, dropout)
     if kind == "relative":
         return RelativePositions(width, n_heads, max_length, dropout)
     return RotaryPositions(width, n_heads, dropout) if kind == "rotary" else None

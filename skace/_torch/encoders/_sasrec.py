@@ -45,7 +45,7 @@ class SASRecEncoder(nn.Module):
             attention_dropout=attention_dropout,
             block=block,
             positions=partial(
-                make_positions, positions, width, n_heads, max_length, attention_dropout
+                make_positions, positions, block, width, n_heads, max_length, attention_dropout
             ),
         )
         initialise(self)

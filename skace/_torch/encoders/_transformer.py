@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from skace._torch.encoders._layers import BLOCKS, Dropout
+from skace._torch.encoders._blocks import BLOCKS
+from skace._torch.encoders._layers import Dropout
 
 __all__ = ["Transformer"]
 

@@ -22,10 +22,12 @@ class SASRecEstimator(NeuralRecommender):
     k : int, default=10
         Length of the lists that `predict` returns.
 
-    block : {"post", "pre", "ligr"}, default="post"
+    block : {"post", "pre", "ligr", "hstu"}, default="post"
         Transformer block. "post" normalises after each sum. "pre" normalises what enters
         attention and feed-forward instead, which keeps many layers trainable. "ligr" is "pre"
         with learned gates before the sums and a SwiGLU feed-forward (:arxiv:`2502.03417`).
+        "hstu" sums what was read by SiLU of its products instead of mixing it by softmax, and
+        has a gate in place of the feed-forward (:arxiv:`2402.17152`).
 
     positions : {"absolute", "relative", "rotary"}, default="absolute"
         How the network knows the order of events. "absolute" adds a learned vector for each
@@ -33,7 +35,8 @@ class SASRecEstimator(NeuralRecommender):
         to stand so many events back: a vector added to keys, one added to values, and a number
         added to each head's scores, in each block (:arxiv:`1803.02155`). "rotary" learns
         nothing and turns queries and keys by angles that grow with their positions
-        (:arxiv:`2104.09864`); the width of a head must be even.
+        (:arxiv:`2104.09864`); the width of a head must be even. With ``block="hstu"``, "relative"
+        is the number alone, as published.
 
     n_layers : int, default=2
         Number of transformer blocks.
@@ -55,11 +58,12 @@ class SASRecEstimator(NeuralRecommender):
     Against the paper: blocks normalise after the residual sum, the feed-forward is GELU of
     twice the width, embeddings are normalised, and the loss is the full softmax instead of
     one negative per position, which is what later studies found to matter most [2]_. With
-    ``block="pre"`` and ``"ligr"`` a last normalisation follows the blocks.
+    the other blocks than "post" a last normalisation follows them.
 
     A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items; the
     logits are held in blocks of 12 MiB (512 MiB on CUDA). Gated blocks are those of [3]_,
-    relative and rotary positions those of [4]_ and [5]_.
+    relative and rotary positions those of [4]_ and [5]_, "hstu" that of [6]_, with a number for
+    each head and without its bias by time.
 
     Stability: provisional.
 
@@ -74,6 +78,8 @@ class SASRecEstimator(NeuralRecommender):
        NAACL 2018, arXiv 1803.02155.
     .. [5] Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding",
        Neurocomputing 2024, arXiv 2104.09864.
+    .. [6] Zhai et al., "Actions Speak Louder than Words: Trillion-Parameter Sequential
+       Transducers for Generative Recommendations", ICML 2024, arXiv 2402.17152.
 
     Examples
     --------
@@ -87,7 +93,7 @@ class SASRecEstimator(NeuralRecommender):
     """
 
     _parameter_constraints: dict = {
-        "block": [StrOptions({"post", "pre", "ligr"})],
+        "block": [StrOptions({"post", "pre", "ligr", "hstu"})],
         "positions": [StrOptions({"absolute", "relative", "rotary"})],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
@@ -101,7 +107,7 @@ class SASRecEstimator(NeuralRecommender):
         self,
         k: int = 10,
         *,
-        block: Literal["post", "pre", "ligr"] = "post",
+        block: Literal["post", "pre", "ligr", "hstu"] = "post",
         positions: Literal["absolute", "relative", "rotary"] = "absolute",
         n_layers: int = 2,
         n_heads: int = 2,
