@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skace._windows import past_events
 from skace.recommenders import _histories
 from skace.recommenders._histories import Histories
 from skace.recommenders.linear import _history_weights
@@ -161,3 +162,25 @@ def test_blocks_cover_all_rows_and_bound_what_is_read(lengths, nested, bound):
         more = np.delete(ends[part], 0)
         assert part.stop - part.start <= 5
         assert (max(0, more.max(initial=0) - ends[part.start]) if nested else more.sum()) <= bound
+
+
+@pytest.mark.parametrize("decay_by", ["events", "time"])
+def test_events_too_old_to_be_felt_are_not_read(monkeypatch, decay_by):
+    """A long user costs what is felt of each past, not the square of all events."""
+    n_events, read = 2000, []
+    histories = Histories(
+        np.zeros(n_events, dtype=np.int64),
+        np.zeros(n_events, dtype=np.int64),
+        np.arange(1, n_events + 1),
+        times=np.arange(n_events),
+    )
+
+    def noted(starts, ends):
+        read.append(int((ends - starts).sum()))
+        return past_events(starts, ends)
+
+    monkeypatch.setattr(_history_weights, "past_events", noted)
+    weights = history_weights(histories, 1, 2.0, decay_by).toarray()[:, 0]
+    assert sum(read) <= 46 * n_events
+    expected = [sum(exp(-age / 2.0) for age in range(min(end, 46))) for end in (1, 2, 45, 46, 2000)]
+    assert_allclose(weights[[0, 1, 44, 45, 1999]], expected, rtol=1e-6)

@@ -38,14 +38,30 @@ def history_weights(histories, n_items, decay, decay_by):
     if decay is None:
         rows, items = past_items(histories.items, histories.starts, histories.ends)
         return sp.csr_array((np.ones(rows.size, dtype=np.float32), (rows, items)), shape=shape)
-    if decay_by == "events":  # older ones are not felt
-        begins = histories.ends - int(min(np.ceil(_NEGLIGIBLE * decay), 2**62))
-        histories = replace(histories, starts=np.maximum(histories.starts, begins))
+    histories = replace(histories, starts=_felt_from(histories, decay, decay_by))
     parts = [
         _decayed(histories.take(slice(first, last)), n_items, decay, decay_by)
         for first, last in _few_events(histories.lengths)
     ]
     return parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr")
+
+
+def _felt_from(histories, decay, decay_by):
+    """Log position of the first event of each history that is felt, (n_rows,).
+
+    So that a long user costs what the felt events cost, not the square of all of them.
+    """
+    starts, last = histories.starts, histories.ends - 1
+    if decay_by == "events":
+        return np.maximum(starts, last + 1 - int(min(np.ceil(_NEGLIGIBLE * decay), 2**62)))
+    times = _times_of(histories)
+    # Bisection in all histories at once: what stands before ``low`` is too old, ``high`` is not.
+    low, high = starts, last
+    while (low < high).any():
+        middle = (low + high) // 2
+        is_old = times[last] - times[middle] >= _NEGLIGIBLE * decay
+        low, high = np.where(is_old, middle + 1, low), np.where(is_old, high, middle)
+    return low
 
 
 def _few_events(lengths):
@@ -78,21 +94,22 @@ def weights_of_events(histories, decay, decay_by):
     if decay_by == "events":
         ages = histories.ends[rows] - 1 - events
     else:
-        ages = _ages_in_time(histories.times, histories.ends, rows, events)
+        times = _times_of(histories)
+        ages = times[histories.ends - 1][rows] - times[events]
     is_felt = ages < _NEGLIGIBLE * decay
     values = np.zeros(rows.size, dtype=np.float32)
     values[is_felt] = np.exp(-ages[is_felt] / decay)
     return rows, events, values
 
 
-def _ages_in_time(times, ends, rows, events):
-    """Time from each event to the last one of its history."""
-    if times is None:
+def _times_of(histories):
+    """Times of all events as numbers."""
+    if histories.times is None:
         raise ValueError(
             "decay_by='time' needs timestamps, but X has none; pass Interactions with timestamps, "
             "or set decay_by='events'."
         )
-    return as_numbers(times[ends - 1])[rows] - as_numbers(times[events])
+    return as_numbers(histories.times)
 
 
 def as_numbers(times):
