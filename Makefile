@@ -18,7 +18,8 @@ SAY := @printf -- '-- %s\n'
 IF_WRONG_SHOW := > $(VENV)/.output 2>&1 || { cat $(VENV)/.output; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-portable lint docs docs-check hooks format bench bench-quality clean
+.PHONY: help demo test test-slow test-portable lint docs docs-check hooks format bench bench-quality \
+	leaderboard clean
 
 help:
 	@echo "make demo            the main job on a small made-up shop, start to end"
@@ -32,6 +33,7 @@ help:
 	@echo "make hooks           run the linters before every commit from now on"
 	@echo "make bench           seconds and memory of every part (asv), for comparing commits"
 	@echo "make bench-quality DATA=folder [BENCH_ARGS=...]    accuracy on a data set of yours"
+	@echo "make leaderboard DATA=folders [BENCH_ARGS=...]     all methods on data sets of yours, resumably"
 	@echo "make clean           remove the environment and all caches"
 
 # The models here are small: on few or busy cores more threads mostly wait for each other.
@@ -93,6 +95,10 @@ bench: $(VENV)/.develops
 bench-quality: $(VENV)/.develops
 	@test -n "$(DATA)" || { echo "Say which data: make bench-quality DATA=folder"; exit 2; }
 	@$(BIN)/python benchmarks/quality/compare.py --data "$(DATA)" $(BENCH_ARGS)
+
+leaderboard: $(VENV)/.develops
+	@test -n "$(DATA)" || { echo "Say which data: make leaderboard DATA=\"folder another\""; exit 2; }
+	@$(BIN)/python benchmarks/quality/leaderboard.py --data $(DATA) $(BENCH_ARGS)
 
 clean:
 	@rm -rf docs/_build docs/gallery docs/api/generated

@@ -451,3 +451,76 @@ def test_diversified_prints_what_it_costs_and_gives(scripts, folder, capsys):
     assert found["1.0"]["text@20"] == found["1"]["text@20"]
     assert found["0.3"]["text@20"] > found["1"]["text@20"]
     assert (folder / "out" / f"diversified-{folder.name}-knn-validation.json").exists()
+
+
+@pytest.fixture
+def my_rows(tmp_path):
+    path = tmp_path / "my_rows.py"
+    path.write_text(
+        "from skace import EASEEstimator\n\n\n"
+        "def rows(settings):\n    return {'mine': EASEEstimator(settings['embedding_dim'])}\n"
+    )
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    ("kind", "suffix", "sign"),
+    [("rst", "rst", "====="), ("markdown", "md", "| --- |"), ("latex", "tex", r"\toprule")],
+)
+def test_a_leaderboard_is_written_and_goes_on(
+    scripts, folder, my_rows, capsys, monkeypatch, kind, suffix, sign
+):
+    board = scripts("quality/leaderboard.py")
+    out = folder / "out"
+    words = ["--data", str(folder), "--rows", "popularity; SASRec, ids; mine", "--seeds", "0,1"]
+    words += ["--methods", str(my_rows), "--against", "popularity", "--orders", "1"]
+    words += ["--epochs", "1", "--width", "8", "--output", str(out), "--format", kind]
+    board.main([*words, "--minutes", "1e-9"])
+    assert "Not measured: popularity, SASRec, ids, mine." in capsys.readouterr().out
+    board.main(words)
+    capsys.readouterr()
+
+    for order in ("file", "shuffled"):
+        name = f"leaderboard_{folder.name}_{order}"
+        stored = json.loads((out / f"{name}.json").read_text())
+        rows = {row["method"]: row for row in stored["rows"]}
+        assert list(rows) == ["popularity", "SASRec, ids", "mine"]
+        assert rows["popularity"]["seeds"] == [], "it draws nothing"
+        assert rows["SASRec, ids"]["seeds"] == [0, 1]
+        assert rows["SASRec, ids"]["ended at last epoch"]
+        assert len(rows["SASRec, ids"]["masked"]["R@20 interval"]["by_seed"]) == 2
+        tests = {test["method"]: test for test in stored["paired"]}
+        for method, test in tests.items():
+            gain = rows[method]["masked"]["R@20"] - rows["popularity"]["masked"]["R@20"]
+            assert test["difference"] == pytest.approx(gain)
+            assert test["p Holm"] >= test["p"]
+        assert sign in (out / f"{name}.{suffix}").read_text()
+        with (out / f"{name}.csv").open() as file:
+            assert len(list(csv.DictReader(file))) == 6
+
+    def never(*_):
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr(board, "fit_once", never)
+    board.main(words)
+
+
+def test_the_grid_of_a_row_is_searched_on_rows_before_the_test(scripts, folder):
+    board = scripts("quality/leaderboard.py")
+    words = ["--data", str(folder), "--rows", "EASE", "--search", "--output", str(folder / "out")]
+    board.main(words)
+    stored = json.loads((folder / "out" / f"leaderboard_{folder.name}_file.json").read_text())
+    assert set(stored["rows"][0]["chosen"]) == {"regularization", "history_decay"}
+
+
+def test_a_row_that_is_not_there_is_named(scripts, folder):
+    with pytest.raises(SystemExit, match="no row is called 'EASY'; there are popularity; ItemKNN"):
+        scripts("quality/leaderboard.py").main(["--data", str(folder), "--rows", "EASY"])
+
+
+def test_many_tests_are_corrected_as_by_holm(scripts):
+    holm = scripts("quality/leaderboard.py").holm
+    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.5]).tolist() == [1.0, 1.0]
+    assert holm([]).tolist() == []

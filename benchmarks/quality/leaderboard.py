@@ -1,0 +1,296 @@
+"""A leaderboard: methods x data sets x orders of ties x seeds, all ranks among all items.
+
+Each user's last event is the test; whatever is chosen is chosen on events before it. Every fit is
+kept on disk: a run that was stopped, or whose ``--minutes`` are over, goes on where it was, and one
+with more seeds, rows or data adds to what is known. Writes a JSON, a CSV and a page for each data
+set. See ``python benchmarks/quality/leaderboard.py --help``.
+"""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import csv
+import json
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from cells import Cells
+from compare import draw_users, fingerprint, read_data, search
+from lineup import rows, rows_of_file
+from measuring import describe_machine
+from pages import COLUMNS, page
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skace.metrics import (
+    bootstrap_interval,
+    ndcg_at_k,
+    paired_bootstrap,
+    randomization_test,
+    recall_at_k,
+)
+from skace.model_selection import leave_last_out
+
+SCORES = {
+    "R@10": partial(recall_at_k, k=10, average=False),
+    "R@20": partial(recall_at_k, k=20, average=False),
+    "N@10": partial(ndcg_at_k, k=10, average=False),
+}
+
+
+def read_arguments(words):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders")
+    parser.add_argument("--embeddings", help="file in each folder, if it has several")
+    parser.add_argument("--methods", type=Path, help="Python file with rows of your own as well")
+    parser.add_argument("--rows", help="names of rows with ; between them: 'ItemKNN; SASRec, ACE'")
+    parser.add_argument("--against", default="SASRec, ids", help="row that others are tested with")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--orders", type=int, default=0, help="times that ties are shuffled, too")
+    parser.add_argument("--minutes", type=float, help="no new fit is begun after so many")
+    parser.add_argument("--search", action="store_true", help="search the grids, too")
+    parser.add_argument("--format", choices=["rst", "markdown", "latex"], default="rst")
+    parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
+    parser.add_argument("--epochs", type=int, default=50, help="most epochs of a network")
+    parser.add_argument("--patience", type=int, default=10, help="epochs without a better score")
+    parser.add_argument("--width", type=int, default=128, help="of networks")
+    parser.add_argument("--max-length", type=int, default=50)
+    parser.add_argument("--precision", default="auto", help="of networks")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, default=Path("results"))
+    return parser.parse_args(words)
+
+
+def chosen_rows(arguments):
+    """The rows to measure, by name."""
+    settings = {
+        "embedding_dim": arguments.width,
+        "max_epochs": arguments.epochs,
+        "n_iter_no_change": arguments.patience,
+        "max_length": arguments.max_length,
+        "precision": arguments.precision,
+        "device": arguments.device,
+    }
+    known = rows(settings)
+    if arguments.methods:
+        known |= rows_of_file(arguments.methods, settings)
+    if arguments.rows is None:
+        return known
+    names = [name.strip() for name in arguments.rows.split(";")]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SystemExit(f"no row is called {unknown[0]!r}; there are {'; '.join(known)}.")
+    return {name: known[name] for name in names}
+
+
+class Board:
+    """One data set in one or several orders of its ties, and what was measured on it."""
+
+    def __init__(self, folder, order, splits, cells):
+        self.folder, self.order = folder, order
+        self.splits, self.cells = splits, cells
+        self.found = {}  # (row, number of the split, seed): arrays of a fit
+        self.chosen = {}  # row: parameters
+
+    def measure(self, name, entry, number, seed, *, is_searched):
+        """Fit a row once, or take it from disk."""
+        train, test = self.splits[number]
+        estimator = entry.make(train)
+        if is_searched and entry.grid:
+            self._search(name, estimator, entry.grid)
+            estimator = clone(estimator).set_params(**self.chosen[name])
+        draws = [key for key in estimator.get_params() if key.endswith("random_state")]
+        if not draws and seed is not None:
+            seed = None  # every seed gives the same
+        if (name, number, seed) in self.found:
+            return
+        label = {"chosen": self.chosen.get(name, {}), "estimator": repr(estimator)}
+        estimator = clone(estimator).set_params(**dict.fromkeys(draws, seed))
+        compute = partial(fit_once, estimator, train, test)
+        logging.info("%s, %s, seed %s, order %d", self.folder.name, name, seed, number)
+        self.found[name, number, seed] = self.cells[number].fit(name, seed, label, compute)
+
+    def _search(self, name, estimator, grid):
+        """Parameters by NDCG@10 on validation rows, in the first order."""
+        train = self.splits[0][0]
+        grid = {key if key in estimator.get_params() else f"rec__{key}": grid[key] for key in grid}
+        done = self.cells[0].search(name, grid, partial(search, clone(estimator), grid, train))
+        self.chosen[name] = done["best"]
+
+    def fits(self, name):
+        """Everything measured of a row, in the order of splits and seeds."""
+        return [fit for (row, _, _), fit in self.found.items() if row == name]
+
+
+def fit_once(estimator, train, test):
+    """Ranks of the test rows without and with the history, and the cost of the fit."""
+    begin = time.perf_counter()
+    estimator.fit(train)
+    seconds = time.perf_counter() - begin
+    is_pipeline = isinstance(estimator, Pipeline)
+    model = estimator[-1] if is_pipeline else estimator
+    asked = estimator[:-1].transform(test) if is_pipeline and len(estimator) > 1 else test
+    n_epochs = getattr(model, "n_iter_", 0)
+    return {
+        "seconds": seconds,
+        "epochs": n_epochs,
+        "ended": bool(n_epochs) and n_epochs >= getattr(model, "max_epochs", np.inf),
+        "kept": model.target_ranks(asked, exclude_seen=False).astype(np.float32),
+        "masked": model.target_ranks(asked, exclude_seen=True).astype(np.float32),
+    }
+
+
+def boards(arguments):
+    """Each data set as its file has it, and with ties shuffled where there are any to shuffle."""
+    free = {"rows", "methods", "minutes", "search", "format", "orders"}
+    settings = {name: value for name, value in vars(arguments).items() if name not in free}
+    for folder in arguments.data:
+        X = read_data(folder, arguments.embeddings)
+        if arguments.users:
+            X = draw_users(X, arguments.users)
+        shuffled = [X.reorder_ties("shuffle", random_state=n) for n in range(arguments.orders)]
+        for order, logs in (("file", [X]), ("shuffled", shuffled)):
+            places = [arguments.output / f"{folder.name}_{order}_{n}" for n in range(len(logs))]
+            cells = [
+                Cells(place, settings | {"log": fingerprint(log)})
+                for place, log in zip(places, logs, strict=True)
+            ]
+            if logs:
+                yield Board(folder, order, [leave_last_out(log) for log in logs], cells)
+
+
+def holm(values):
+    """P values of many tests so that all of them hold together (Holm 1979)."""
+    values = np.asarray(values, dtype=float)
+    order = np.argsort(values)
+    factors = np.arange(values.size, 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1.0)
+    return adjusted
+
+
+def figures(fits, history):
+    """Mean of each score over fits and rows, and the interval of R@20 over rows."""
+    values = {
+        name: np.array([score(fit[history]) for fit in fits]) for name, score in SCORES.items()
+    }
+    interval = bootstrap_interval(values["R@20"], random_state=0)
+    return {
+        **{name: float(value.mean()) for name, value in values.items()},
+        "R@20 interval": {
+            "low": interval.low,
+            "high": interval.high,
+            "by_seed": list(interval.by_seed),
+        },
+    }
+
+
+def differences(board, names, against):
+    """R@20 of each row minus that of another one, history excluded."""
+    hits = {
+        name: np.mean([SCORES["R@20"](fit["masked"]) for fit in board.fits(name)], axis=0)
+        for name in names
+    }
+    tests = []
+    for name in names:
+        if name == against or against not in names:
+            continue
+        found = paired_bootstrap(hits[name], hits[against], random_state=0)
+        p = randomization_test(hits[name], hits[against], random_state=0)
+        tests.append(
+            {
+                "method": name,
+                "difference": found.difference,
+                "low": found.low,
+                "high": found.high,
+                "p": float(p),
+            }
+        )
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p Holm"] = float(p)
+    return tests
+
+
+def record_of(board, names, arguments):
+    """Everything about one board as plain data."""
+    measured = [name for name in names if board.fits(name)]
+    lines = []
+    for name in measured:
+        fits = board.fits(name)
+        lines.append(
+            {
+                "method": name,
+                "chosen": board.chosen.get(name, {}),
+                "seeds": sorted({s for row, _, s in board.found if row == name} - {None}),
+                "epochs": float(np.mean([fit["epochs"] for fit in fits])),
+                "ended at last epoch": any(bool(fit["ended"]) for fit in fits),
+                "seconds": float(np.mean([fit["seconds"] for fit in fits])),
+                "masked": figures(fits, "masked"),
+                "kept": figures(fits, "kept"),
+            }
+        )
+    order = "as the file has it" if board.order == "file" else f"{len(board.splits)} shuffled ones"
+    train, test = board.splits[0]
+    n_items = len(train.catalog.item_ids)
+    return {
+        "title": f"{board.folder.name}: {len(test):,} test rows, {n_items:,} items",
+        "protocol": (
+            "Leave-one-out, ranks among all items; history excluded, with a star allowed. Order "
+            f"of tied events: {order}. Vectors: {(train.catalog.provenance or {}).get('file')}."
+        ),
+        "arguments": {name: str(value) for name, value in vars(arguments).items()},
+        **describe_machine(),
+        "against": arguments.against,
+        "rows": lines,
+        "paired": differences(board, measured, arguments.against),
+        "missing": [name for name in names if name not in measured],
+    }
+
+
+def write(board, record, arguments):
+    """JSON, CSV and page of one board; return the page."""
+    path = arguments.output / f"leaderboard_{board.folder.name}_{board.order}"
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1))
+    with path.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["method", "history", *COLUMNS, "low", "high", "epochs", "seconds"])
+        for row in record["rows"]:
+            for history in ("masked", "kept"):
+                found = row[history]
+                ends = (found["R@20 interval"][end] for end in ("low", "high"))
+                scores = (found[name] for name in COLUMNS)
+                writer.writerow(
+                    [row["method"], history, *scores, *ends, row["epochs"], row["seconds"]]
+                )
+    suffix = {"rst": ".rst", "markdown": ".md", "latex": ".tex"}[arguments.format]
+    text = page(record, arguments.format)
+    path.with_suffix(suffix).write_text(text)
+    return text
+
+
+def main(words=None):
+    """Measure in rounds, a seed at a time, so that a run cut short has whole tables."""
+    arguments = read_arguments(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    entries, begin = chosen_rows(arguments), time.perf_counter()
+    all_boards = list(boards(arguments))
+    jobs = [
+        (board, name, number, int(seed))
+        for seed in arguments.seeds.split(",")
+        for board in all_boards
+        for name in entries
+        for number in range(len(board.splits))
+    ]
+    for board, name, number, seed in jobs:
+        if arguments.minutes and time.perf_counter() - begin > 60 * arguments.minutes:
+            logging.info("the time is over; the same command goes on from here")
+            break
+        board.measure(name, entries[name], number, seed, is_searched=arguments.search)
+    for board in all_boards:
+        print(write(board, record_of(board, list(entries), arguments), arguments))
+
+
+if __name__ == "__main__":
+    main()

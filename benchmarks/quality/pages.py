@@ -1,0 +1,75 @@
+"""Tables of the leaderboard, as reStructuredText, Markdown or LaTeX."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import pandas as pd
+from as_rst import number, rst_table
+
+COLUMNS = ("R@10", "R@20", "N@10")
+
+
+def markdown_table(head, rows):
+    """A table of strings."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def latex_table(head, rows):
+    """A table of strings."""
+    return pd.DataFrame(rows, columns=head).to_latex(index=False, escape=True)
+
+
+TABLES = {"rst": rst_table, "markdown": markdown_table, "latex": latex_table}
+
+
+def page(record, kind):
+    """Everything about one data set in one order of ties."""
+    table = TABLES[kind]
+    parts = [record["title"], record["protocol"], table(*accuracy(record))]
+    if record["paired"]:
+        parts += [f"R@20 against {record['against']}, history excluded:", table(*paired(record))]
+    if record["missing"]:
+        parts.append("Not measured: " + ", ".join(record["missing"]) + ".")
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def accuracy(record):
+    """Head and lines: history excluded (with intervals), allowed (with a star), costs."""
+    head = ["method", *COLUMNS, "R@20, 95 %", *(f"{c}*" for c in COLUMNS), "R@20 by fit"]
+    head += ["epochs", "fit, s", "chosen"]
+    lines = []
+    for row in record["rows"]:
+        masked, kept = row["masked"], row["kept"]
+        low, high = (number(masked["R@20 interval"][end]) for end in ("low", "high"))
+        by_fit = [number(value) for value in masked["R@20 interval"]["by_seed"]]
+        chosen = ", ".join(f"{key.rpartition('__')[2]} {v}" for key, v in row["chosen"].items())
+        lines.append(
+            [
+                row["method"],
+                *(number(masked[name]) for name in COLUMNS),
+                f"{low} to {high}",
+                *(number(kept[name]) for name in COLUMNS),
+                ", ".join(by_fit) if len(by_fit) > 1 else "",
+                # A fit that ended at its last epoch may not have been trained to the end.
+                f"{row['epochs']:.0f}{' (last)' if row['ended at last epoch'] else ''}"
+                if row["epochs"]
+                else "",
+                f"{row['seconds']:.0f}",
+                chosen,
+            ]
+        )
+    return head, lines
+
+
+def paired(record):
+    """Head and lines of the differences to the chosen row."""
+    head = ["method", "difference", "95 %", "p", "p, all pairs (Holm)"]
+    return head, [
+        [
+            test["method"],
+            number(test["difference"], "+"),
+            f"{number(test['low'], '+')} to {number(test['high'], '+')}",
+            f"{test['p']:.4f}",
+            f"{test['p Holm']:.4f}",
+        ]
+        for test in record["paired"]
+    ]
