@@ -72,6 +72,11 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["skace.css"]
 html_theme_options = {
+    "logo": {
+        "text": f"skace {release}",
+        "image_light": "_static/skace.svg",
+        "image_dark": "_static/skace.svg",
+    },
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
     "secondary_sidebar_items": ["page-toc"],
@@ -80,6 +85,9 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
 }
-html_sidebars = {"faq": [], "migration": [], "benchmarks": []}
+html_sidebars = {name: [] for name in ("index", "install", "faq", "migration", "benchmarks")}
+# Signatures of many parameters: one a line.
+maximum_signature_line_length = 80
+python_maximum_signature_line_length = 80
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

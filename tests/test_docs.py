@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 import sys
+import tomllib
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -166,3 +167,10 @@ def test_files_named_on_a_page_of_the_docs_exist(page):
 def test_page_says_nothing_of_the_machine_it_was_written_on(page):
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"/(?:work|home|tmp|root)/\S*", text) == []
+
+
+def test_the_page_on_installing_names_every_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (DOCS / "install.rst").read_text(encoding="utf-8")
+    named = set(re.findall(r"^``(\w+)``  ", page, re.M))
+    assert named == set(project["optional-dependencies"]) - {"tests", "docs"}
