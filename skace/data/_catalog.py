@@ -2,24 +2,30 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import joblib
 import narwhals as nw
-import narwhals.selectors as selectors
 import numpy as np
-import scipy.sparse as sp
 
-from skace._arrays import plain_array
-from skace._typing import BoolArray, IdArray, IntArray
+from skace._typing import IdArray, IntArray
 from skace._validation import check_ids, first_few, kind_of_ids, warn_of_odd_ids
 from skace.data._html import html_table
-from skace.data._labels import rows_by_label, without_labels
+from skace.data.features._forms import (
+    as_features,
+    describe_features,
+    features_of_column,
+    features_of_columns,
+    is_matrix,
+    is_sparse,
+    take_features,
+)
+from skace.data.features._frames import eager_table, require_columns
+from skace.data.features._labels import rows_by_label, without_labels
+from skace.data.features._rows import fill_zero_rows, filled_rows, refuse_non_finite, row_chunks
 
-__all__ = ["Catalog"]
-
-_CHUNK_BYTES = 32 * 2**20  # of a feature matrix looked at in one piece; memmaps stay on disk
+__all__ = ["Catalog", "describe_vectors"]
 
 
 class Catalog:
@@ -99,10 +105,10 @@ str of shape (n_items,), or frame with n_items rows, default=None
             raise ValueError("item_ids is empty; a catalog needs at least one item.")
         _refuse_duplicates(ids)
         warn_of_odd_ids(ids, "item_ids")
-        features = _as_features(rows_by_label(features, ids, item_ids), ids.size)
-        if _is_matrix(features):
-            _refuse_non_finite(features, ids)
-            features = _fill_zero_rows(features, ids, missing)
+        features = as_features(rows_by_label(features, ids, item_ids), ids.size)
+        if is_matrix(features):
+            refuse_non_finite(features, ids)
+            features = fill_zero_rows(features, ids, missing)
         self._set(ids, features, provenance)
 
     @classmethod
@@ -185,10 +191,10 @@ str of shape (n_items,), or frame with n_items rows, default=None
         require_columns(table, wanted, "frame")
         matrix: Any = None
         if isinstance(features, str):
-            matrix = _features_of_column(table[features], features)
+            matrix = features_of_column(table[features], features)
         elif features is not None:
             # Rows of one frame belong together, whatever they are labelled.
-            matrix = without_labels(_features_of_columns(table.select(features)))
+            matrix = without_labels(features_of_columns(table.select(features)))
         return cls(table[item].to_numpy(), matrix, missing=missing, provenance=provenance)
 
     @property
@@ -214,7 +220,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
     @property
     def n_features(self) -> int | None:
         """Width of a numeric feature matrix, else None."""
-        return int(self._features.shape[1]) if _is_matrix(self._features) else None
+        return int(self._features.shape[1]) if is_matrix(self._features) else None
 
     @property
     def fingerprint(self) -> str:
@@ -273,7 +279,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
         part = object.__new__(Catalog)
         ids = self._item_ids[rows]
         _refuse_duplicates(ids)
-        part._set(ids, _take_features(self._features, rows), self._provenance)
+        part._set(ids, take_features(self._features, rows), self._provenance)
         return part
 
     def with_features(
@@ -296,9 +302,9 @@ str of shape (n_items,), or frame with n_items rows, default=None
             A new catalog; this one is unchanged.
         """
         features = rows_by_label(features, self._item_ids)
-        features = _as_features(features, self.n_items)
-        if _is_matrix(features):
-            _refuse_non_finite(features, self._item_ids)
+        features = as_features(features, self.n_items)
+        if is_matrix(features):
+            refuse_non_finite(features, self._item_ids)
         new = object.__new__(Catalog)
         new._set(self._item_ids, features, self._provenance if provenance is None else provenance)
         return new
@@ -326,19 +332,6 @@ str of shape (n_items,), or frame with n_items rows, default=None
         return self
 
 
-def describe_features(features: Any) -> str:
-    """Short text on the kind, type and shape of features."""
-    if features is None:
-        return "none"
-    if _is_matrix(features):
-        sparse = "sparse " if is_sparse(features) else ""
-        return f"{sparse}{features.dtype} of shape {features.shape}"
-    if isinstance(features, np.ndarray):
-        return "one text per item"
-    columns = nw.from_native(features, eager_only=True).columns
-    return f"frame with columns {', '.join(map(str, columns))}"
-
-
 def describe_vectors(catalog: Catalog) -> dict[str, str]:
     """What a table says of the features of a catalog."""
     facts = {"features": describe_features(catalog.features)}
@@ -348,97 +341,6 @@ def describe_vectors(catalog: Catalog) -> dict[str, str]:
     if catalog.provenance:
         facts["provenance"] = ", ".join(f"{k}: {v}" for k, v in catalog.provenance.items())
     return facts
-
-
-def eager_table(frame: Any, name: str) -> Any:
-    """Frame as narwhals sees it; one whose rows are not computed yet is refused."""
-    if nw.dependencies.is_polars_lazyframe(frame):
-        raise TypeError(f"{name} is a LazyFrame, which holds no rows yet; call .collect() first.")
-    return nw.from_native(frame, eager_only=True)
-
-
-def require_columns(table: Any, names: list[str], argument: str) -> None:
-    """Raise a ValueError that lists the columns if one of ``names`` is absent."""
-    absent = [name for name in names if name not in table.columns]
-    if absent:
-        raise ValueError(
-            f"{argument} has no column {first_few(absent)}; its columns are "
-            f"{', '.join(map(repr, table.columns))}."
-        )
-
-
-def is_sparse(features: Any) -> bool:
-    """Whether features are a scipy sparse array (a bool, not a type guard, for mypy)."""
-    return bool(sp.issparse(features))
-
-
-def _is_matrix(features: Any) -> bool:
-    """Whether features are numbers in two dimensions, dense or sparse."""
-    return is_sparse(features) or (isinstance(features, np.ndarray) and features.ndim == 2)
-
-
-def _as_features(features: Any, n_items: int) -> Any:
-    """Features in one of the supported forms, with the row count checked."""
-    if features is None:
-        return None
-    if is_sparse(features):
-        features = sp.csr_array(features)
-    elif nw.dependencies.is_into_dataframe(features) or nw.dependencies.is_polars_lazyframe(
-        features
-    ):
-        features = _features_of_columns(eager_table(features, "features"))
-    if not sp.issparse(features) and not nw.dependencies.is_into_dataframe(features):
-        features = _as_feature_array(features)
-    if features.shape[0] != n_items:
-        raise ValueError(
-            f"features has {features.shape[0]} rows, but there are {n_items} item_ids; "
-            "give one row per item."
-        )
-    return features
-
-
-def _as_feature_array(features: Any) -> Any:
-    """Matrix of floats or one-dimensional array of texts."""
-    array = plain_array(features, "features")
-    if array.ndim == 1 and array.dtype.kind in "OUT":
-        # numpy turns the numbers of a mixed list into texts without a word.
-        given = array if isinstance(features, np.ndarray) else np.asarray(features, dtype=object)
-        texts = _as_texts(given, "features")
-        return array if texts is given else texts
-    if array.ndim == 2 and array.dtype.kind in "iub":
-        return array.astype(np.float64)
-    if array.ndim == 2 and array.dtype.kind == "f":
-        return array
-    raise ValueError(
-        f"features must be numbers of shape (n_items, n_features) or one text per item, "
-        f"got dtype {array.dtype} and shape {array.shape}."
-    )
-
-
-def _as_texts(array: Any, name: str) -> Any:
-    """One text per item; what is missing becomes None, anything else is refused."""
-    cells = array.tolist()
-    is_text = [isinstance(cell, str) for cell in cells]
-    if all(is_text):
-        return array
-    texts = np.empty(len(cells), dtype=object)
-    for place, cell in enumerate(cells):
-        # NaN and pandas.NA are no texts, but what frames put in the place of one.
-        if not is_text[place] and not _is_nothing(cell):
-            raise ValueError(
-                f"{name} holds texts, but row {place} is {cell!r}; give every item a text, or None."
-            )
-        texts[place] = cell if is_text[place] else None
-    if not any(is_text):
-        raise ValueError(f"{name} holds no text at all: it is missing for all {len(cells)} items.")
-    return texts
-
-
-def _is_nothing(cell: Any) -> bool:
-    """Whether a cell is None, NaN or NA."""
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(cell, float) and cell != cell
 
 
 def _refuse_duplicates(ids: IdArray) -> None:
@@ -451,68 +353,6 @@ def _refuse_duplicates(ids: IdArray) -> None:
         )
 
 
-def _row_chunks(features: Any) -> Iterator[tuple[int, Any]]:
-    """Yield (first row, block of rows) in blocks of about 32 MiB."""
-    row_bytes = max(1, features.shape[1] * features.dtype.itemsize)
-    step = max(1, _CHUNK_BYTES // row_bytes)
-    for start in range(0, features.shape[0], step):
-        yield start, features[start : start + step]
-
-
-def _rows_with_any(features: Any, what: Any) -> BoolArray:
-    """Boolean per row: whether ``what(block)`` holds anywhere in it."""
-    flags = np.zeros(features.shape[0], dtype=bool)
-    for start, block in _row_chunks(features):
-        if is_sparse(block):
-            marks = sp.csr_array((what(block.data), block.indices, block.indptr), block.shape)
-            flags[start : start + block.shape[0]] = np.asarray(marks.sum(axis=1)).ravel() > 0
-        else:
-            flags[start : start + block.shape[0]] = what(block).any(axis=1)
-    return flags
-
-
-def filled_rows(features: Any) -> BoolArray:
-    """Mask of the rows that are not zero."""
-    return _rows_with_any(features, lambda block: block != 0)
-
-
-def _refuse_non_finite(features: Any, ids: IdArray) -> None:
-    """Raise if a row holds NaN or infinity."""
-    bad = ids[_rows_with_any(features, lambda block: ~np.isfinite(block))]
-    if bad.size:
-        raise ValueError(
-            f"features holds NaN or infinity for {bad.size} item(s): {first_few(bad)}; "
-            "drop or encode these items again."
-        )
-
-
-def _fill_zero_rows(features: Any, ids: IdArray, missing: str) -> Any:
-    """Features without zero rows: refused, or replaced by the mean of the others."""
-    is_zero = ~filled_rows(features)
-    if not is_zero.any():
-        return features
-    if missing == "error":
-        bad = ids[is_zero]
-        raise ValueError(
-            f"features is zero for {bad.size} item(s): {first_few(bad)}; encode these items, "
-            "or pass missing='mean' to give them the mean of the others."
-        )
-    if is_zero.all():
-        raise ValueError("features is zero for every item; there is no mean to fill in.")
-    if is_sparse(features):
-        raise ValueError("missing='mean' needs dense features; call .toarray() first.")
-    filled = np.array(features)
-    filled[is_zero] = filled[~is_zero].mean(axis=0, dtype=np.float64)
-    return filled
-
-
-def _take_features(features: Any, rows: IntArray) -> Any:
-    """Rows of features of any supported form."""
-    if features is None or is_sparse(features) or isinstance(features, np.ndarray):
-        return None if features is None else features[rows]
-    return without_labels(nw.from_native(features, eager_only=True)[rows.tolist(), :].to_native())
-
-
 def _fingerprint(ids: IdArray, features: Any) -> str:
     """Hex digest of ids and features; matrices are read in blocks."""
     digest = hashlib.blake2b(digest_size=16)
@@ -522,9 +362,9 @@ def _fingerprint(ids: IdArray, features: Any) -> str:
     if is_sparse(features):
         parts = (features.data, features.indices, features.indptr, features.shape)
         digest.update(joblib.hash(parts).encode())
-    elif _is_matrix(features):
+    elif is_matrix(features):
         digest.update(f"{features.dtype}{features.shape}".encode())
-        for _, block in _row_chunks(features):
+        for _, block in row_chunks(features):
             digest.update(np.ascontiguousarray(block).data)
     elif isinstance(features, np.ndarray):
         digest.update(joblib.hash(features.tolist()).encode())
@@ -532,36 +372,3 @@ def _fingerprint(ids: IdArray, features: Any) -> str:
         table = nw.from_native(features, eager_only=True)
         digest.update(joblib.hash(table.to_dict(as_series=False)).encode())
     return digest.hexdigest()
-
-
-def _features_of_column(column: Any, name: str) -> Any:
-    """Matrix, or array of texts, from one column of a frame."""
-    values = column.to_numpy()
-    if values.ndim == 2 or values.dtype.kind == "U":
-        return values
-    if values.dtype.kind in "fiub":
-        return values[:, None]
-    cells = values.tolist()
-    if any(isinstance(cell, str) for cell in cells) or all(map(_is_nothing, cells)):
-        return _as_texts(values, f"column {name!r}")
-    return _stack_vectors(cells, name)
-
-
-def _stack_vectors(cells: list[Any], name: str) -> Any:
-    """Matrix from a column of vectors of equal length."""
-    for place, cell in enumerate(cells):
-        if not hasattr(cell, "__len__"):
-            raise ValueError(f"column {name!r} must hold vectors; row {place} is {cell!r}.")
-        if len(cell) != len(cells[0]):
-            raise ValueError(
-                f"column {name!r} must hold vectors of equal length; row 0 is {len(cells[0])} "
-                f"long, row {place} is {len(cell)} long."
-            )
-    return np.stack([plain_array(cell, f"column {name!r}") for cell in cells])
-
-
-def _features_of_columns(table: Any) -> Any:
-    """Matrix from numeric columns, else the frame itself."""
-    if all(dtype.is_numeric() or dtype == nw.Boolean for dtype in table.schema.values()):
-        return table.with_columns(selectors.boolean().cast(nw.Float64)).to_numpy()
-    return table.to_native()

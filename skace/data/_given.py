@@ -9,9 +9,10 @@ import numpy as np
 
 from skace._typing import IdArray, IntArray
 from skace._validation import coded_ids, first_few, kind_of_ids, warn_of_odd_ids
-from skace.data._catalog import Catalog, require_columns
+from skace.data._catalog import Catalog
 from skace.data._log import EventLog
 from skace.data._sequences import check_sequences
+from skace.data.features._frames import require_columns
 
 __all__ = ["in_catalog", "log_of_sequences", "require_events", "rows_in_catalog"]
 

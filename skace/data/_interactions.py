@@ -10,7 +10,7 @@ import numpy as np
 from skace._typing import Ties
 from skace._validation import coded_ids, warn_of_odd_ids
 from skace.data import _merge
-from skace.data._catalog import Catalog, eager_table
+from skace.data._catalog import Catalog
 from skace.data._derived import DerivedRows
 from skace.data._given import in_catalog, log_of_sequences, require_events
 from skace.data._log import sort_events
@@ -18,6 +18,7 @@ from skace.data._row_values import check_weights
 from skace.data._tie_key import read_tie_key
 from skace.data._tie_order import check_ties, in_other_order
 from skace.data._times import check_times
+from skace.data.features._frames import eager_table
 
 __all__ = ["Interactions"]
 

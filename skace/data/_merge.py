@@ -10,11 +10,12 @@ import scipy.sparse as sp
 
 from skace._typing import IdArray, IntArray
 from skace._validation import first_few, kind_of_ids
-from skace.data._catalog import Catalog, is_sparse
-from skace.data._labels import without_labels
+from skace.data._catalog import Catalog
 from skace.data._log import sort_events
 from skace.data._tie_key import joined_tie_keys
 from skace.data._times import joined_times
+from skace.data.features._forms import is_sparse
+from skace.data.features._labels import without_labels
 
 __all__ = ["joined_rows", "merged_logs"]
 

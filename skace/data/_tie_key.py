@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skace._typing import IdArray, IntArray
-from skace.data._catalog import Catalog, describe_features
-from skace.data._labels import rows_by_label
+from skace.data._catalog import Catalog
 from skace.data._sort_keys import ranks_of_keys
+from skace.data.features._forms import describe_features
+from skace.data.features._labels import rows_by_label
 
 __all__ = ["TieKey", "joined_tie_keys", "read_tie_key"]
 

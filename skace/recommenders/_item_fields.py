@@ -6,8 +6,8 @@ import numpy as np
 
 from skace._validation import first_few
 from skace.data import Catalog
-from skace.data._catalog import require_columns
 from skace.data._repr import frame_library
+from skace.data.features._frames import require_columns
 
 __all__ = ["frame_of", "has_texts", "read_items"]
 

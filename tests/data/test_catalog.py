@@ -20,6 +20,7 @@ from sklearn.base import clone
 
 from skace import Catalog, Interactions
 from skace.data import _catalog
+from skace.data.features import _rows
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 # NumPy drops a null character at the end of a string.
@@ -174,7 +175,7 @@ def test_missing_mean_without_zero_rows_copies_nothing():
 
 @pytest.mark.parametrize("row", [0, 1, 2])
 def test_offenders_are_found_in_whatever_block_they_are(row, monkeypatch):
-    monkeypatch.setattr(_catalog, "_CHUNK_BYTES", 1)  # one row a block
+    monkeypatch.setattr(_rows, "_CHUNK_BYTES", 1)  # one row a block
     ids = ["a", "b", "c"]
     with pytest.raises(ValueError, match=rf"for 1 item\(s\): '{ids[row]}'; drop"):
         Catalog(ids, vectors_with(**{f"r{row}": [np.nan, 1]}))
@@ -412,7 +413,7 @@ def test_fingerprint_does_not_depend_on_how_the_content_is_stored(tmp_path, monk
     assert Catalog(["a", "b", "c"], mapped).fingerprint == plain
     assert Catalog(np.array(["a", "b", "c"], dtype="<U9"), VECTORS).fingerprint == plain
     assert Catalog(["a", "b", "c"], np.asfortranarray(VECTORS)).fingerprint == plain
-    monkeypatch.setattr(_catalog, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(_rows, "_CHUNK_BYTES", 1)
     assert Catalog(["a", "b", "c"], VECTORS).fingerprint == plain
 
 
