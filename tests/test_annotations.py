@@ -65,8 +65,8 @@ def test_public_signature_is_annotated(path):
     [
         "skace._show_versions.show_versions",
         "skace.metrics._ranks.ndcg_at_k",  # behind a decorator
-        "skace.recommenders._base.SequentialRecommender.fit",  # behind two
-        "skace.recommenders._base.SequentialRecommender.encode",  # behind a condition
+        "skace.recommenders._learning.RowLearning.fit",  # behind two
+        "skace.recommenders._answering.HistoryAnswers.encode",  # behind a condition
         "skace.recommenders.linear._base.LinearRecommender.item_vectors_",  # a property
         "skace.data._interactions.Interactions.from_frame",  # a class method
         "skace.recommenders.linear._ease.EASEEstimator.__init__",

@@ -12,6 +12,7 @@ from torch import nn
 
 from skace._torch._layouts import Layout, NextItemLayout, Question
 from skace._torch._products import stable_linear
+from skace._torch._state import load_state, state_as_numpy, table_as_numpy
 from skace._torch.tables._base import ItemModule
 from skace._typing import FloatArray, IntArray
 
@@ -48,6 +49,26 @@ class Network(nn.Module):
         self._table = None
         super().train(mode)
         return self
+
+    def state(self) -> dict[str, Any]:
+        """Weights as numpy arrays, by the attributes of an estimator that keep them."""
+        table = state_as_numpy(self.items)
+        return {
+            "encoder_state_": state_as_numpy(self.encoder),
+            "item_table_state_": table,
+            "item_vectors_": table_as_numpy(self.items, table),
+        }
+
+    def load(
+        self,
+        encoder: Mapping[str, FloatArray],
+        items: Mapping[str, FloatArray],
+        *,
+        may_grow: bool = False,
+    ) -> None:
+        """Take over weights; with ``may_grow`` those of fewer items, as `load_state` does."""
+        load_state(self.encoder, encoder, may_grow=may_grow)
+        load_state(self.items, items, may_grow=may_grow)
 
     @property
     def table(self) -> torch.Tensor:

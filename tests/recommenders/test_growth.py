@@ -57,8 +57,8 @@ def test_rows_of_new_events_are_the_only_ones_learned_from(cycle, news, monkeypa
     model = fit(cycle)
     seen, build = [], SASRecEstimator._build_trainer
 
-    def remember(self, rows, is_row, weights, device, rng):
-        trainer = build(self, rows, is_row, weights, device, rng)
+    def remember(self, fit):
+        trainer = build(self, fit)
         batch = trainer.log.batch(np.arange(len(trainer.log.lengths)))
         seen.extend(batch.targets[batch.weights > 0].tolist())
         return trainer

@@ -239,13 +239,17 @@ def test_causal_backbones_are_wrapped(shop, cls, table):
 
 def test_the_default_backbone_is_sasrec():
     model = MELTEstimator()
-    assert model.max_length == SASRecEstimator().max_length
-    assert model.n_heads == SASRecEstimator().n_heads
-    for name in ("hidden_dim", "item_vectors_", "_nothing"):
-        with pytest.raises(
-            AttributeError, match=f"^'MELTEstimator' object has no attribute '{name}'$"
-        ):
-            getattr(model, name)
+    found = model._settings()
+    assert type(found) is SASRecEstimator
+    assert found.get_params() == SASRecEstimator().get_params()
+    with pytest.raises(ValueError, match=r"set estimator=SASRecEstimator\(\), which is what None"):
+        model.set_params(estimator__n_layers=1)
+
+
+def test_parameters_of_the_backbone_are_those_of_the_backbone_only():
+    for model in (MELTEstimator(), melt()):
+        for name in ("max_length", "n_heads", "item_table", "item_vectors_"):
+            assert not hasattr(model, name)
 
 
 def test_parameters_of_the_backbone_are_in_reach_of_a_grid(shop):

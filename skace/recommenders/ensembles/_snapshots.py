@@ -1,8 +1,6 @@
 """Snapshots: states of one training, of which each answers like a model of its own."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-from copy import copy
-
 __all__ = ["Snapshots", "models_of"]
 
 
@@ -66,8 +64,4 @@ def models_of(model):
     """Models of the states that the last callback of a fitted network has kept, or itself."""
     *others, snapshots = model._skl_callbacks
     model.set_callbacks(*others)
-    models = [copy(model) for _ in snapshots.states] or [model]
-    for one, state in zip(models, snapshots.states, strict=False):
-        vars(one).update(state)
-        vars(one).pop("_network", None)
-    return models
+    return [model._with_state(state) for state in snapshots.states] or [model]

@@ -12,25 +12,23 @@ from skace.item_tables import ItemTable, TrainableTable
 from skace.losses import Loss, Softmax
 from skace.objectives import NextItem
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders._features import check_features
-from skace.recommenders._fit_inputs import in_float32
-from skace.recommenders._holdout import check_something_remains
 from skace.recommenders._joined_parameters import (
     join_parameters,
     refuse_unknown,
     without_keywords,
 )
+from skace.recommenders.neural._answers import NetworkAnswers
 from skace.recommenders.neural._building import NetworkBuilding
-from skace.recommenders.neural._fitted_table import check_same_table
-from skace.recommenders.neural._losses import check_sparse, with_loss_object
-from skace.recommenders.neural._second_training import check_holds_out
-from skace.recommenders.neural._trained_network import TrainedNetwork
+from skace.recommenders.neural._checks import NetworkChecks
+from skace.recommenders.neural._losses import with_loss_object
 from skace.recommenders.neural._training import NetworkTraining
 
 __all__ = ["NeuralRecommender"]
 
 
-class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, SequentialRecommender):
+class NeuralRecommender(
+    NetworkTraining, NetworkBuilding, NetworkChecks, NetworkAnswers, SequentialRecommender
+):
     """Base class of recommenders with an encoder and a tied item table.
 
     A backbone implements `_build_encoder`, and inherits all else: windows, batches, losses,
@@ -230,7 +228,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         "verbose": ["verbose"],
     }
 
-    _transient = (*SequentialRecommender._transient, "_network", "_stages")
+    _transient = (*SequentialRecommender._transient, "_network")
 
     # What tells of the training that was watched, also where another one follows it.
     _of_first_training: tuple[str, ...] = (
@@ -321,11 +319,9 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(with_loss_object(state))
-        names = type(self)._architecture
-        if "architecture_" in state and isinstance(names, tuple):
+        if "architecture_" in state:
             # What shapes a network now had one value only when an older file was written.
-            now = {name: getattr(self, name) for name in names}
-            self.architecture_ = now | state["architecture_"]
+            self.architecture_ = self._shape() | state["architecture_"]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -356,54 +352,32 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
         if isinstance(loss, Loss):
             loss._validate_params()
 
-    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
-        from skace._torch._runtime import resolve_device
+    # Whose parameters rule.
 
-        resolve_device(self.device)
-        if n_passes is None:
-            holds_out = self.early_stopping and X_val is None
-            fraction = self.validation_fraction if holds_out else 0
-            check_something_remains(X, fraction, in_float32(weights))
-            if self.train_on_held_out:
-                check_holds_out(X, X_val, in_float32(weights), self.early_stopping)
-        table = self._table()
-        if table.reads_features:
-            check_features(X.catalog.features)
-        if fresh:
-            width = table.width(self._n_features_read(X.catalog), self.embedding_dim)
-            self._check_width(table.encoder_width(width))
-        else:
-            self._check_architecture()
-            self._check_growth(X)
-        if getattr(table, "sparse", False):  # third parties need not have it
-            check_sparse(self._loss(), self.weight_decay)
+    def _settings(self):
+        """The network whose parameters rule the training: this one, unless it wraps another."""
+        return self
 
-    def _check_width(self, width):
-        """Raise if the encoder cannot have this width."""
-
-    def _check_architecture(self):
-        """Raise if a parameter asks for another network than the fitted one."""
-        fitted = self.architecture_ | {"embedding_dim": self.item_vectors_.shape[1]}
-        for name, value in fitted.items():
-            wanted = getattr(self, name)
-            if wanted != value and (name, wanted) != ("embedding_dim", None):
-                raise ValueError(
-                    f"{name}={wanted!r}, but the fitted network, which is to be trained on, has "
-                    f"{name}={value!r}; set it back, or fit anew with warm_start=False."
-                )
-        check_same_table(self._table(), self.item_table_)
+    def _shape(self):
+        """Values of the parameters that shape the network, by name."""
+        return {name: getattr(self, name) for name in self._architecture}
 
     def _table(self):
         """The item table parameter, or its default."""
-        return TrainableTable() if self.item_table is None else self.item_table
+        table = self._settings().item_table
+        return TrainableTable() if table is None else table
 
     def _loss(self):
         """The loss parameter, or its default."""
-        return Softmax() if self.loss is None else self.loss
+        loss = self._settings().loss
+        return Softmax() if loss is None else loss
 
     def _n_features_read(self, catalog):
         """Width of the item features; None if there are none or the table leaves them aside."""
         return catalog.n_features if self._table().reads_features else None
+
+    def _goes_on(self):
+        return self._settings().warm_start
 
     def _n_subtasks(self, n_passes):
         return 2 if self._trains_twice(n_passes) else self._most_epochs(n_passes)
@@ -414,7 +388,7 @@ class NeuralRecommender(NetworkTraining, NetworkBuilding, TrainedNetwork, Sequen
 
     def _trains_twice(self, n_passes):
         """Whether a second training, on the held-out rows as well, follows the first."""
-        return self.train_on_held_out and n_passes is None
+        return self._settings().train_on_held_out and n_passes is None
 
 
 NeuralRecommender.__init__.__signature__ = without_keywords(NeuralRecommender.__init__)  # type: ignore[attr-defined]

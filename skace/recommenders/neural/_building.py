@@ -15,15 +15,14 @@ _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of
 class NetworkBuilding:
     """Networks of a `NeuralRecommender`, before training."""
 
-    def _build_network(self, rows, device, generator):
+    def _build_network(self, fit, generator):
         """Fresh network, or the fitted one grown by the new items."""
-        from skace._torch._state import load_state
-
+        rows = fit.rows
         if rows.is_fresh:
             self.item_table_ = kept_table(self._table())
             self.n_item_features_ = self._n_features_read(rows.X.catalog)
-            width = self._table().width(self.n_item_features_, self.embedding_dim)
-            self.architecture_ = {name: getattr(self, name) for name in self._architecture}
+            width = self._table().width(self.n_item_features_, self._settings().embedding_dim)
+            self.architecture_ = self._shape()
         else:
             width = self.item_vectors_.shape[1]
         features = self._features_by_column(rows.X.catalog, rows.columns)
@@ -33,10 +32,22 @@ class NetworkBuilding:
         if rows.is_fresh:
             self._refuse_foresight(network, width)
         else:
-            load_state(network.encoder, self.encoder_state_, may_grow=True)
-            load_state(network.items, self.item_table_state_, may_grow=True)
+            network.load(self.encoder_state_, self.item_table_state_, may_grow=True)
         network.items.remember_cold()
-        return network.to(device)
+        return network.to(fit.device)
+
+    def _rebuild_network(self):
+        """The fitted network, from its weights as numpy arrays."""
+        from skace._torch._runtime import private_generator, resolve_device
+
+        features = None
+        if self.n_item_features_ is not None:
+            features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
+        # Building draws random numbers, which the stored state replaces.
+        with private_generator(0, resolve_device("cpu")) as generator:
+            network = self._assemble(self.item_vectors_.shape[1], features, generator)
+        network.load(self.encoder_state_, self.item_table_state_)
+        return network.to(resolve_device(self._settings().device, fallback=True)).eval()
 
     def _assemble(self, width, features, generator):
         """Encoder and item table, untrained, on the CPU."""
@@ -51,11 +62,16 @@ class NetworkBuilding:
             generator=generator,
             **({"item_ids": self.item_ids_} if table.needs_item_ids else {}),
         )
-        # Parameters may have been set since the fit: what was fitted counts.
-        fitted = copy.copy(self)
-        vars(fitted).update(self.architecture_)
-        encoder = fitted._build_encoder(table.encoder_width(width))
-        return Network(encoder, items, fitted.max_length, fitted._objective().build())
+        built = self._as_built()
+        encoder = built._build_encoder(table.encoder_width(width))
+        max_length = built._settings().max_length
+        return Network(encoder, items, max_length, built._objective().build())
+
+    def _as_built(self):
+        """Copy whose parameters shape the network as they did in `fit`, if they were set since."""
+        built = copy.copy(self)
+        vars(built).update(self.architecture_)
+        return built
 
     def _refuse_foresight(self, network, width):
         """Raise if the untrained network sees what it is asked for."""
@@ -76,8 +92,8 @@ class NetworkBuilding:
         """Place of a window that sees what it is asked for, or None."""
         from skace._torch._probe import first_sighting, made_up_log
 
-        objective = self._objective()
-        windows = objective.windows(*made_up_log(self.max_length), self.max_length, overlap=True)
+        objective, max_length = self._objective(), self._settings().max_length
+        windows = objective.windows(*made_up_log(max_length), max_length, overlap=True)
         is_causal = objective.is_causal
         return first_sighting(network, windows, width, is_causal=is_causal, perturb=perturb)
 
@@ -86,14 +102,14 @@ class NetworkBuilding:
         width = self.item_vectors_.shape[1]
         return self._first_sighting(self._fitted_network(), width, perturb=False)
 
-    def _note_cold_items(self, rows, is_row):
+    def _note_cold_items(self, fit):
         """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
 
         Rows held out for early stopping teach nothing, so they do not count.
         """
-        n_learned = np.bincount(rows.items[is_row], minlength=self.item_ids_.size)
+        n_learned = np.bincount(fit.items[fit.is_row], minlength=self.item_ids_.size)
         is_cold = n_learned == 0
-        if not rows.is_fresh:
+        if not fit.rows.is_fresh:
             is_cold[: self.is_cold_.size] &= self.is_cold_
         self.is_cold_ = is_cold
 
@@ -116,28 +132,3 @@ class NetworkBuilding:
         if catalog.features is not None:
             features[columns] = catalog.features
         return features
-
-    def _check_growth(self, X):
-        """Raise if new items cannot join the fitted table."""
-        n_features = X.catalog.n_features
-        if self.n_item_features_ is None:
-            return
-        if n_features == self.n_item_features_:
-            if not self._has_fitted_features(X.catalog):
-                raise ValueError(
-                    "the item features are not those of the fit: items that the model knows have "
-                    "other ones now; transform X with the transformers as they were fitted then, "
-                    "or fit anew with warm_start=False."
-                )
-            return
-        if n_features is not None:
-            raise ValueError(
-                f"the item features have {n_features} columns, but the model was fitted on "
-                f"{self.n_item_features_}; transform X with the fitted transformers first."
-            )
-        n_new = int((self._columns_of(X) < 0).sum())
-        if n_new:
-            raise ValueError(
-                f"{n_new} new item(s) come without features, but the model was fitted with "
-                "features; give X a catalog that has them."
-            )

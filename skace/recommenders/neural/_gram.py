@@ -1,7 +1,6 @@
 """GRAMEstimator: the next item, spelled out step by step down a tree of semantic ids."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import copy
 from typing import Any, Literal, Unpack
 
 import narwhals as nw
@@ -228,12 +227,12 @@ class GRAMEstimator(SASRecEstimator):
 
     # The network.
 
-    def _build_network(self, rows, device, generator):
+    def _build_network(self, fit, generator):
         from skace._torch.encoders._gram import start_nodes
 
-        n_known = 0 if rows.is_fresh else self.n_nodes_
-        self._learn_codes(rows, generator)
-        network = super()._build_network(rows, device, generator)
+        n_known = 0 if fit.rows.is_fresh else self.n_nodes_
+        self._learn_codes(fit.rows, generator)
+        network = super()._build_network(fit, generator)
         tree = network.encoder.tree
         self.node_codes_, self.node_parents_ = tree.prefixes, tree.parents
         self.n_nodes_ = tree.n_nodes
@@ -247,17 +246,15 @@ class GRAMEstimator(SASRecEstimator):
         network = super()._assemble(width, features, generator)
         coarse = None
         if self.architecture_["fusion"] == "late":
-            fitted = copy.copy(self)
-            vars(fitted).update(self.architecture_)
-            coarse = fitted._build_encoder(width)
+            coarse = self._as_built()._build_encoder(width)
             network.layout = NamedItemsLayout()
         network.encoder = GRAMEncoder(network.encoder, self._tree(), width, coarse)
         return network
 
-    def _build_trainer(self, rows, is_row, weights, device, rng):
+    def _build_trainer(self, fit):
         from skace._torch.training._sibling_softmax import SiblingSoftmax
 
-        trainer = super()._build_trainer(rows, is_row, weights, device, rng)
+        trainer = super()._build_trainer(fit)
         trainer.loss = SiblingSoftmax(self._network.encoder)
         return trainer
 

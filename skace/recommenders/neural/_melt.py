@@ -1,6 +1,7 @@
 """MELTEstimator: users and items of the long tail help each other."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 import warnings
 from numbers import Integral, Real
 from typing import Literal
@@ -9,10 +10,10 @@ from sklearn.base import clone
 
 from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import HandleUnknown
-from skace.item_tables import TrainableTable
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders.neural._base import NeuralRecommender
 from skace.recommenders.neural._epochs import Epochs
+from skace.recommenders.neural._melt_checks import check_causal, check_dense, check_replaceable
 from skace.recommenders.neural._melt_heads import (
     histories_before,
     last_events,
@@ -22,8 +23,6 @@ from skace.recommenders.neural._melt_heads import (
 from skace.recommenders.neural._sasrec import SASRecEstimator
 
 __all__ = ["MELTEstimator"]
-
-_OWN_ARCHITECTURE = ("user_threshold", "item_threshold", "user_quantile", "item_quantile")
 
 
 class MELTEstimator(NeuralRecommender):
@@ -223,7 +222,8 @@ class MELTEstimator(NeuralRecommender):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
     }
 
-    _transient = (*NeuralRecommender._transient, "_pretrains")
+    _objects = (("estimator", "SASRecEstimator()"),)
+    _architecture = ("user_threshold", "item_threshold", "user_quantile", "item_quantile")
     _of_first_training = (*NeuralRecommender._of_first_training, "n_pretraining_iter_")
 
     def __init__(
@@ -258,20 +258,17 @@ class MELTEstimator(NeuralRecommender):
 
     # The backbone.
 
-    def __getattr__(self, name):
-        # Only what is found nowhere else comes here: parameters of the training.
-        is_parameter = "estimator" in vars(self) and not name.startswith("_") and name[-1] != "_"
-        if is_parameter and name in self._backbone().get_params(deep=False):
-            return getattr(self._backbone(), name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def _backbone(self):
-        """The backbone parameter, or its default."""
+    def _settings(self):
+        """The backbone parameter, or its default: its parameters rule the training."""
         return SASRecEstimator() if self.estimator is None else self.estimator
 
-    @property
-    def _architecture(self):
-        return (*self._backbone()._architecture, *_OWN_ARCHITECTURE)
+    def _shape(self):
+        return self._settings()._shape() | super()._shape()
+
+    def _as_built(self):
+        built = copy.copy(self)
+        built.estimator = self.backbone_
+        return built
 
     def _build_encoder(self, width):
         from skace._torch.training._melt import MELTEncoder
@@ -280,28 +277,28 @@ class MELTEstimator(NeuralRecommender):
         return MELTEncoder(backbone, width, self._n_tail())
 
     def _objective(self):
-        return self._backbone()._objective()
+        return self._settings()._objective()
 
     # Checks before any work.
 
     def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
-        backbone = self._backbone()
-        _check_causal(backbone)
+        backbone = self._settings()
+        check_causal(backbone)
         backbone._validate_params()
-        if self.user_threshold is not None and self.user_threshold > self.max_length:
+        if self.user_threshold is not None and self.user_threshold > backbone.max_length:
             raise ValueError(
-                f"user_threshold={self.user_threshold} exceeds max_length={self.max_length} of "
-                "the backbone, which reads no more events of a user; lower it."
+                f"user_threshold={self.user_threshold} exceeds max_length={backbone.max_length} "
+                "of the backbone, which reads no more events of a user; lower it."
             )
-        _check_dense(self._table())
+        check_dense(self._table())
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
-        _check_replaceable(self._table())
+        check_replaceable(self._table())
 
     def _check_width(self, width):
-        self._backbone()._check_width(width)
+        self._settings()._check_width(width)
 
     def _check_architecture(self):
-        found, fitted = (type(model).__name__ for model in (self._backbone(), self.backbone_))
+        found, fitted = (type(model).__name__ for model in (self._settings(), self.backbone_))
         if found != fitted:
             raise ValueError(
                 f"estimator is {found}, but the fitted network, which is to be trained on, is that "
@@ -311,35 +308,31 @@ class MELTEstimator(NeuralRecommender):
 
     def _most_epochs(self, n_passes):
         n_epochs = super()._most_epochs(n_passes)
-        return n_epochs if n_passes is not None else n_epochs + self._backbone().max_epochs
+        return n_epochs if n_passes is not None else n_epochs + self._settings().max_epochs
 
     # Learning.
 
-    def _train(self, rows, rng, task, stages):
-        self._pretrains = rows.n_passes is None and rows.is_fresh
-        super()._train(rows, rng, task, stages)
+    def _build_network(self, fit, generator):
+        if fit.rows.is_fresh:
+            self.backbone_ = clone(self._settings())
+        return super()._build_network(fit, generator)
 
-    def _build_network(self, rows, device, generator):
-        if rows.is_fresh:
-            self.backbone_ = clone(self._backbone())
-        return super()._build_network(rows, device, generator)
-
-    def _build_auxiliary(self, reader, log, X, event_weights, rng):
+    def _build_auxiliary(self, fit, reader, log):
         from skace._torch.training._melt import ItemBranch, MELTBranches, UserBranch
         from skace._torch.training._parallel import Ranks
 
-        items, is_learned, offsets = log.items.cpu().numpy(), event_weights > 0, X._log.offsets
-        counts = self._learned_counts(X, items, is_learned)
-        user_threshold, item_threshold = self._thresholds(is_learned, offsets, counts)
+        offsets, max_length = fit.rows.offsets, self._settings().max_length
+        counts = self._learned_counts(fit)
+        user_threshold, item_threshold = self._thresholds(fit.is_row, offsets, counts)
         users = UserBranch(
-            *last_events(is_learned, offsets, max(2, user_threshold), self.max_length),
+            *last_events(fit.is_row, offsets, max(2, user_threshold), max_length),
             user_threshold,
-            self.max_length,
+            max_length,
         )
         is_head = counts >= item_threshold
         through = self.contexts == "through"
         rows, bounds, starts, lengths = histories_before(
-            items, is_learned, offsets, is_head, self.max_length, through=through
+            fit.items, fit.is_row, offsets, is_head, max_length, through=through
         )
         trains_users = len(users) > 0 and self.user_weight > 0
         heads = ItemBranch(
@@ -350,7 +343,7 @@ class MELTEstimator(NeuralRecommender):
         is_tail = counts < item_threshold
         ranks = Ranks.current()
         return MELTBranches(
-            reader, log, users, heads, is_tail, weights, rng, ranks, through=through
+            reader, log, users, heads, is_tail, weights, fit.rng, ranks, through=through
         )
 
     def _thresholds(self, is_learned, offsets, counts):
@@ -360,34 +353,36 @@ class MELTEstimator(NeuralRecommender):
         n_events = n_events_of_users(is_learned, offsets)
         user_threshold, item_threshold = self.user_threshold, self.item_threshold
         if user_threshold is None:
-            user_threshold = min(threshold_at(n_events, self.user_quantile), self.max_length)
+            user_threshold = min(
+                threshold_at(n_events, self.user_quantile), self._settings().max_length
+            )
         if item_threshold is None:
             item_threshold = threshold_at(counts[counts > 0], self.item_quantile)
         return user_threshold, item_threshold
 
-    def _run_epochs(self, trainer, n_epochs, X_val, task):
+    def _run_epochs(self, trainer, fit, n_epochs):
         from skace._torch._state import state_as_numpy
         from skace._torch.training._trainer import build_optimizers
 
         epochs, start = Epochs(), None
         branches, encoder = trainer.auxiliary, self._network.encoder
         self.n_pretraining_iter_ = 0
-        if self._pretrains:
-            trainer.auxiliary = None
-            super()._run_epochs(trainer, self._backbone().max_epochs, X_val, task)
+        if fit.rows.n_passes is None and fit.rows.is_fresh:
+            trainer.auxiliary, settings = None, self._settings()
+            super()._run_epochs(trainer, fit, settings.max_epochs)
             self.n_pretraining_iter_ = self.n_iter_
             trainer.auxiliary = branches
             trainer.optimizers = build_optimizers(
-                self._network, self.learning_rate, self.weight_decay
+                self._network, settings.learning_rate, settings.weight_decay
             )
-            if X_val is not None:  # the backbone alone is a candidate
+            if fit.X_val is not None:  # the backbone alone is a candidate
                 start = state_as_numpy(self._network)
                 epochs.start_score = self.validation_scores_[self.best_epoch_ - 1]
         if n_epochs > 0 and not hasattr(self, "user_threshold_"):
             self._keep_thresholds(branches)
         encoder.n_tail = self._n_tail()
         branches.n_epochs, branches.knows_items = n_epochs, hasattr(self, "item_vectors_")
-        self._follow(epochs, trainer, n_epochs, X_val, task, start=start)
+        self._follow(epochs, trainer, fit, n_epochs, start=start)
         if n_epochs > 0 and self.best_epoch_ == 0:
             self.user_threshold_, encoder.n_tail = 1, 0
 
@@ -408,31 +403,3 @@ class MELTEstimator(NeuralRecommender):
     def _n_tail(self):
         """Most events of a tail user."""
         return getattr(self, "user_threshold_", 1) - 1
-
-
-def _check_causal(backbone):
-    """Raise unless every position of the backbone answers what comes next."""
-    is_wrapped = isinstance(backbone, MELTEstimator) or not backbone._gives_vectors
-    if is_wrapped or not backbone._objective().is_causal:
-        raise ValueError(
-            f"estimator is {type(backbone).__name__}, but MELTEstimator needs a causal backbone, "
-            "with a state at every position; take SASRecEstimator or GRU4RecEstimator."
-        )
-
-
-def _check_replaceable(table):
-    """Raise unless the table has a free vector for each item."""
-    if not isinstance(table, TrainableTable):
-        raise ValueError(
-            f"item_table of the backbone is {type(table).__name__}, but MELTEstimator replaces the "
-            "vectors of tail items; take TrainableTable or IDTable."
-        )
-
-
-def _check_dense(table):
-    """Raise if only vectors that a step has looked up would be updated."""
-    if getattr(table, "sparse", False):
-        raise ValueError(
-            "item_table of the backbone has sparse=True, but MELTEstimator updates all items at "
-            "every step; set estimator__item_table__sparse=False."
-        )

@@ -3,22 +3,69 @@
 
 import copy
 import warnings
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skace._windows import rows_asked
+from skace.data import Interactions
 from skace.losses import ItemCounts
 from skace.metrics import ndcg_at_k
 from skace.recommenders._fit_inputs import in_float32
+from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._holdout import hold_out_last
+from skace.recommenders._tasks import FitTask
 from skace.recommenders.neural._epochs import Epochs, Stages, run_epochs
 from skace.recommenders.neural._progress import visible_log
 from skace.recommenders.neural._second_training import train_twice
 
-__all__ = ["NetworkTraining"]
+__all__ = ["NetworkTraining", "TrainingFit"]
+
+
+@dataclass(slots=True, eq=False)
+class TrainingFit:
+    """One training of a network, as data.
+
+    Parameters
+    ----------
+    rows : FitRows
+        What the fit was given.
+    items : ndarray of shape (n_events,)
+        Model column of the item of each event.
+    is_row : ndarray of shape (n_events,), bool
+        Rows to learn from: of a weight above 0, and not held out.
+    weights : ndarray of shape (n_events,) or None
+        Weight of each event, at most 1.
+    X_val : Interactions or None
+        Rows to watch: those given, or those held out.
+    device : torch.device
+        Where to train.
+    rng : numpy.random.RandomState
+        Of start and order.
+    task : FitTask
+        Of the training, for callbacks.
+    stages : Stages
+        Of which parts it consists, where several are trained one after the other.
+    """
+
+    rows: FitRows
+    items: np.ndarray
+    is_row: np.ndarray
+    weights: np.ndarray | None
+    X_val: Interactions | None
+    device: Any
+    rng: np.random.RandomState
+    task: FitTask
+    stages: Stages
+
+    @property
+    def event_weights(self):
+        """Weight of each event in the loss, shape (n_events,); 0 for what is not learned."""
+        return self.is_row if self.weights is None else self.is_row * self.weights
 
 
 class NetworkTraining:
@@ -27,7 +74,7 @@ class NetworkTraining:
     def _fit_rows(self, rows, task):
         from skace._torch.training._parallel import Ranks
 
-        seed = self.random_state
+        seed = self._settings().random_state
         if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
             seed = Ranks.current().agreed(int(np.random.SeedSequence().generate_state(1)[0]))
         rng = check_random_state(seed)
@@ -39,42 +86,52 @@ class NetworkTraining:
 
     def _train(self, rows, rng, task, stages):
         """Train on rows; less those held out, unless it is known how many epochs to take."""
-        from skace._torch._runtime import private_generator, reseed, resolve_device
+        from skace._torch._runtime import private_generator, reseed
         from skace._torch.training._parallel import Ranks
 
-        self._stages = stages
-        ranks, weights, X_val = Ranks.current(), in_float32(rows.weights), rows.X_val
-        is_row = rows.is_row
-        if weights is not None:  # rows of weight 0 teach nothing, and stop nothing
-            is_row &= weights > 0
-        holds_out = self.early_stopping and rows.n_passes is None and not stages.are_known
-        if X_val is None and holds_out:
-            # By a copy, so that a second training, which holds out none, draws the same start.
-            X_val = self._hold_out(rows.X, is_row, weights, copy.deepcopy(rng))
-        if X_val is not None:
-            self._check_known(X_val)
-        device = resolve_device(self.device)
-        self._note_cold_items(rows, is_row)
+        fit, ranks = self._what_to_train(rows, rng, task, stages), Ranks.current()
+        if fit.X_val is not None:
+            self._check_known(fit.X_val)
+        self._note_cold_items(fit)
         seed = rng.randint(np.iinfo(np.int32).max)
-        with private_generator(seed, device) as generator:
-            self._network = self._build_network(rows, device, generator)
-            trainer = self._build_trainer(rows, is_row, weights, device, rng)
+        with private_generator(seed, fit.device) as generator:
+            self._network = self._build_network(fit, generator)
+            trainer = self._build_trainer(fit)
             if ranks.number > 0:  # other dropout than the first rank's
-                reseed(seed + ranks.number, device)
+                reseed(seed + ranks.number, fit.device)
             n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
             if len(trainer.log.lengths) == 0:  # partial_fit with first events only
                 n_epochs = 0
-            with visible_log(self.verbose):
-                self._run_epochs(trainer, n_epochs, X_val, task)
-        self._store_state()
+            with visible_log(self._settings().verbose):
+                self._run_epochs(trainer, fit, n_epochs)
+        vars(self).update(self._network_state())
 
-    def _run_epochs(self, trainer, n_epochs, X_val, task):
+    def _what_to_train(self, rows, rng, task, stages):
+        """The training, with rows held out of it where some are to be watched."""
+        from skace._torch._runtime import resolve_device
+
+        settings = self._settings()
+        weights, is_row, X_val = in_float32(rows.weights), rows.is_row, rows.X_val
+        if weights is not None:  # rows of weight 0 teach nothing, and stop nothing
+            is_row &= weights > 0
+        holds_out = settings.early_stopping and rows.n_passes is None and not stages.are_known
+        if X_val is None and holds_out:
+            # By a copy, so that a second training, which holds out none, draws the same start.
+            held_out = hold_out_last(
+                rows.X, settings.validation_fraction, copy.deepcopy(rng), weights
+            )
+            X_val = _watched(rows.X, held_out, weights)
+            is_row[held_out] = False
+        device = resolve_device(settings.device)
+        return TrainingFit(rows, rows.items, is_row, weights, X_val, device, rng, task, stages)
+
+    def _run_epochs(self, trainer, fit, n_epochs):
         """Train, and set what is known of the epochs."""
-        self._follow(
-            Epochs(), trainer, n_epochs, X_val, task,
-            patience=self.n_iter_no_change if self.early_stopping else None,
-        )  # fmt: skip
-        if self.early_stopping and X_val is not None and self.best_epoch_ == n_epochs > 1:
+        settings = self._settings()
+        patience = settings.n_iter_no_change if settings.early_stopping else None
+        self._follow(Epochs(), trainer, fit, n_epochs, patience=patience)
+        is_watched = settings.early_stopping and fit.X_val is not None
+        if is_watched and self.best_epoch_ == n_epochs > 1:
             warnings.warn(
                 f"the validation score was still rising in the last of {n_epochs} epochs; raise "
                 "max_epochs.",
@@ -82,20 +139,21 @@ class NetworkTraining:
                 stacklevel=2,
             )
 
-    def _follow(self, epochs, trainer, n_epochs, X_val, task, **options):
+    def _follow(self, epochs, trainer, fit, n_epochs, **options):
         """Run epochs whose curve and scores callbacks see as they grow."""
         self.loss_curve_, self.validation_scores_ = epochs.loss_curve, epochs.validation_scores
-        name = type(self).__name__ + (" on all rows" if self._stages.are_known else "")
+        name = type(self).__name__ + (" on all rows" if fit.stages.are_known else "")
+        validate = partial(self._validation_score, fit.X_val, trainer)
         run_epochs(
             trainer,
-            self._stages.n_epochs(n_epochs),
-            task,
+            fit.stages.n_epochs(n_epochs),
+            fit.task,
             epochs,
-            validate=None if X_val is None else partial(self._validation_score, X_val, trainer),
-            name=name if self.verbose else None,
+            validate=None if fit.X_val is None else validate,
+            name=name if self._settings().verbose else None,
             **options,
         )
-        self._stages.best_epochs.append(epochs.best_epoch)
+        fit.stages.best_epochs.append(epochs.best_epoch)
         self.n_iter_, self.best_epoch_ = epochs.n_epochs, epochs.best_epoch
 
     def _validation_score(self, X_val, trainer):
@@ -111,22 +169,7 @@ class NetworkTraining:
         except (TypeError, ValueError) as error:
             raise type(error)(f"X_val: {error}") from error
 
-    def _hold_out(self, X, is_row, weights, rng):
-        """Take each user's last row out of ``is_row``; return these rows."""
-        held_out = hold_out_last(X, self.validation_fraction, rng, weights)
-        if held_out.size == 0:
-            warnings.warn(
-                "early_stopping finds no user with two rows of which one could be held out; "
-                "training for max_epochs. Pass X_val, or set early_stopping=False.",
-                UserWarning,
-                stacklevel=2,
-            )
-            return None
-        is_row[held_out] = False
-        own = None if weights is None else weights[held_out]
-        return X._derive(ends=held_out).with_weights(own)
-
-    def _build_trainer(self, rows, is_row, weights, device, rng):
+    def _build_trainer(self, fit):
         """Trainer over the windows of the training rows."""
         from skace._torch._batches import DeviceLog
         from skace._torch._runtime import resolve_precision
@@ -135,47 +178,62 @@ class NetworkTraining:
         from skace._torch.training._parallel import Ranks
         from skace._torch.training._trainer import Trainer, build_optimizers
 
-        event_weights = is_row if weights is None else is_row * weights
+        settings, network = self._settings(), self._network
         windows = self._objective().windows(
-            is_row, rows.offsets, self.max_length, overlap=self.long_sequences == "overlap"
+            fit.is_row,
+            fit.rows.offsets,
+            settings.max_length,
+            overlap=settings.long_sequences == "overlap",
         )
-        items = rows.items
-        is_sparse = self._network.items.is_sparse
-        competitors = Competitors(~self._spared(), device, is_sparse=is_sparse)
-        log = DeviceLog(items, event_weights, windows, device, self._network.layout)
-        dtype = resolve_precision(self.precision, device)
-        reader = Reader(self._network, log.items, dtype)
+        competitors = Competitors(~self._spared(), fit.device, is_sparse=network.items.is_sparse)
+        log = DeviceLog(fit.items, fit.event_weights, windows, fit.device, network.layout)
+        dtype = resolve_precision(settings.precision, fit.device)
         counts = ItemCounts(
-            learned=competitors.among(self._learned_counts(rows.X, items, is_row)),
-            asked=competitors.among(self._times_asked(items, windows, is_row)),
+            learned=competitors.among(self._learned_counts(fit)),
+            asked=competitors.among(self._times_asked(fit, windows)),
         )
         return Trainer(
-            network=self._network,
+            network=network,
             log=log,
             loss=self._loss().build(counts),
             competitors=competitors,
-            optimizers=build_optimizers(self._network, self.learning_rate, self.weight_decay),
-            batch_size=self.batch_size,
+            optimizers=build_optimizers(network, settings.learning_rate, settings.weight_decay),
+            batch_size=settings.batch_size,
             dtype=dtype,
-            rng=rng,
-            auxiliary=self._build_auxiliary(reader, log, rows.X, event_weights, rng),
+            rng=fit.rng,
+            auxiliary=self._build_auxiliary(fit, Reader(network, log.items, dtype), log),
             ranks=Ranks.current(),
         )
 
-    def _build_auxiliary(self, reader, log, X, event_weights, rng):
+    def _build_auxiliary(self, fit, reader, log):
         """What training pursues beside the next item, or None."""
-        users = X._log.users_at(log.bounds[0].cpu().numpy())
+        users = fit.rows.X._log.users_at(log.bounds[0].cpu().numpy())
         return self.item_table_.build_auxiliary(reader, log, users)
 
-    def _learned_counts(self, X, items, is_row):
+    def _learned_counts(self, fit):
         """Training rows of each item in this and earlier fits, less those held out now."""
-        events = np.unique(X._ends)
-        held_out = events[~is_row[events]]
-        return self.item_counts_ - np.bincount(items[held_out], minlength=self.item_ids_.size)
+        events = np.unique(fit.rows.X._ends)
+        held_out = events[~fit.is_row[events]]
+        n_held_out = np.bincount(fit.items[held_out], minlength=self.item_ids_.size)
+        return self.item_counts_ - n_held_out
 
-    def _times_asked(self, items, windows, is_row):
+    def _times_asked(self, fit, windows):
         """How often an epoch asks for each item, up to a factor; the rarest at least once."""
-        numbers, events = rows_asked(windows, is_row)
+        numbers, events = rows_asked(windows, fit.is_row)
         chances = self._network.layout.chances(numbers)
-        times = np.bincount(items[events], chances, minlength=self.item_ids_.size)
+        times = np.bincount(fit.items[events], chances, minlength=self.item_ids_.size)
         return times / times[times > 0].min(initial=1.0)
+
+
+def _watched(X, held_out, weights):
+    """Rows of X that are held out, or None if there are none."""
+    if held_out.size == 0:
+        warnings.warn(
+            "early_stopping finds no user with two rows of which one could be held out; "
+            "training for max_epochs. Pass X_val, or set early_stopping=False.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return None
+    own = None if weights is None else weights[held_out]
+    return X._derive(ends=held_out).with_weights(own)

@@ -1,6 +1,7 @@
-"""TrainedNetwork: a network kept as numpy arrays, rebuilt from them, and asked."""
+"""NetworkAnswers: what a fitted network is asked, and the state that is kept of it."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -8,29 +9,11 @@ import scipy.sparse as sp
 
 from skace.recommenders._features import has_features_of
 
-__all__ = ["TrainedNetwork"]
+__all__ = ["NetworkAnswers"]
 
 
-class TrainedNetwork:
-    """State and answers of a `NeuralRecommender` after training."""
-
-    def _network_state(self):
-        """Trained state as numpy arrays."""
-        from skace._torch._state import state_as_numpy, table_as_numpy
-
-        table_state = state_as_numpy(self._network.items)
-        return {
-            "encoder_state_": state_as_numpy(self._network.encoder),
-            "item_table_state_": table_state,
-            "item_vectors_": table_as_numpy(self._network.items, table_state),
-        }
-
-    def _store_state(self):
-        for name, value in self._network_state().items():
-            setattr(self, name, value)
-
-    def _fitted_state(self):
-        return super()._fitted_state() | self._network_state()
+class NetworkAnswers:
+    """Answers of a `NeuralRecommender` by the network that it holds."""
 
     def _fitted_network(self):
         """The network in use; rebuilt from the stored state after unpickling."""
@@ -38,20 +21,19 @@ class TrainedNetwork:
             self._network = self._rebuild_network()
         return self._network
 
-    def _rebuild_network(self):
-        from skace._torch._runtime import private_generator, resolve_device
-        from skace._torch._state import load_state
+    def _network_state(self):
+        """Attributes that keep the network, as numpy arrays."""
+        return self._network.state()
 
-        width = self.item_vectors_.shape[1]
-        features = None
-        if self.n_item_features_ is not None:
-            features = np.zeros((self.item_ids_.size, self.n_item_features_), dtype=np.float32)
-        # Building draws random numbers, which the stored state replaces.
-        with private_generator(0, resolve_device("cpu")) as generator:
-            network = self._assemble(width, features, generator)
-        load_state(network.encoder, self.encoder_state_)
-        load_state(network.items, self.item_table_state_)
-        return network.to(resolve_device(self.device, fallback=True)).eval()
+    def _fitted_state(self):
+        return super()._fitted_state() | self._network_state()
+
+    def _with_state(self, state):
+        """Copy of this model with another state of its network."""
+        other = copy.copy(self)
+        vars(other).update(state)
+        vars(other).pop("_network", None)
+        return other
 
     def _embeddable_features(self, catalog):
         is_dense = catalog.n_features is not None and not sp.issparse(catalog.features)

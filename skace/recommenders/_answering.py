@@ -1,0 +1,293 @@
+"""HistoryAnswers: what users ask of a fitted recommender."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+import numpy.typing as npt
+from narwhals.typing import IntoDataFrame
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skace._topk import ranks_of_targets
+from skace._typing import HandleUnknown, Histories, IdArray, ItemLists
+from skace.data import Catalog, Interactions
+from skace.data._inputs import rows_to_predict, rows_to_score
+from skace.data._keys import keys_of
+from skace.data._row_values import row_weights
+from skace.metrics import ndcg_at_k
+from skace.recommenders._blocks import ScoreBlocks
+from skace.recommenders._leakage import warn_of_row_order
+from skace.recommenders._recommendations import Recommendations, warn_of_short_lists
+from skace.recommenders.rules._item_lists import Question
+from skace.recommenders.rules._rules import Rules
+
+__all__ = ["HistoryAnswers"]
+
+
+class HistoryAnswers(ScoreBlocks):
+    """Answers of a `SequentialRecommender`."""
+
+    def predict(self, X: Interactions | Histories) -> IdArray:
+        """Best ``k`` items for each row.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows, queries (`Interactions.next_queries`), or one history per visitor, also as
+            a Series. A row is answered from its past; its own item is not looked at.
+
+        Returns
+        -------
+        item_ids : ndarray of shape (n_rows, k)
+            Best first; ties in the order of ``item_ids_``. A row with an empty past gets
+            the most popular items. Where fewer than k items may be recommended, because
+            others were seen or the model knows nothing of them, such items fill up the
+            list; `recommend` gives them a score of ``-inf``.
+
+        Raises
+        ------
+        ValueError
+            If X is a frame or an array, if k exceeds the number of items, or a history
+            holds an unknown item and ``handle_unknown="error"``.
+
+        Warns
+        -----
+        UserWarning
+            If lists had to be filled up.
+        """
+        item_ids, scores = self.recommend(X)
+        warn_of_short_lists(scores)
+        return item_ids
+
+    def recommend(
+        self,
+        X: Interactions | Histories,
+        k: int | None = None,
+        *,
+        candidates: ItemLists | None = None,
+        exclude: ItemLists | None = None,
+        quotas: Mapping[str, int] | None = None,
+        exclude_seen: bool | None = None,
+        items: Catalog | IntoDataFrame | None = None,
+        unknown_ids: HandleUnknown = "error",
+    ) -> Recommendations:
+        """Best items and their scores, under rules if there are any.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            As in `predict`.
+
+        k : int or None, default=None
+            Length of the lists; None takes the parameter ``k``.
+
+        candidates : list of ids, list of lists, mask, callable or None, default=None
+            Only these may be recommended. A list of ids holds for all rows, as does a mask of
+            shape (n_items,). One list of ids per row, or a mask of shape (n_rows, n_items),
+            sparse or dense, is for each row its own; the columns of a mask are those of
+            ``item_ids_``. A dict or a labelled Series is read by its labels: lists by those of
+            the rows, truth values by items. A callable is asked for one block of rows at a
+            time: ``candidates(row_ids, item_ids)`` returns any of the above for these rows,
+            whose ids are users, the keys of a dict or Series, or numbers from 0. None: all
+            items.
+
+        exclude : list of ids, list of lists, mask, callable or None, default=None
+            These may not be recommended; forms as of ``candidates``.
+
+        quotas : dict of str to int, or None, default=None
+            At most so many items with one value of a column of ``items``, for example
+            ``{"category": 3}``. An item without a value (None, NaN, an empty text, or not in
+            ``items``) belongs to no group and is not limited.
+
+        exclude_seen : bool or None, default=None
+            None takes the parameter ``exclude_seen``.
+
+        items : Catalog of texts, frame or None, default=None
+            Where the columns of ``quotas`` are; a frame has the ids in its column ``item_id``.
+            None takes the catalog of X.
+
+        unknown_ids : {"error", "ignore"}, default="error"
+            What to do with ids in ``candidates`` and ``exclude`` that the model does not know.
+
+        Returns
+        -------
+        recommendations : Recommendations
+            A pair, ``item_ids, scores = model.recommend(X)``, with `to_frame`. Both are arrays
+            of shape (n_rows, min(k, n_candidates)), best first, where n_candidates is that of
+            the longest list. Where fewer items are eligible, others fill up the row with a
+            score of ``-inf``; ``to_lists`` leaves them out. A row with an empty history has
+            counts of training rows as scores.
+
+        Raises
+        ------
+        ValueError
+            If k exceeds the number of items, there is not one list per row, a mask has another
+            shape, an id is unknown, nothing is left, or a column of ``quotas`` is absent.
+
+        See Also
+        --------
+        skace.recommenders.recommend : The same through Pipelines and searches.
+
+        Notes
+        -----
+        Scores and masks are held for a block of rows at a time, never for all.
+        """
+        check_is_fitted(self)
+        row_ids = X.users if isinstance(X, Interactions) else keys_of(X)
+        catalog = X.catalog if isinstance(X, Interactions) else None
+        X = rows_to_predict(X)
+        k = self.k if k is None else k
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise ValueError(f"k must be an int in the range [1, inf), got {k!r}.")
+        if unknown_ids not in ("error", "ignore"):
+            raise ValueError(f"unknown_ids must be 'error' or 'ignore', got {unknown_ids!r}.")
+        rules = Rules.read(
+            Question(
+                np.arange(len(X)) if row_ids is None else row_ids,
+                self.item_ids_,
+                self._rows_of_ids,
+                unknown_ids == "ignore",
+            ),
+            candidates=candidates,
+            exclude=exclude,
+            quotas=quotas,
+            items=catalog if items is None else items,
+        )
+        if rules.columns is None and k > self.item_ids_.size:
+            raise ValueError(
+                f"k={k} exceeds the {self.item_ids_.size} items of the model; lower k."
+            )
+        item_ids, best = self._best_under(rules, X, rules.width(k), exclude_seen)
+        return Recommendations(item_ids, best, row_ids)
+
+    def _best_under(self, rules, X, width, exclude_seen):
+        """Ids and scores of the best items of each row, each of shape (n_rows, width)."""
+        item_ids = np.empty((len(X), width), dtype=self.item_ids_.dtype)
+        best = np.empty((len(X), width), dtype=np.float32)
+        ids = self.item_ids_ if rules.columns is None else self.item_ids_[rules.columns]
+        n_best = None if rules.quotas else width
+        forbid = rules.forbid if rules.are_by_row else None
+        blocks = self._score_blocks(X, exclude_seen, rules.columns, forbid=forbid, n_best=n_best)
+        for rows, scores in blocks:
+            places, best[rows] = rules.best(scores, width)
+            item_ids[rows] = ids[places]
+        return item_ids, best
+
+    def decision_function(self, X: Interactions | Histories) -> npt.NDArray[np.float32]:
+        """Scores of all items for each row.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            As in `predict`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_rows, n_items), float32
+            Columns in the order of ``item_ids_``; higher is better. Rows with an empty past
+            get counts. ``exclude_seen`` sets seen items to ``-inf``.
+
+        Notes
+        -----
+        Takes ``4 * n_rows * n_items`` bytes. `predict` and `target_ranks` work in blocks
+        and do not.
+        """
+        check_is_fitted(self)
+        X = rows_to_predict(X)
+        result = np.empty((len(X), self.item_ids_.size), dtype=np.float32)
+        for rows, scores in self._score_blocks(X):
+            result[rows] = scores
+        return result
+
+    def target_ranks(
+        self, X: Interactions | Histories, *, exclude_seen: bool | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Rank of each row's own item among all items.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows with targets. For lists every event is a row.
+
+        exclude_seen : bool or None, default=None
+            None takes the parameter ``exclude_seen``.
+
+        Returns
+        -------
+        ranks : ndarray of shape (n_rows,), float64
+            Strictly better items plus half of the equal others, from 0. ``inf`` for a
+            target that the model does not know or may not recommend.
+
+        Notes
+        -----
+        Works in blocks of rows of 16 MiB of scores.
+        """
+        check_is_fitted(self)
+        X = rows_to_score(X)
+        warn_of_row_order(getattr(self, "_rows_learned", None), X)
+        return self._ranks(X, exclude_seen)
+
+    def _ranks(self, X, exclude_seen=None, *, embeds=True):
+        """`target_ranks` of checked rows."""
+        ranks = np.empty(len(X))
+        targets = self._columns_of(X)[X._item_codes]
+        for rows, scores in self._score_blocks(X, exclude_seen, embeds=embeds):
+            ranks[rows] = ranks_of_targets(scores, targets[rows])
+        return ranks
+
+    def score(
+        self,
+        X: Interactions | Histories,
+        y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> float:
+        """Mean NDCG@10 over the rows, ranked among all items.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            Rows with targets. For lists, all events count, or only ``y``.
+
+        y : None or array-like, default=None
+            For Interactions: nothing, or their own items. For lists: the one target of
+            each sequence.
+
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            Weights of the mean, in the order of the rows. None takes ``X.weights``.
+
+        Returns
+        -------
+        score : float
+            In [0, 1], whatever the parameter ``k`` is.
+        """
+        check_is_fitted(self)
+        X = rows_to_score(X, y)
+        if len(X) == 0:
+            raise ValueError("X has no rows; there is nothing to score.")
+        warn_of_row_order(getattr(self, "_rows_learned", None), X)
+        weights = row_weights(X, sample_weight)
+        return float(ndcg_at_k(self._ranks(X), 10, sample_weight=weights))
+
+    @available_if(lambda self: self._gives_vectors)
+    def encode(self, X: Interactions | Histories) -> npt.NDArray[np.float32]:
+        """Vector of each row's history.
+
+        Parameters
+        ----------
+        X : Interactions or list of sequences of item ids
+            As in `predict`.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_rows, n_dims), float32
+            Their inner products with ``item_vectors_`` are the scores, so any index for
+            maximum inner product search serves. Zero for an empty history.
+        """
+        check_is_fitted(self)
+        histories = self._histories(rows_to_predict(X), embeds=self._encodes_unknown)
+        vectors = np.zeros((len(histories), self.item_vectors_.shape[1]), dtype=np.float32)
+        filled = np.flatnonzero(histories.lengths > 0)
+        vectors[filled] = self._encode(histories.take(filled))
+        return vectors
