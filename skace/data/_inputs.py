@@ -10,9 +10,9 @@ import numpy as np
 from skace._validation import check_ids
 from skace.data._built import queries_of_sequences
 from skace.data._catalog import Catalog
+from skace.data._given import check_sequences
 from skace.data._interactions import Interactions, rows_of_sequences
 from skace.data._keys import without_keys
-from skace.data._sequences import check_sequences
 
 __all__ = [
     "as_interactions",

@@ -16,7 +16,7 @@ from skace._doc_links import DocLinkMixin
 from skace._old_state import OldStateMixin
 from skace._validation import width_of_texts
 from skace.data import Interactions, ValidationSet
-from skace.data._sequences import listed
+from skace.data._given import listed
 
 __all__ = ["ItemTransformerMixin"]
 

@@ -11,6 +11,7 @@ from skace._typing import FloatArray
 
 __all__ = [
     "SCORE_CONSTRAINTS",
+    "average_scores",
     "check_ranks",
     "check_weights",
     "mean_rank",
@@ -78,7 +79,9 @@ def recall_at_k(
     0.5
     """
     ranks = check_ranks(ranks)
-    return _average((ranks < k).astype(np.float64), average=average, sample_weight=sample_weight)
+    return average_scores(
+        (ranks < k).astype(np.float64), average=average, sample_weight=sample_weight
+    )
 
 
 @validate_params(SCORE_CONSTRAINTS, prefer_skip_nested_validation=True)
@@ -136,7 +139,7 @@ def ndcg_at_k(
     """
     ranks = check_ranks(ranks)
     gains = np.where(ranks < k, 1.0 / np.log2(ranks + 2.0), 0.0)
-    return _average(gains, average=average, sample_weight=sample_weight)
+    return average_scores(gains, average=average, sample_weight=sample_weight)
 
 
 @validate_params(
@@ -193,7 +196,7 @@ def mrr_at_k(
     limit = np.inf if k is None else k
     # A miss needs no case of its own: 1 / inf is 0.
     inverse = np.where(ranks < limit, 1.0 / (ranks + 1.0), 0.0)
-    return _average(inverse, average=average, sample_weight=sample_weight)
+    return average_scores(inverse, average=average, sample_weight=sample_weight)
 
 
 @validate_params(
@@ -248,7 +251,7 @@ def mean_rank(ranks: Any, *, n_items: int | None = None, sample_weight: Any = No
     weights = check_weights(sample_weight, ranks.size)
     if weights is not None:  # a row without weight does not count, even if it is a miss
         ranks, weights = ranks[weights > 0], weights[weights > 0]
-    return float(_average(ranks, average=True, sample_weight=weights))
+    return float(average_scores(ranks, average=True, sample_weight=weights))
 
 
 def check_ranks(ranks: Any) -> FloatArray:
@@ -299,8 +302,8 @@ def _check_below(ranks: FloatArray, n_items: int) -> None:
         )
 
 
-def _average(scores: FloatArray, *, average: bool, sample_weight: Any) -> float | FloatArray:
-    """Weighted mean of the rows, or the rows themselves."""
+def average_scores(scores: FloatArray, *, average: bool, sample_weight: Any) -> float | FloatArray:
+    """Weighted mean of the scores of rows, or these themselves: how each metric here ends."""
     if not average:
         if sample_weight is not None:
             raise ValueError(

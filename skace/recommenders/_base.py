@@ -139,18 +139,15 @@ class SequentialRecommender(
                 f"{first_few(self.item_ids_[:1])}); convert one of them."
             )
         if not hasattr(self, "_vocabulary"):
-            self._vocabulary = Catalog(self.item_ids_)
+            self._vocabulary = Catalog._of_ids(self.item_ids_.view())  # checked in `fit`
         return self._vocabulary.row_of(ids)
 
     def _histories(self, X, *, embeds=True):
         """Histories of the rows of X in model columns; unknown items embedded if wanted."""
-        return histories_of(
-            X,
-            self._columns_of(X),
-            self.item_ids_.size,
-            self.handle_unknown,
-            self._embeddable_features(X.catalog) if embeds else None,
-        )
+        columns, features = self._columns_of(X), None
+        if embeds and (columns < 0).any():
+            features = self._embeddable_features(X.catalog)
+        return histories_of(X, columns, self.item_ids_.size, self.handle_unknown, features)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skace import Interactions
+from skace import Interactions, datasets
 from skace.datasets import (
     load_amazon_reviews,
     load_item_lists,
@@ -53,6 +53,11 @@ FILES = {
 }
 LOADERS = [load_movielens, *FILES]
 WITHOUT_TEXTS = (load_item_lists, load_session_clicks)
+
+
+def test_every_loader_has_its_smallest_files_above():
+    names = {name for name in datasets.__all__ if name.startswith("load_")}
+    assert {load.__name__ for load in LOADERS} == names
 
 
 @pytest.fixture

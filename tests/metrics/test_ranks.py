@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skace.metrics import mean_rank, mrr_at_k, ndcg_at_k, recall_at_k
+from skace.metrics._registry import METRICS
 
 INF = float("inf")
-SCORES = [recall_at_k, ndcg_at_k, mrr_at_k]
+ORDERED = [recall_at_k, ndcg_at_k, mrr_at_k]  # each is worth at least as much as the next
+SCORES = [metric.function for metric in METRICS.values()]
 half_ranks = st.lists(
     st.one_of(st.integers(0, 200).map(lambda n: n / 2), st.just(INF)), min_size=1, max_size=30
 )
@@ -31,7 +33,7 @@ half_ranks = st.lists(
     ],
 )
 def test_one_row_is_worth(rank, k, recall, ndcg, mrr):
-    got = [score([rank], k) for score in SCORES]
+    got = [score([rank], k) for score in ORDERED]
     np.testing.assert_allclose(got, [recall, ndcg, mrr], atol=5e-5)
 
 
@@ -74,13 +76,20 @@ def test_per_row_scores_of_no_rows_are_no_scores():
 
 @given(half_ranks, st.integers(1, 120))
 def test_scores_are_fractions_in_a_fixed_order(ranks, k):
-    recall, ndcg, mrr = (score(ranks, k, average=False) for score in SCORES)
+    recall, ndcg, mrr = (score(ranks, k, average=False) for score in ORDERED)
     assert ((mrr >= 0) & (mrr <= ndcg) & (ndcg <= recall) & (recall <= 1)).all()
 
 
 @given(half_ranks, st.integers(1, 120))
-def test_a_longer_list_never_scores_less(ranks, k):
+def test_every_metric_is_a_fraction(ranks, k):
     for score in SCORES:
+        rows = score(ranks, k, average=False)
+        assert ((rows >= 0) & (rows <= 1)).all()
+
+
+@given(half_ranks, st.integers(1, 120))
+def test_a_longer_list_never_scores_less(ranks, k):
+    for score in ORDERED:
         assert score(ranks, k) <= score(ranks, k + 1)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skace import Catalog, Interactions, PopularityEstimator, SASRecEstimator
 from skace.exceptions import FutureLeakageWarning
-from skace.recommenders import SequentialRecommender, _blocks
+from skace.recommenders import SequentialRecommender, _answering
 
 
 class Scripted(SequentialRecommender):
@@ -117,7 +117,7 @@ def test_blocks_change_nothing_and_bound_what_is_held(
 ):
     scores, ranks = scripted.decision_function(small_log), scripted.target_ranks(small_log)
     lists = scripted.predict(small_log)
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", block_bytes)
     scripted.blocks_.clear()
     np.testing.assert_array_equal(scripted.decision_function(small_log), scores)
     np.testing.assert_array_equal(scripted.target_ranks(small_log), ranks)
@@ -126,7 +126,7 @@ def test_blocks_change_nothing_and_bound_what_is_held(
 
 
 def test_the_bound_is_of_scores_and_not_of_rows(scripted, monkeypatch):
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 4 * 2 * 3)  # three rows of two candidates
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", 4 * 2 * 3)  # three rows of two candidates
     scripted.blocks_.clear()
     scripted.recommend([["ash"]] * 7, k=1, candidates=["ash", "bay"])
     assert scripted.blocks_ == [3, 3, 1]

@@ -21,8 +21,9 @@ from skace import (
     ndcg_scorer,
     ranking_scorer,
 )
+from skace._visible_log import visible_log
 from skace.datasets import make_cycle
-from skace.recommenders.neural._progress import log_epoch, visible_log
+from skace.recommenders.neural._epochs import log_epoch
 
 N_EPOCHS = 3
 QUICK = {

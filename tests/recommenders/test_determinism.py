@@ -18,7 +18,7 @@ from skace import Catalog, Interactions
 from skace._torch import _network
 from skace.item_tables import FrozenTable
 from skace.losses import SampledSoftmax
-from skace.recommenders import PopularityEstimator, SASRecEstimator, _blocks
+from skace.recommenders import PopularityEstimator, SASRecEstimator, _answering
 
 N_ITEMS = 30
 
@@ -275,8 +275,8 @@ def test_answers_do_not_depend_on_the_size_of_blocks(
     scores, ranks = model.decision_function(log), model.target_ranks(log)
     best, vectors = model.predict(log), model.encode(log)
     masked = model.target_ranks(log, exclude_seen=True)
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(_blocks, "_ROWS_AHEAD", rows_ahead)
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_answering, "_ROWS_AHEAD", rows_ahead)
     monkeypatch.setattr(_network, "_POSITIONS", positions)
     np.testing.assert_allclose(model.decision_function(log), scores, atol=1e-5)
     np.testing.assert_allclose(model.encode(log), vectors, atol=1e-5)

@@ -25,7 +25,7 @@ from skace import (
 )
 from skace.datasets import make_shop
 from skace.metrics import intra_list_diversity
-from skace.recommenders import DiversifiedRecommender, _blocks
+from skace.recommenders import DiversifiedRecommender, _answering
 from skace.recommenders.ensembles import _mmr
 
 N_ITEMS = 30
@@ -96,7 +96,7 @@ def test_the_order_is_that_of_a_loop(X, trade_off, n_candidates):
 @pytest.mark.parametrize("exclude_seen", [False, True])
 @pytest.mark.parametrize("block_bytes", [1, 2**24])
 def test_all_answers_tell_one_order(X, estimator, exclude_seen, block_bytes, monkeypatch):
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(_mmr, "_BLOCK_BYTES", block_bytes)
     params = {"trade_off": 0.6, "n_candidates": 12, "exclude_seen": exclude_seen}
     model = diverse(estimator, k=N_ITEMS, **params).fit(X)

@@ -11,15 +11,17 @@ from sklearn.base import clone
 
 from skace import SASRecEstimator
 from skace.recommenders import (
-    BERT4RecEstimator,
-    FMLPEstimator,
-    GRAMEstimator,
-    GRU4RecEstimator,
+    MELTEstimator,
     NetworkParameters,
     NeuralRecommender,
 )
+from skace.testing import all_recommenders
 
-NETWORKS = [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator, GRAMEstimator]
+NETWORKS = [
+    cls
+    for cls in all_recommenders()
+    if issubclass(cls, NeuralRecommender) and cls is not MELTEstimator  # its backbone has them
+]
 
 
 class Plain(NeuralRecommender):

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 import skace
 from skace import Catalog, EASEEstimator, Interactions, LeaveLastOut, OnItems
-from skace.recommenders import _blocks
+from skace.recommenders import _answering
 from skace.recommenders.rules._quotas import Quota, best_within
 
 N_ITEMS, N_USERS = 12, 9
@@ -86,7 +86,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("block_bytes", [1, 4 * 3 * N_ITEMS, 2**24])
 def test_lists_per_row_are_those_of_a_loop(model, rows, form, block_bytes, monkeypatch):
-    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", block_bytes)
     wanted, unwanted = lists_of(1), lists_of(2)
     scores = model.decision_function(rows)
     found = model.recommend(rows, candidates=FORMS[form](wanted))

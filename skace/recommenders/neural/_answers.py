@@ -56,6 +56,11 @@ class NetworkAnswers:
         states[filled] = found
         return replace(histories, states=states)
 
+    def _unscored(self):
+        # Without features there is nothing to score them by.
+        is_scored = self.item_table_.scores_cold and self.n_item_features_ is not None
+        return None if is_scored else self.is_cold_
+
     def _encode(self, histories):
         if histories.states is not None:
             return histories.states

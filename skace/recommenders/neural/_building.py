@@ -1,11 +1,8 @@
 """NetworkBuilding: encoder and item table of a fit, checked, or grown by new items."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import copy
-
 import numpy as np
-
-from skace.recommenders.neural._fitted_table import kept_table
+from sklearn.base import clone
 
 __all__ = ["NetworkBuilding"]
 
@@ -19,7 +16,9 @@ class NetworkBuilding:
         """Fresh network, or the fitted one grown by the new items."""
         rows = fit.rows
         if rows.is_fresh:
-            self.item_table_ = kept_table(self._table())
+            # A copy, which later changes of the parameter do not reach; tables of third parties
+            # need not be estimators, and are copied as they are.
+            self.item_table_ = clone(self._table(), safe=False)
             self.n_item_features_ = self._n_features_read(rows.X.catalog)
             width = self._table().width(self.n_item_features_, self._settings().embedding_dim)
             self.architecture_ = self._shape()
@@ -69,8 +68,8 @@ class NetworkBuilding:
 
     def _as_built(self):
         """Copy whose parameters shape the network as they did in `fit`, if they were set since."""
-        built = copy.copy(self)
-        vars(built).update(self.architecture_)
+        built = object.__new__(type(self))
+        vars(built).update(vars(self) | self.architecture_)
         return built
 
     def _refuse_foresight(self, network, width):
@@ -118,11 +117,6 @@ class NetworkBuilding:
         if self.item_table_.cold_items == "excluded":
             return self.is_cold_
         return np.zeros_like(self.is_cold_)
-
-    def _unscored(self):
-        # Without features there is nothing to score them by.
-        is_scored = self.item_table_.scores_cold and self.n_item_features_ is not None
-        return None if is_scored else self.is_cold_
 
     def _features_by_column(self, catalog, columns):
         """Features in the order of the model's columns; rows of absent items are zero."""

@@ -1,13 +1,14 @@
 """One pass after another, watched, and the best one kept."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import logging
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from skace.recommenders.neural._progress import log_epoch
+__all__ = ["Epochs", "Stages", "log_epoch", "run_epochs"]
 
-__all__ = ["Epochs", "Stages", "run_epochs"]
+_logger = logging.getLogger("skace")
 
 
 @dataclass
@@ -139,3 +140,13 @@ def _train_epoch(trainer, epoch):
             f"learning_rate (now {rate})."
         )
     return loss
+
+
+def log_epoch(name, epoch, loss, validation_score):
+    """Log loss and validation score of an epoch."""
+    if validation_score is None:
+        _logger.info("%s epoch %d: loss %.4f", name, epoch, loss)
+    else:
+        _logger.info(
+            "%s epoch %d: loss %.4f, validation NDCG@10 %.4f", name, epoch, loss, validation_score
+        )

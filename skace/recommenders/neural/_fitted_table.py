@@ -2,16 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-__all__ = ["check_same_parameters", "check_same_table", "kept_table"]
-
-
-def kept_table(table):
-    """Copy of an item table that later changes of the parameter do not reach."""
-    # Tables of third parties need not be estimators: those are copied as they are.
-    return clone(table, safe=False)
+__all__ = ["check_same_parameters", "check_same_table"]
 
 
 def check_same_table(table, fitted):
@@ -23,7 +16,7 @@ def check_same_table(table, fitted):
         What the parameter says now.
 
     fitted : ItemTable
-        What `kept_table` returned when the network was built.
+        Copy of what it said when the network was built.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """MELTEstimator: users and items of the long tail help each other."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import copy
 import warnings
 from numbers import Integral, Real
 from typing import Literal
@@ -266,8 +265,8 @@ class MELTEstimator(NeuralRecommender):
         return self._settings()._shape() | super()._shape()
 
     def _as_built(self):
-        built = copy.copy(self)
-        built.estimator = self.backbone_
+        built = object.__new__(type(self))
+        vars(built).update(vars(self) | {"estimator": self.backbone_})
         return built
 
     def _build_encoder(self, width):

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from skace._visible_log import visible_log
 from skace._windows import rows_asked
 from skace.data import Interactions
 from skace.losses import ItemCounts
@@ -20,7 +21,6 @@ from skace.recommenders._fit_rows import FitRows
 from skace.recommenders._holdout import hold_out_last
 from skace.recommenders._tasks import FitTask
 from skace.recommenders.neural._epochs import Epochs, Stages, run_epochs
-from skace.recommenders.neural._progress import visible_log
 from skace.recommenders.neural._second_training import train_twice
 
 __all__ = ["NetworkTraining", "TrainingFit"]

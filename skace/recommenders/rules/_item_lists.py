@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from skace._validation import check_ids, coded_ids, first_few
+from skace.data._given import listed
 from skace.data._keys import keys_of
-from skace.data._sequences import listed
 
 __all__ = ["CalledLists", "Question", "RowLists", "SharedList", "read_lists"]
 

@@ -25,6 +25,8 @@ class Rules:
     @classmethod
     def read(cls, question, *, candidates=None, exclude=None, quotas=None, items=None):
         """Rules from the arguments of `recommend`, checked."""
+        if candidates is None and exclude is None and quotas is None:
+            return cls(question, None, None, None, ())
         wanted = read_lists(candidates, "candidates", question)
         unwanted = read_lists(exclude, "exclude", question)
         columns = None
