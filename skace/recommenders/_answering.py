@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,15 @@ _ROWS_AHEAD = 16 * 1024  # that a model may read before their scores are wanted
 
 class HistoryAnswers:
     """Answers of a `SequentialRecommender`."""
+
+    if TYPE_CHECKING:  # what that has
+        k: int
+        item_ids_: IdArray
+        item_vectors_: Any
+        _encodes_unknown: bool
+        _encode: Any
+        _histories: Any
+        _rows_of_ids: Any
 
     def predict(self, X: Interactions | Histories) -> IdArray:
         """Best ``k`` items for each row.

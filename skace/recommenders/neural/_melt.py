@@ -328,8 +328,7 @@ class MELTEstimator(NeuralRecommender):
             user_threshold,
             max_length,
         )
-        is_head = counts >= item_threshold
-        through = self.contexts == "through"
+        is_head, through = counts >= item_threshold, self.contexts == "through"
         rows, bounds, starts, lengths = histories_before(
             fit.items, fit.is_row, offsets, is_head, max_length, through=through
         )
@@ -338,23 +337,19 @@ class MELTEstimator(NeuralRecommender):
             *(rows, counts[rows], bounds, starts, lengths, item_threshold),
             adds_user_map=trains_users,
         )
-        weights = (self.user_weight, self.item_weight)
-        is_tail = counts < item_threshold
-        ranks = Ranks.current()
+        weights, ranks = (self.user_weight, self.item_weight), Ranks.current()
         return MELTBranches(
-            reader, log, users, heads, is_tail, weights, fit.rng, ranks, through=through
+            reader, log, users, heads, ~is_head, weights, fit.rng, ranks, through=through
         )
 
     def _thresholds(self, is_learned, offsets, counts):
         """Fewest events of a head user and of a head item; those of the first fit stay."""
         if hasattr(self, "user_threshold_"):
             return self.user_threshold_, self.item_threshold_
-        n_events = n_events_of_users(is_learned, offsets)
+        n_events, most = n_events_of_users(is_learned, offsets), self._settings().max_length
         user_threshold, item_threshold = self.user_threshold, self.item_threshold
         if user_threshold is None:
-            user_threshold = min(
-                threshold_at(n_events, self.user_quantile), self._settings().max_length
-            )
+            user_threshold = min(threshold_at(n_events, self.user_quantile), most)
         if item_threshold is None:
             item_threshold = threshold_at(counts[counts > 0], self.item_quantile)
         return user_threshold, item_threshold
