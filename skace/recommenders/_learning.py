@@ -11,8 +11,7 @@ from skace._sklearn_compat import fit_context, with_callbacks
 from skace._typing import Histories
 from skace.data import Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit
-from skace.recommenders._fit_inputs import check_validation, event_weights
-from skace.recommenders._fit_rows import FitRows
+from skace.recommenders._fit_rows import FitRows, check_validation, event_weights
 from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage
 from skace.recommenders._tasks import FitTask
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.recommenders._features import check_features
-from skace.recommenders._fit_inputs import in_float32
+from skace.recommenders._fit_rows import in_float32
 from skace.recommenders._holdout import check_something_remains
 from skace.recommenders.neural._fitted_table import check_same_table
 from skace.recommenders.neural._second_training import check_holds_out

@@ -16,8 +16,7 @@ from skace._windows import rows_asked
 from skace.data import Interactions
 from skace.losses import ItemCounts
 from skace.metrics import ndcg_at_k
-from skace.recommenders._fit_inputs import in_float32
-from skace.recommenders._fit_rows import FitRows
+from skace.recommenders._fit_rows import FitRows, in_float32
 from skace.recommenders._holdout import hold_out_last
 from skace.recommenders._tasks import FitTask
 from skace.recommenders.neural._epochs import Epochs, Stages, run_epochs
