@@ -377,7 +377,8 @@ class NeuralRecommender(
         return catalog.n_features if self._table().reads_features else None
 
     def _goes_on(self):
-        return self._settings().warm_start
+        # A wrapped estimator that is refused later need not have it.
+        return getattr(self._settings(), "warm_start", False)
 
     def _n_subtasks(self, n_passes):
         return 2 if self._trains_twice(n_passes) else self._most_epochs(n_passes)
