@@ -82,8 +82,12 @@ def folder(tmp_path, monkeypatch):
 FIRST_PATH = DOCS / "user_guide" / "first_path.rst"
 
 
-# This one runs the whole contract, twice.
-TAKES_MINUTES = [DOCS / "user_guide" / "own_models.rst"]
+# The first one runs the whole contract, twice; the others write and read files.
+TAKES_MINUTES = [
+    DOCS / "user_guide" / "own_models.rst",
+    DOCS / "user_guide" / "published_data.rst",
+    DOCS / "migration.rst",
+]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,7 @@ def test_code_of_the_page_runs_in_its_order(page, folder):  # noqa: ARG001 (wher
     _run(page)
 
 
+@pytest.mark.minutes
 def test_first_path_leaves_files_model_and_chart(folder, margin):
     names = _run(FIRST_PATH)
     written = {path.name for path in folder.iterdir()}

@@ -20,7 +20,15 @@ import skace
 
 ROOT = Path(skace.__file__).parents[1]
 REFERENCE = re.compile(r"see `\w+\.\w+`")
-HEAVY = ["torch", "transformers", "sentence_transformers", "matplotlib", "pandas", "polars"]
+HEAVY = [
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "matplotlib",
+    "pandas",
+    "polars",
+    "skops",
+]
 
 # A name that comes, goes or moves has to be written down here, and so is noticed in review.
 EXPORTS = {

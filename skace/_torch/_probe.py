@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from skace._torch._batches import Batch, DeviceLog
 from skace._torch._network import Network
@@ -114,15 +113,15 @@ def _first(
     """First place whose state changes, in some windows of the log."""
     for number in _some(np.arange(log.lengths.size), _MOST_WINDOWS):
         batch = log.batch(np.array([number]))
-        usual = _states(network, batch, vectors[0])
-        places = np.flatnonzero((batch.weights[0] > 0).numpy())
-        for place in _some(places, _MOST_PLACES):
+        places = _some(np.flatnonzero((batch.weights[0] > 0).numpy()), _MOST_PLACES)
+        tables = vectors[:1].repeat(1 + places.size, 1, 1)
+        for table, place in zip(tables[1:], places, strict=True):
             event = int(batch.targets[0, place])
-            end = len(vectors[0]) if is_causal else event + 1
-            other = vectors[0].clone()
-            other[event:end] = vectors[1, event:end]
-            state = _states(network, batch, other)[place]
-            change = (state - usual[place]).abs().max()
+            end = len(table) if is_causal else event + 1
+            table[event:end] = vectors[1, event:end]
+        usual, *others = _states(network, batch, tables)
+        for states, place in zip(others, places, strict=True):
+            change = (states[place] - usual[place]).abs().max()
             if change > _TOLERANCE * (1 + usual[place].abs().max()):
                 return Sighting(int(log.lengths[number]), int(place))
     return None
@@ -136,10 +135,12 @@ def _some(numbers: IntArray, most: int) -> IntArray:
     return chosen
 
 
-def _states(network: Network, batch: Batch, table: torch.Tensor) -> torch.Tensor:
-    """States (T, D) of the one window of a batch, by a table of vectors of events."""
-    context = {name: value.to(table.device) for name, value in batch.context.items()}
-    read = F.embedding(batch.items.to(table.device), table)  # (1, T, D)
+def _states(network: Network, batch: Batch, tables: torch.Tensor) -> torch.Tensor:
+    """States (n, T, D) of the one window of a batch, by n tables of vectors of events."""
+    # One pass for all: a pass of so little is mostly the way to it.
+    numbers = torch.zeros(len(tables), dtype=torch.int64, device=tables.device)
+    context = {name: value.to(tables.device)[numbers] for name, value in batch.context.items()}
+    read = tables[:, batch.items[0].to(tables.device)]
     states = network.read(read, context)
     if not isinstance(states, torch.Tensor) or states.shape != read.shape:
         shape = tuple(getattr(states, "shape", ()))
@@ -147,7 +148,7 @@ def _states(network: Network, batch: Batch, table: torch.Tensor) -> torch.Tensor
             f"the encoder made {type(states).__name__} of shape {shape} of item vectors of shape "
             f"{tuple(read.shape)}; it has to return a state for each place, (B, T, D) as it reads."
         )
-    return states[0]
+    return states
 
 
 def _device(network: Network) -> torch.device:

@@ -72,11 +72,11 @@ def parametrize_with_checks(
     for estimator in estimators:
         given = expected_failed_checks
         expected = expected_failures_of(estimator, given(estimator) if callable(given) else given)
+        shown = _shown(estimator)
         for check in recommender_checks(n_features=n_features):
             reason = expected.get(check.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
-            name = f"{_shown(estimator)}-{check.name}"
-            cases.append(pytest.param(estimator, check, marks=marks, id=name))
+            cases.append(pytest.param(estimator, check, marks=marks, id=f"{shown}-{check.name}"))
     return pytest.mark.parametrize(("estimator", "check"), cases)
 
 

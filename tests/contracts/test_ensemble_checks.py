@@ -20,11 +20,16 @@ MEMBERS = [("ease", EASEEstimator()), ("slist", SLISTEstimator(regularization=1)
 @parametrize_with_checks(
     [
         VotingRecommender(MEMBERS),
-        VotingRecommender(MEMBERS, method="rank", weights=[1, 3]),
         StackingRecommender([*MEMBERS, ("top", PopularityEstimator())], n_candidates=5),
     ]
 )
 def test_contract_of_ensembles(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.minutes
+@parametrize_with_checks([VotingRecommender(MEMBERS, method="rank", weights=[1, 3])])
+def test_contract_of_votes_by_rank(estimator, check):
     check(estimator)
 
 

@@ -1,6 +1,8 @@
 """Item neighbours keep the contract, by texts, by co-occurrence and by both."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pytest
+
 from skace.recommenders import ItemKNNEstimator
 from skace.testing import parametrize_with_checks
 
@@ -40,8 +42,8 @@ def expected_failures(estimator):
     return {}
 
 
+# What answers is the same code; only the similarities are computed in other ways.
 WITH_FEATURES = [
-    ItemKNNEstimator(),
     ItemKNNEstimator(cooccurrence_weight=0.0, center=False, n_neighbors=3),
     ItemKNNEstimator(text_weight=0.0, window=None, train_decay=None, history_decay=None),
     ItemKNNEstimator(n_neighbors=2, reverse_weight=1.0, item_power=1.0, shrinkage=0.0, idf=False),
@@ -53,11 +55,18 @@ WITHOUT_FEATURES = [
 ]
 
 
+@parametrize_with_checks([ItemKNNEstimator()])
+def test_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.minutes
 @parametrize_with_checks(WITH_FEATURES, expected_failed_checks=expected_failures)
 def test_contract_with_features(estimator, check):
     check(estimator)
 
 
+@pytest.mark.minutes
 @parametrize_with_checks(
     WITHOUT_FEATURES, n_features=None, expected_failed_checks=expected_failures
 )

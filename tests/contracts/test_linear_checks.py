@@ -1,6 +1,8 @@
 """Every closed-form recommender keeps the contract, in each of its ways to compute."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pytest
+
 from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
 from skace.testing import parametrize_with_checks
 
@@ -52,20 +54,24 @@ def expected_failures(estimator):
 
 WITH_FEATURES = [
     EASEEstimator(**FEW, dropout=0.3, history_decay=2.0, **SPARSE),
-    RLAEEstimator(**FEW, dtype="float64"),
     L3AEEstimator(**FEW, **PULL),
+]
+WITHOUT_FEATURES = [
+    EASEEstimator(**FEW),
+    RLAEEstimator(**FEW, xi=0.2, **LOCAL),
+    SLISTEstimator(**SESSIONS),
+]
+# What answers is the same code; only the weights are computed in other ways.
+OTHERS_WITH_FEATURES = [
+    RLAEEstimator(**FEW, dtype="float64"),
     L3AEEstimator(regularization=-1.0, **PULL, history_decay=1.0, n_neighbors=10, dtype="float64"),
     L3AEEstimator(**FEW, **PULL, **LOCAL, normalize_features=False),
     L3AEEstimator(**FEW, alignment=0.0),
     SLISTEstimator(**FEW, direction="part", xi=0.0, **SPARSE),
 ]
-
-WITHOUT_FEATURES = [
-    EASEEstimator(**FEW),
+OTHERS_WITHOUT_FEATURES = [
     EASEEstimator(**FEW, history_decay=2.0, decay_by="time"),
-    RLAEEstimator(**FEW, xi=0.2, **LOCAL),
     RLAEEstimator(**FEW, dropout=0.2, xi=1.0, history_decay=1.0, **SPARSE),
-    SLISTEstimator(**SESSIONS),
     SLISTEstimator(**SESSIONS, session_decay=4.0, xi=0.1, dtype="float64"),
     SLISTEstimator(**SESSIONS, direction="all", train_decay=None, history_decay=None, **LOCAL),
 ]
@@ -80,4 +86,18 @@ def test_contract_with_features(estimator, check):
     WITHOUT_FEATURES, n_features=None, expected_failed_checks=expected_failures
 )
 def test_contract_without_features(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.minutes
+@parametrize_with_checks(OTHERS_WITH_FEATURES, expected_failed_checks=expected_failures)
+def test_contract_of_other_ways_with_features(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.minutes
+@parametrize_with_checks(
+    OTHERS_WITHOUT_FEATURES, n_features=None, expected_failed_checks=expected_failures
+)
+def test_contract_of_other_ways_without_features(estimator, check):
     check(estimator)

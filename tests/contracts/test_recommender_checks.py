@@ -133,14 +133,14 @@ def test_contract_of_every_shape(estimator, check):
 
 
 @parametrize_with_checks(
-    [PopularityEstimator(), tiny(embedding_dim=8)],
+    [PopularityEstimator(), tiny(FMLPEstimator, embedding_dim=8)],
     n_features=None,
 )
 def test_contract_without_features(estimator, check):
     check(estimator)
 
 
-OTHERS = [cls for cls in NETWORKS if cls is not SASRecEstimator]
+OTHERS = [cls for cls in NETWORKS if cls is not FMLPEstimator]
 
 
 @pytest.mark.minutes

@@ -210,7 +210,7 @@ def test_shuffle_and_resample_keep_what_goes_together(small_log):
     assert len(set(drawn.source_rows)) < 11
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 def test_cross_validate_hands_rows_to_an_estimator(small_log, n_jobs):
     with joblib.parallel_config("threading"):
         result = cross_validate(
@@ -278,6 +278,7 @@ with sklearn.config_context(array_api_dispatch=True):
 """
 
 
+@pytest.mark.minutes
 def test_rows_survive_array_api_dispatch():
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", ARRAY_API],

@@ -80,7 +80,7 @@ def test_a_damaged_zip_is_named(tmp_path):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(records=st.lists(st.dictionaries(PLAIN, VALUES, max_size=4), min_size=1, max_size=4))
 @pytest.mark.parametrize("write", [json.dumps, repr, ascii])

@@ -127,7 +127,7 @@ JUNK = [
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of ids such as "null"
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     which=st.integers(0, 1),

@@ -214,7 +214,7 @@ def test_the_spectrum_falls_like_the_asked_power(decay):
     np.testing.assert_allclose(others / others[0], np.arange(1, 24.0) ** -decay)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     mean_cosine=st.floats(0, 0.95),
     decay=st.floats(0, 1),

@@ -272,7 +272,7 @@ def test_histories_with_gaps_are_refused_by_the_recommender(make_shop, gappy):
     assert ace.transform(series) is series
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 def test_a_grid_over_alpha_decomposes_once_whatever_the_threads(make_shop, n_jobs):
     X = make_shop(n_events=120)
     pipe = Pipeline([("ace", ACETransformer(3)), ("rec", NearestItem())])

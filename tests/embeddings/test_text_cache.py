@@ -327,6 +327,7 @@ KILLED = """
 """
 
 
+@pytest.mark.minutes  # a killed encoder, which stores through it, is in test_text_encoder
 def test_a_killed_process_leaves_what_it_wrote_and_no_lock(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)], check=False

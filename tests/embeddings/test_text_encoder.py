@@ -324,7 +324,7 @@ def test_a_failure_keeps_what_came_before(tmp_path):
     assert whole.n_encoded_ == 1
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 @pytest.mark.minutes
 def test_processes_share_the_cache(tmp_path, n_jobs):
     joblib = pytest.importorskip("joblib")

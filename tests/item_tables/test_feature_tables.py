@@ -84,6 +84,7 @@ def with_twin(X):
     return Catalog(np.append(ids, 999_999), np.concatenate([vectors, vectors[:1]]))
 
 
+@pytest.mark.minutes
 @every_table
 def test_the_loss_falls(quick_fit, table, training_seed, margin):
     own = {"learning_rate": 0.01, "dropout": 0.0, "max_epochs": 14, "random_state": training_seed}

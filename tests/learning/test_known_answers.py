@@ -70,7 +70,11 @@ def test_early_stopping_stops_where_it_is_found(cycle, training_seed, margin):
     margin(40 - model.n_iter_, above=0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# The first two are found below as well.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.minutes] * (i < 2)) for i, name in enumerate(MODELS)],
+)
 def test_models_find_the_next_step_of_a_cycle(cycle, name, training_seed, margin, least_lead):
     train, test = cycle
     parameters = SMALL | {"max_epochs": 20, "random_state": training_seed} | MODELS[name]

@@ -90,6 +90,7 @@ def test_a_loss_that_returns_no_sum_is_told_what_to_return(X, what, found):
         SASRecEstimator(**FAST, loss=Wrong(what)).fit(X)
 
 
+@pytest.mark.minutes
 @parametrize_with_checks([SASRecEstimator(**FAST, loss=MarginLoss())])
 def test_a_loss_of_a_third_party_keeps_the_contract(estimator, check):
     check(estimator)

@@ -228,6 +228,7 @@ def test_search_finds_the_best_table(search, random_log, rank_model, random_stat
     assert fitted.score(random_log) == mrr_scorer()(fitted, random_log)
 
 
+@pytest.mark.minutes  # another process needs seconds to start
 @pytest.mark.parametrize("routed", [False, True])
 def test_two_processes_find_what_one_finds(routed, random_log):
     pipe = Pipeline([("none", "passthrough"), ("rec", PopularityEstimator(k=1))])

@@ -152,7 +152,7 @@ def test_cross_validate_takes_it_as_cv(routing):
     assert [e.items_ for e in results["estimator"]] == [[0, 1, 2, 10, 20, 21], [0, 1, 10, 20]]
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 def test_grid_search_takes_it_as_cv(n_jobs):
     X = _log([5, 4, 6])
     search = GridSearchCV(

@@ -152,7 +152,7 @@ def test_a_later_period_trains_on_the_earlier_one():
 
 
 @pytest.mark.parametrize("routing", [False, True])
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 def test_grid_search_takes_it_as_cv(routing, n_jobs, random_state):
     rng = np.random.default_rng(random_state)
     X = Interactions(rng.integers(5, size=60), rng.integers(8, size=60), np.arange(60))

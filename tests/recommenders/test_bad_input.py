@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -46,10 +47,15 @@ def popularity(**params):
 MODELS = pytest.mark.parametrize("make_model", [popularity, sasrec])
 
 
-@pytest.fixture
-def log():
+def make_log():
     """Three users of 4, 2 and 1 events with vectors of width 4."""
     return Interactions.from_sequences(HISTORIES, catalog=Catalog(["a", "b", "c"], VECTORS))
+
+
+@pytest.fixture
+def log():
+    """That log."""
+    return make_log()
 
 
 def learned(model):
@@ -59,6 +65,12 @@ def learned(model):
         for name, value in vars(model).items()
         if name.endswith("_") and not isinstance(value, dict)
     }
+
+
+@cache
+def fitted(make_model):
+    """A model fitted on the log, one for all tests that must leave it as it is."""
+    return make_model().fit(make_log())
 
 
 def assert_refused(model, error, text, *args, method="fit", **kwargs):
@@ -722,8 +734,8 @@ def test_a_model_that_is_not_fitted_does_not_answer(log, make_model, method):
     ],
     ids=["frame", "array", "strings", "string", "mixed ids", "sparse", "other type"],
 )
-def test_answers_are_refused_to_what_holds_no_histories(log, make_model, method, X, error, text):
-    assert_refused(make_model().fit(log), error, text, X, method=method)
+def test_answers_are_refused_to_what_holds_no_histories(make_model, method, X, error, text):
+    assert_refused(fitted(make_model), error, text, X, method=method)
 
 
 @pytest.mark.parametrize("make_model", [lambda: popularity(handle_unknown="error"), sasrec])

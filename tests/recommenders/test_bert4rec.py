@@ -70,8 +70,10 @@ def test_nothing_after_the_last_training_row_of_a_user_is_seen_or_asked_for(
 ):
     X = distinct(cycle)
     train, last = leave_last_out(X)
-    sizes = {"max_length": max_length, "early_stopping": early_stopping, "max_epochs": 60}
-    BERT4RecEstimator(**(QUICK | sizes | {"embedding_dim": 4, "n_iter_no_change": 60})).fit(train)
+    sizes = {"max_length": max_length, "early_stopping": early_stopping, "max_epochs": 30}
+    # Half of the events are masked, so that 30 epochs ask for each.
+    often = {"mask_ratio": 0.5, "batch_size": 64, "embedding_dim": 4, "n_iter_no_change": 30}
+    BERT4RecEstimator(**(QUICK | sizes | often)).fit(train)
     context, targets = read(batches)
     later = set(last.items.tolist())
     if early_stopping:  # the last row of the training rows is held out
@@ -98,7 +100,9 @@ def test_later_events_of_the_log_change_nothing(cycle):
 def test_events_that_are_not_rows_are_context_only(cycle, batches, rows):
     X = distinct(cycle)
     chosen = np.concatenate([np.arange(9)[rows] + 9 * user for user in range(12)])
-    BERT4RecEstimator(**(QUICK | {"max_epochs": 30, "embedding_dim": 4})).fit(X[chosen])
+    BERT4RecEstimator(**(QUICK | {"max_epochs": 30, "batch_size": 64, "embedding_dim": 4})).fit(
+        X[chosen]
+    )
     context, targets = read(batches)
     assert targets.keys() == set(X[chosen].items.tolist())
     # The last row is always masked or without others after it.

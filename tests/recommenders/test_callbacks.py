@@ -101,7 +101,7 @@ def test_progress_bar_on_a_search_shows_search_pipeline_and_model(
     assert all("100%" in line for line in lines if "SASRecEstimator" in line)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.minutes)])
 @pytest.mark.minutes
 def test_callbacks_on_a_search_hear_of_every_epoch(cycle, n_jobs, tmp_path):
     path = tmp_path / "calls"

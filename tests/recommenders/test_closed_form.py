@@ -114,7 +114,7 @@ bounds = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     n=st.integers(1, 6),
     seed=st.integers(0, 10**6),

@@ -43,7 +43,7 @@ def test_one_item_is_no_reason_for_itself():
     assert model.predict([["pen"]]).tolist() == [["pen"]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     regularization=st.floats(0.1, 50.0),

@@ -125,7 +125,7 @@ def scores_by_loop(histories, coef, decay):
     return scores
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     is_weighted=st.booleans(),

@@ -61,7 +61,7 @@ def expected_weights(X, read, learned, model, solve_by_columns):
     return solve_by_columns(hessian, read.T @ learned + model.alignment * pull, equal=0.0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     n_features=st.sampled_from([1, 3, 9]),

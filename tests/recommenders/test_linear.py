@@ -343,10 +343,10 @@ def test_an_inverse_of_an_earlier_fit_makes_room_for_used_up_counts(monkeypatch,
 @pytest.fixture(scope="module")
 def dense_log():
     """A log of few items, many of which occur together."""
-    items = np.random.default_rng(0).integers(1500, size=10_000)
-    features = np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32)
-    catalog = Catalog(np.arange(1500), features)
-    return Interactions(np.arange(10_000) // 100, items, catalog=catalog)
+    items = np.random.default_rng(0).integers(1000, size=7000)
+    features = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+    catalog = Catalog(np.arange(1000), features)
+    return Interactions(np.arange(7000) // 100, items, catalog=catalog)
 
 
 @pytest.mark.parametrize(
@@ -368,15 +368,15 @@ def test_a_dense_log_takes_no_more_matrices_either(dense_log, estimator):
     finally:
         tracemalloc.stop()
     assert not hasattr(estimator, "gram_")
-    assert peak < 2.2 * 4 * 1500**2 + 45 * 10_000
+    assert peak < 2.2 * 4 * 1000**2 + 45 * 7000
 
 
 @pytest.fixture(scope="module")
 def wide_log():
-    """Twenty thousand events over 3000 items with narrow features."""
+    """Twenty thousand events over 2000 items with narrow features."""
     rng = np.random.default_rng(0)
-    catalog = Catalog(np.arange(3000), rng.normal(size=(3000, 8)).astype(np.float32))
-    return Interactions(np.arange(20_000) // 4, rng.integers(3000, size=20_000), catalog=catalog)
+    catalog = Catalog(np.arange(2000), rng.normal(size=(2000, 8)).astype(np.float32))
+    return Interactions(np.arange(20_000) // 4, rng.integers(2000, size=20_000), catalog=catalog)
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_an_exact_fit_holds_two_matrices_and_little_more(wide_log, estimator):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2.2 * 4 * 3000**2 + 4 * 2**20
+    assert peak < 2.2 * 4 * 2000**2 + 4 * 2**20
 
 
 @EACH

@@ -52,7 +52,7 @@ def restricted_weights(gram, ridge, wanted, n_neighbors, rule, solve_by_columns)
     return weights
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     n_neighbors=st.integers(1, 3),

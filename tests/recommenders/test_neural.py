@@ -1,6 +1,7 @@
 """NeuralRecommender: what all backbones share, from parameters that matter to scores."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 import inspect
 import re
 
@@ -34,6 +35,11 @@ QUICK = {
 }
 BACKBONES = [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator]
 backbones = pytest.mark.parametrize("cls", BACKBONES)
+# What all backbones inherit: one of them in every run, the others in the slow one.
+one_backbone = pytest.mark.parametrize(
+    "cls",
+    [pytest.param(c, marks=[pytest.mark.minutes] * (c is not SASRecEstimator)) for c in BACKBONES],
+)
 
 # A value other than that of QUICK, and what else has to be set for it to matter.
 MATTERS = {
@@ -89,8 +95,39 @@ def cycle():
     return make_cycle(n_users=12, n_items=7, length=9, n_features=8, random_state=0)
 
 
-def vectors(cls, X, **parameters):
-    return cls(**QUICK).set_params(**parameters).fit(X).encode(X[3:9])
+@pytest.fixture(scope="module")
+def without_first(cycle):
+    """The same without item 0, so that items differ in how often they occur."""
+    X = cycle[cycle.items != 0]
+    return Interactions(X.users, X.items, X.timestamps, catalog=X.catalog)
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    """Function that fits and encodes; what many tests compare with is fitted once."""
+    known = {}
+
+    def encoded(cls, X, **parameters):
+        key = cls, id(X), repr(parameters)
+        if key not in known:
+            model = cls(**QUICK).set_params(**parameters).fit(X)
+            known[key] = model.encode(X[3:9]), X  # X, because its address names it
+        return known[key][0]
+
+    return encoded
+
+
+@pytest.fixture(scope="module")
+def fitted(cycle):
+    """Function that gives a copy of a backbone fitted on the cycle, which it fits once."""
+    known = {}
+
+    def model(cls):
+        if cls not in known:
+            known[cls] = cls(**QUICK).fit(cycle)
+        return copy.deepcopy(known[cls])
+
+    return model
 
 
 @backbones
@@ -101,12 +138,11 @@ def test_every_parameter_is_tried(cls):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@backbones
+@one_backbone
 @pytest.mark.parametrize("name", MATTERS)
-def test_parameter_changes_the_model(cycle, cls, name):
+def test_parameter_changes_the_model(cycle, without_first, vectors, cls, name):
     value, beside = MATTERS[name]
-    X = cycle[cycle.items != 0] if name == "loss__draw" else cycle  # else all are as frequent
-    X = Interactions(X.users, X.items, X.timestamps, catalog=X.catalog)
+    X = without_first if name == "loss__draw" else cycle
     # Copies, because what is set within a loss is set in the object.
     one, other = (
         vectors(cls, X, **{key: clone(each, safe=False) for key, each in beside.items()}, **own)
@@ -119,13 +155,13 @@ def test_parameter_changes_the_model(cycle, cls, name):
     ("cls", "name", "value"),
     [(cls, *own) for cls in BACKBONES for own in (OWN[cls] | OF_ALL_FOUR).items()],
 )
-def test_parameter_of_a_backbone_changes_the_model(cycle, cls, name, value):
+def test_parameter_of_a_backbone_changes_the_model(cycle, vectors, cls, name, value):
     assert np.abs(vectors(cls, cycle) - vectors(cls, cycle, **{name: value})).max() > 1e-6
 
 
-@backbones
+@one_backbone
 @pytest.mark.parametrize("name", DOES_NOT_MATTER_FOR_SCORES)
-def test_parameter_leaves_the_model_alone(cycle, cls, name):
+def test_parameter_leaves_the_model_alone(cycle, vectors, cls, name):
     same = vectors(cls, cycle, **{name: DOES_NOT_MATTER_FOR_SCORES[name]})
     np.testing.assert_array_equal(same, vectors(cls, cycle))
 
@@ -323,8 +359,14 @@ def test_counts_of_new_events_join_those_of_earlier_ones(small_log, counts, meth
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@backbones
-@pytest.mark.parametrize("draw", ["uniform", "popularity", "in_batch"])
+@pytest.mark.parametrize(
+    ("cls", "draw"),
+    [
+        pytest.param(c, draw, marks=[pytest.mark.minutes] * (c is not SASRecEstimator and i > 0))
+        for c in BACKBONES
+        for i, draw in enumerate(["popularity", "uniform", "in_batch"])
+    ],
+)
 def test_held_out_rows_are_not_learned_from(cycle, cls, draw):
     X, last = leave_last_out(cycle)
     parameters = {"early_stopping": True, "loss": BCE(3, draw=draw)}
@@ -421,8 +463,8 @@ def test_a_table_that_leaves_features_aside_learns_the_same_with_and_without(cyc
 
 
 @backbones
-def test_state_is_numpy_and_plain_values(cycle, cls):
-    model = cls(**QUICK).fit(cycle)
+def test_state_is_numpy_and_plain_values(fitted, cls):
+    model = fitted(cls)
     learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
     assert isinstance(learned.pop("item_table_"), TrainableTable)
     assert {type(value) for value in learned.values()} == {np.ndarray, dict, int, list}
@@ -442,15 +484,15 @@ def test_state_is_numpy_and_plain_values(cycle, cls):
         (GRU4RecEstimator, "hidden_dim"),
     ],
 )
-def test_another_network_cannot_be_trained_on(cycle, cls, name):
-    model = cls(**QUICK).fit(cycle)
-    fitted = getattr(model, name)
-    text = f"{name}=7, but the fitted network, which is to be trained on, has {name}={fitted!r};"
+def test_another_network_cannot_be_trained_on(cycle, fitted, cls, name):
+    model = fitted(cls)
+    before = getattr(model, name)
+    text = f"{name}=7, but the fitted network, which is to be trained on, has {name}={before!r};"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}"):
         model.set_params(**{name: 7}).partial_fit(cycle)
 
 
-@backbones
+@one_backbone
 def test_the_loss_falls(cycle, cls, training_seed, margin):
     parameters = {"max_epochs": 25, "learning_rate": 0.01, "dropout": 0.1}
     curve = cls(**(QUICK | parameters | {"random_state": training_seed})).fit(cycle).loss_curve_
@@ -478,8 +520,8 @@ def test_features_that_float32_cannot_hold_are_refused(cycle):
         SASRecEstimator(**QUICK).fit(cycle.with_features(features))
 
 
-def test_a_wrong_handle_unknown_is_found_when_it_is_asked(cycle):
-    model = SASRecEstimator(**QUICK).fit(cycle).set_params(handle_unknown="skip")
+def test_a_wrong_handle_unknown_is_found_when_it_is_asked(fitted):
+    model = fitted(SASRecEstimator).set_params(handle_unknown="skip")
     text = "handle_unknown must be 'error' or 'ignore', got 'skip'."
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         model.predict([[1, 999]])

@@ -10,7 +10,7 @@ from torch import nn
 
 from skace import LeaveLastOut, leave_last_out
 from skace.datasets import make_cycle
-from skace.losses import BCE
+from skace.losses import BCE, Softmax
 from skace.recommenders import NeuralRecommender
 from skace.testing import all_losses, parametrize_with_checks
 
@@ -58,7 +58,15 @@ def cycle():
     )
 
 
-@pytest.mark.parametrize("loss", all_losses(n_negatives=8), ids=repr)
+# A loss knows nothing of the network before it, so the other losses can wait for test-slow.
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(loss, marks=[pytest.mark.minutes] * (not isinstance(loss, Softmax)))
+        for loss in all_losses(n_negatives=8)
+    ],
+    ids=repr,
+)
 def test_it_learns_with_every_loss(cycle, loss, training_seed, margin, least_lead):
     train, test = cycle
     sizes = {"k": 1, "max_epochs": 30, "batch_size": 16, "early_stopping": False}

@@ -1,10 +1,6 @@
 """PopularityEstimator: counts, and nothing but counts."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 
@@ -53,23 +49,3 @@ def test_partial_fit_adds_counts(small_log, n_times):
     counts = [3, 3, 2, 1, 1 + 2 * n_times, 0, n_times]
     assert model.item_counts_.tolist() == counts
     assert model.item_vectors_[:, 0].tolist() == counts
-
-
-def test_torch_is_never_loaded():
-    code = """
-        import sys
-        from sklearn.model_selection import cross_validate
-        from skace import Interactions, LeaveLastOut, PopularityEstimator, ndcg_scorer
-        X = Interactions.from_sequences([["a", "b", "c"], ["b", "a"], ["c", "a", "b"]])
-        model = PopularityEstimator(k=2)
-        cross_validate(model, X, cv=LeaveLastOut(), scoring=ndcg_scorer())
-        model.fit(X).partial_fit(X).predict([["a"], []])
-        print([name for name in ("torch", "skace._torch") if name in sys.modules])
-    """
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout == "[]\n"

@@ -24,7 +24,7 @@ def hessian_of(read, model):
     return read.T @ read + np.diag(model.regularization + odds * read.sum(axis=0))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     xi=st.floats(0.0, 1.0),

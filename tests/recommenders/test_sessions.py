@@ -139,7 +139,7 @@ def test_set_matrix_of_no_sessions_is_empty(log):
     assert set_matrix(nobody, np.zeros(0), 3).shape == (0, 3)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10**6), keep=st.floats(0.1, 1.0), is_weighted=st.booleans())
 def test_sets_agree_with_a_loop_over_users(make_log, sets_of, seed, keep, is_weighted):
     X = make_log(seed=seed)

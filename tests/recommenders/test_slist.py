@@ -101,7 +101,7 @@ def products_by_loop(X, model, sample_weight=None):
     return gram, cross
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     direction=st.sampled_from(DIRECTIONS),

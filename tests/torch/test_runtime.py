@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from skace import GRU4RecEstimator
+from skace import GRU4RecEstimator, SASRecEstimator
 from skace._torch._runtime import (
     autocast,
     private_generator,
@@ -187,14 +188,12 @@ def test_settings_of_the_caller_do_not_reach_into_a_fit():
 
 
 FORKED = """
-    import multiprocessing, sys
+    import multiprocessing, pickle, sys
     import torch
-    from skace import SASRecEstimator
     torch.set_num_threads(int(sys.argv[1]))
     torch.ones(600, 600) @ torch.ones(600, 600)
-    model = SASRecEstimator(
-        k=2, max_epochs=1, embedding_dim=8, early_stopping=False, random_state=0
-    ).fit([[1, 2, 3, 4] * 10] * 50)
+    with open(sys.argv[2], "rb") as file:
+        model = pickle.load(file)
     queries = [[1, 2]] * 300
     def work(_):
         return model.predict(queries).tolist(), torch.get_num_threads()
@@ -210,9 +209,15 @@ FORKED = """
 @pytest.mark.parametrize(
     "n_threads", [2, *(pytest.param(n, marks=pytest.mark.minutes) for n in (1, 4))]
 )
-def test_a_forked_worker_answers_whatever_the_number_of_threads(n_threads):
+def test_a_forked_worker_answers_whatever_the_number_of_threads(n_threads, tmp_path):
+    model = SASRecEstimator(
+        k=2, max_epochs=1, embedding_dim=8, n_layers=1, early_stopping=False, random_state=0
+    ).fit([[1, 2, 3, 4]] * 20)
+    file = tmp_path / "model.pickle"
+    file.write_bytes(pickle.dumps(model))
+    words = ["-W", "ignore", "-c", textwrap.dedent(FORKED), str(n_threads), str(file)]
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKED), str(n_threads)],
+        [sys.executable, *words],
         capture_output=True,
         text=True,
         check=False,

@@ -159,7 +159,12 @@ def test_off_it_is_not_even_built(cycle, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "cls", [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator, FMLPEstimator]
+    "cls",
+    [
+        SASRecEstimator,
+        BERT4RecEstimator,
+        *(pytest.param(c, marks=pytest.mark.minutes) for c in (GRU4RecEstimator, FMLPEstimator)),
+    ],
 )
 def test_every_backbone_is_distilled(cycle, cls):
     plain, distilled = (
@@ -217,6 +222,7 @@ def test_a_grid_reaches_it(cycle):
     assert model.fit(cycle).item_table_.n_retrieved == 2
 
 
+@pytest.mark.minutes
 def test_a_distilled_model_finds_the_next_step_of_a_cycle(training_seed, margin, least_lead):
     X = make_cycle(n_users=30, n_items=8, length=10, n_features=16, random_state=0)
     train, test = leave_last_out(X)

@@ -412,8 +412,15 @@ def fit_backbone(X, name, **parameters):
     return model.fit(X)
 
 
-@pytest.mark.parametrize("loss", [None, SampledSoftmax(), GBCE()], ids=repr)
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        *((name, None) for name in BACKBONES),
+        ("sasrec", SampledSoftmax()),
+        pytest.param("sasrec", GBCE(), marks=pytest.mark.minutes),
+    ],
+    ids=repr,
+)
 def test_bfloat16_trains_on_the_cpu(small_log, name, loss):
     exact = fit_backbone(small_log, name, loss=loss, precision="float32")
     half = fit_backbone(small_log, name, loss=loss, precision="bfloat16")
@@ -446,12 +453,15 @@ def test_cuda_answers_like_the_cpu(small_log, name):
     )
 
 
-@pytest.mark.parametrize(("mask_ratio", "finetune_ratio"), [(0.3, 0.4), (0.05, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize(
+    ("mask_ratio", "finetune_ratio"),
+    [(0.3, 0.4), *(pytest.param(*r, marks=pytest.mark.minutes) for r in [(0.05, 0.0), (1.0, 1.0)])],
+)
 def test_chances_of_masked_rows_are_the_shares_of_many_epochs(mask_ratio, finetune_ratio):
     weights = np.array([1.0, 1, 0, 1, 1, 1, 1, 1])  # users of 5 and 3 events
     windows = cut_windows(weights > 0, np.array([0, 5, 8]), 4)
     numbers, events = rows_asked(windows, weights > 0)
-    layout, n_epochs = ClozeLayout(mask_ratio, finetune_ratio), 4000
+    layout, n_epochs = ClozeLayout(mask_ratio, finetune_ratio), 2000
     log = DeviceLog(np.arange(8), weights, windows, CPU, layout)
     counts = np.zeros(8)
     with torch.random.fork_rng(devices=[]):
@@ -463,4 +473,4 @@ def test_chances_of_masked_rows_are_the_shares_of_many_epochs(mask_ratio, finetu
     expected = np.bincount(events, layout.chances(numbers), minlength=8)
     # Not the first events, nor the row of weight 0; and the last rows only, if they are all.
     assert np.flatnonzero(expected).tolist() == ([4, 7] if finetune_ratio == 1 else [1, 3, 4, 6, 7])
-    np.testing.assert_allclose(counts / n_epochs, expected, atol=0.03)
+    np.testing.assert_allclose(counts / n_epochs, expected, atol=0.045)

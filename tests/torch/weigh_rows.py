@@ -1,4 +1,4 @@
-"""What each process of `test_row_weights` runs: an epoch of every objective and loss, taken apart.
+"""What each process of `test_row_weights` does: an epoch of every objective and loss, taken apart.
 
 Of each model two epochs are looked at, in which nothing is updated: one with a loss that has a leaf
 for each row, whose gradient is what the row is multiplied by in the minimised cost; and one with
@@ -227,11 +227,8 @@ def expected_weight(trainer):
     return float(trainer.network.layout.chances(numbers) @ weights[events])
 
 
-def main(folder):
-    """Take everything apart and write what came out."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    distributed.init_process_group("gloo")
+def take_apart():
+    """What came out of everything, as arrays and numbers by name; the processes are connected."""
     X, weights = make_log()
     found = {}
     for name, model in BACKBONES.items():
@@ -243,6 +240,15 @@ def main(folder):
         key = f"{name} {loss}"
         found |= {f"{key} mean": mean, f"{key} own": own, f"{key} loss": epoch_loss}
         found[f"{key} total"] = total
+    return found
+
+
+def main(folder):
+    """Take everything apart and write what came out."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    distributed.init_process_group("gloo")
+    found = take_apart()
     number, size = distributed.get_rank(), distributed.get_world_size()
     np.savez(Path(folder) / f"{number} of {size}.npz", **found)
     distributed.barrier()
