@@ -46,9 +46,16 @@ def pytest_collect_file():
     return [found for found in collectors if not isinstance(found, DoctestModule)]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection():
+    """While tests are collected there is no garbage to look for."""
+    gc.disable()
+
+
 def pytest_collection_finish():
-    """What was collected stays to the end: no search for garbage need look at it."""
+    """What was collected stays to the end: no later search for garbage need look at it."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -133,7 +133,7 @@ def test_contract_of_every_shape(estimator, check):
 
 
 @parametrize_with_checks(
-    [PopularityEstimator(), tiny(FMLPEstimator, embedding_dim=8)],
+    [PopularityEstimator(), tiny(FMLPEstimator, embedding_dim=8, max_epochs=1, batch_size=64)],
     n_features=None,
 )
 def test_contract_without_features(estimator, check):
