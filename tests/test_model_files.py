@@ -57,6 +57,7 @@ from skace.embeddings import (
     GlobalScaler,
     HttpModel,
     LocalModel,
+    SAIDTextEncoder,
     SemanticIdEncoder,
 )
 from skace.item_tables import AlignedAdapter, NullSpaceTable
@@ -147,6 +148,7 @@ MODELS = {
 }
 UNFITTED = {  # encoders of text, which need a model
     **{name: cls() for name, cls in exported(embeddings).items() if name not in MODELS},
+    "SAIDTextEncoder": SAIDTextEncoder("a-model"),
     "TextEncoder of a server": TextEncoder(HttpModel("m", "http://127.0.0.1/v1", timeout=3)),
     # A function of numpy, which skops knows.
     "TextEncoder of a function": TextEncoder(FunctionModel(np.positive, revision="1")),

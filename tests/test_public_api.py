@@ -97,6 +97,7 @@ EXPORTS = {
         "ItemTransformerMixin",
         "LocalModel",
         "OnItems",
+        "SAIDTextEncoder",
         "SemanticIdEncoder",
         "TextEncoder",
         "WhiteningTransformer",

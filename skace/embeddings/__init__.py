@@ -23,6 +23,7 @@ from skace.embeddings.anisotropy._pairs import Hubness, alignment, hubness, unif
 from skace.embeddings.anisotropy._partition import partition_isotropy
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._encoder import TextEncoder
+from skace.embeddings.text._said import SAIDTextEncoder
 from skace.embeddings.text.models._function import FunctionModel
 from skace.embeddings.text.models._http import HttpModel
 from skace.embeddings.text.models._local import LocalModel
@@ -38,6 +39,7 @@ __all__ = [
     "ItemTransformerMixin",
     "LocalModel",
     "OnItems",
+    "SAIDTextEncoder",
     "SemanticIdEncoder",
     "TextEncoder",
     "WhiteningTransformer",

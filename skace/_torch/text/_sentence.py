@@ -1,7 +1,6 @@
 """SentenceModel: a sentence-transformers model that turns texts into vectors."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import hashlib
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from skace._torch._runtime import resolve_device, resolve_precision
+from skace._torch.text._fingerprint import weights_fingerprint
 
 __all__ = [
     "SentenceModel",
@@ -152,11 +152,7 @@ class SentenceModel:
 
     def fingerprint(self) -> str:
         """Hash of the weights."""
-        digest = hashlib.blake2b(digest_size=12)
-        for name, value in self._model.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.float().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_fingerprint(self._model.state_dict())
 
     def packed(self) -> dict[str, npt.NDArray[np.uint8]]:
         """Files of the model, by relative path, as arrays of bytes."""
