@@ -64,17 +64,20 @@ def load_causal_model(
         where = f"model={model!r} (revision {revision or 'latest'})"
         raise OSError(f"{where} could not be loaded as a causal language model: {error}") from error
     network = network.to(device=target, dtype=resolve_precision(precision, target))
-    if tokenizer.eos_token_id is None:
-        raise ValueError(f"the tokenizer of model={model!r} has no token for the end of a text.")
     loaded = CausalModel(network, tokenizer, prompt)
-    _check_length(loaded, n_tokens)
     _check_it_does(loaded, model)
+    if tokenizer.eos_token_id is None:
+        raise ValueError(
+            f"the tokenizer of model={model!r} has no token for the end of a text (eos_token); set "
+            "one in its files."
+        )
+    _check_length(loaded, n_tokens)
     return loaded
 
 
 def _check_length(loaded: CausalModel, n_tokens: int) -> None:
     """Raise if texts are longer than what the model reads."""
-    most = getattr(loaded.network.config, "max_position_embeddings", None)
+    most = getattr(loaded.config, "max_position_embeddings", None)
     needed = loaded.n_positions(n_tokens)
     if most is not None and needed > most:
         raise ValueError(
@@ -96,16 +99,16 @@ def _check_it_does(loaded: CausalModel, model: str) -> None:
             f"model={model!r} cannot read vectors in place of tokens (inputs_embeds): "
             f"{error}{_INSTEAD}"
         ) from error
-    expected: Any = loaded.network(input_ids=ids, use_cache=False).logits
-    if not _agree(loaded.logits(states), expected):
-        raise ValueError(
-            f"model={model!r} does more between vectors and words than its layers and its head "
-            f"tell{_INSTEAD}"
-        )
     if not _agree(states[0, :-1], states[1, :-1]):
         raise ValueError(
             f"model={model!r} looks at words that are still to come, so it is no causal language "
             f"model{_INSTEAD}"
+        )
+    expected: Any = loaded.network(input_ids=ids, use_cache=False).logits
+    if states.shape[-1] != loaded.n_dims or not _agree(loaded.logits(states), expected):
+        raise ValueError(
+            f"model={model!r} does more between words and states, or states and words, than its "
+            f"embedding and its output layer tell{_INSTEAD}"
         )
 
 

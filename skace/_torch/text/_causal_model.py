@@ -31,16 +31,26 @@ class CausalModel:
         Its tokenizer.
     prompt : str or None, default=None
         What it reads before a vector.
+
+    Attributes
+    ----------
+    n_words : int
+        Size of the vocabulary.
+    n_dims : int
+        Width of what it reads, and of its states.
+    config : transformers.PreTrainedConfig
+        What the part that reads and writes texts looks like.
     """
 
     def __init__(self, network: Any, tokenizer: Any, prompt: str | None = None) -> None:
         self.network = network.eval().requires_grad_(requires_grad=False)
         self._tokenizer = tokenizer
         self._decoder: Any = network.base_model
-        self._embedding: torch.nn.Module = network.get_input_embeddings()
-        self._head: torch.nn.Module = network.get_output_embeddings()
-        self._cap = getattr(network.config, "final_logit_softcapping", None)
-        self.n_words = int(network.config.vocab_size)
+        self._embedding: Any = network.get_input_embeddings()
+        self._head: Any = network.get_output_embeddings()
+        self.config: Any = network.config.get_text_config()
+        self._cap = getattr(self.config, "final_logit_softcapping", None)
+        self.n_words, self.n_dims = map(int, self._embedding.weight.shape)
         self._begin = self._begin_of_text()
         self._prompt = [*self._begin, *(self._ids([prompt])[0] if prompt else [])]
 
@@ -49,11 +59,6 @@ class CausalModel:
         """Where it computes."""
         device: torch.device = self.network.device
         return device
-
-    @property
-    def n_dims(self) -> int:
-        """Width of its states and of what it reads."""
-        return int(self.network.config.hidden_size)
 
     def fingerprint(self) -> str:
         """Hash of the weights."""
