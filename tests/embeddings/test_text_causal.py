@@ -205,8 +205,8 @@ def test_a_file_of_weights_is_asked_for_by_name(folder, monkeypatch):
 def test_a_model_that_looks_ahead_is_refused(make_sentence_model):
     folder = make_sentence_model(16).parent / "bert"
     finding = (
-        r"^model='.*bert' looks at words that are still to come, so it is no causal language model; "
-        r"pass a decoder-only model"
+        r"^model='.*bert' looks at words that are still to come, so it is no causal language "
+        r"model; pass a decoder-only model"
     )
     with pytest.raises(ValueError, match=finding):
         _load(folder)

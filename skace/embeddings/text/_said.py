@@ -50,7 +50,7 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         states over the tokens), so new texts get vectors without training. All have the mean
         length of the model's token vectors. "table", as published: each vector is free and found
         by a gradient descent of its own, for new texts as well; it depends on no other text.
-        Costs a hundred times as much.
+        Each of its many steps costs a text as much as an epoch of the projector.
 
     hidden_dim : int or None, default=None
         Width of the projector's hidden layer. None: that of the model. "table" has none.
