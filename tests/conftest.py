@@ -155,3 +155,46 @@ def _has_cuda():
 def pytest_runtest_setup(item):
     if item.get_closest_marker("cuda") and not _has_cuda():
         pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(scope="session")
+def make_language_model(tmp_path_factory):
+    """Function that makes the folder of a tiny Llama with random weights.
+
+    It knows the words w0 to w59; ``config`` changes its configuration.
+    """
+    pytest.importorskip("transformers")
+
+    def make(n_dims=32, seed=0, *, begins=False, **config):
+        import torch
+        from tokenizers import Tokenizer, models, pre_tokenizers, processors
+        from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+        folder = tmp_path_factory.mktemp("llama")
+        words = ["<s>", "</s>", "<unk>", "Item:", *(f"w{number}" for number in range(60))]
+        vocabulary = {word: number for number, word in enumerate(words)}
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        if begins:
+            template = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+            tokenizer.post_processor = template
+        PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+        ).save_pretrained(folder)
+        settings = {
+            "vocab_size": len(words),
+            "hidden_size": n_dims,
+            "intermediate_size": 2 * n_dims,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 32,
+            "initializer_range": 0.2,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        }
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            LlamaForCausalLM(LlamaConfig(**settings | config)).save_pretrained(folder)
+        return folder
+
+    return make

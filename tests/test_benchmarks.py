@@ -524,3 +524,36 @@ def test_many_tests_are_corrected_as_by_holm(scripts):
     assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.5]).tolist() == [1.0, 1.0]
     assert holm([]).tolist() == []
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:the vectors tell the model:UserWarning")
+def test_said_stands_beside_the_mean_of_states(scripts, folder, make_language_model, capsys):
+    item_ids = pq.read_table(folder / "items.parquet")["item_id"]
+    rng = np.random.default_rng(0)
+    titles = [" ".join(f"w{word}" for word in rng.integers(60, size=3)) for _ in item_ids]
+    titles[0] = ""
+    categories = [f"shop > {kind} > all | other" for kind in rng.choice(["a", "b"], len(titles))]
+    items = {"item_id": item_ids, "title": titles, "categories": categories}
+    pq.write_table(pa.table(items), folder / "items.parquet")
+    said = scripts("quality/said.py")
+    model = make_language_model(max_position_embeddings=80)
+    words = ["--data", str(folder), "--model", str(model), "--n-items", "40", "--width", "8"]
+    said.main([*words, "--network-epochs", "1", "--output", str(folder / "out")])
+    record = json.loads(capsys.readouterr().out)
+    assert record["items"] in (39, 40)  # one has no title
+    for name in ("said", "mean of states"):
+        assert 0 < record[name]["purity"] < 1
+        assert 0 <= record[name]["SASRec"]["R@20"] <= 1
+    assert len(record["said"]["losses"]) == 1
+    stored = json.loads((folder / "out" / f"said_{folder.name}.json").read_text())
+    assert stored["said"] == record["said"]
+
+
+def test_purity_is_the_share_of_neighbours_of_ones_own_kind(scripts):
+    said = scripts("quality/said.py")
+    vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [5, 5]], dtype=float)
+    assert said.purity(vectors, ["a", "a", "b", "b", ""], 1) == 1
+    assert said.purity(vectors, ["a", "b", "b", "b", ""], 1) == 0.5
+    assert said.second_level("Beauty > Hair > Shampoo | Beauty > Skin") == "Hair"
+    assert said.second_level("Beauty") == ""

@@ -14,13 +14,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from compare import figures
 from measuring import describe_machine, peak_memory
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
+from transformers import AutoModel, AutoTokenizer
 
 from skace import ACETransformer, Catalog, Interactions, SASRecEstimator
-from skace.embeddings import LocalModel, SAIDTextEncoder, TextEncoder
+from skace.embeddings import SAIDTextEncoder, TextEncoder
 from skace.metrics import popularity_groups
 from skace.model_selection import leave_last_out
 
@@ -34,7 +36,7 @@ def read_arguments(words):
     parser.add_argument("--epochs", type=int, default=1, help="of the projector")
     parser.add_argument("--learning-rate", type=float, help="of the projector")
     parser.add_argument("--token-dropout", type=float, default=0.0)
-    parser.add_argument("--precision", default="auto", help="of the language model")
+    parser.add_argument("--precision", default="float32", help="of the language model")
     parser.add_argument("--cache", type=Path, help="folder in which readings are kept")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--neighbours", type=int, default=10)
@@ -74,6 +76,30 @@ def purity(vectors, categories, n_neighbours):
     return float((labels[rows][found] == labels[rows][:, None]).mean())
 
 
+def mean_states(folder, precision):
+    """Function from texts to the mean over their tokens of a model's last hidden states."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.eos_token
+    model = AutoModel.from_pretrained(folder).eval()
+    model = model.to(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+    @torch.no_grad()
+    def read(texts):
+        tokens = tokenizer(
+            texts,
+            padding=True,
+            padding_side="right",
+            truncation=True,
+            max_length=64,
+            return_tensors="pt",
+        )
+        is_token = tokens["attention_mask"].unsqueeze(2)
+        states = model(tokens["input_ids"], tokens["attention_mask"]).last_hidden_state.float()
+        return ((states * is_token).sum(dim=1) / is_token.sum(dim=1)).numpy()
+
+    return read
+
+
 def recommended(X, vectors, arguments):
     """Test figures of SASRec on ACE's form of the vectors."""
     train, test = leave_last_out(X.with_features(vectors))
@@ -105,11 +131,7 @@ def main(words=None):
         random_state=arguments.seed,
         verbose=True,
     )
-    pooled = TextEncoder(
-        LocalModel(arguments.model, precision=arguments.precision),
-        normalize=False,
-        cache=arguments.cache,
-    )
+    pooled = TextEncoder(mean_states(arguments.model, arguments.precision), normalize=False)
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / f"said_{arguments.data.name}.json"
     names = {name: str(value) for name, value in vars(arguments).items()}
