@@ -3,6 +3,8 @@
 
 import importlib.util
 import json
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -188,6 +190,7 @@ def test_nothing_asks_for_a_gradient_and_nothing_is_dropped(make_language_model)
 def test_a_file_of_weights_is_asked_for_by_name(folder, monkeypatch):
     import transformers
 
+    monkeypatch.setitem(sys.modules, "gguf", ModuleType("gguf"))
     asked = []
     for cls in (transformers.AutoTokenizer, transformers.AutoModelForCausalLM):
         load = cls.from_pretrained
@@ -200,6 +203,15 @@ def test_a_file_of_weights_is_asked_for_by_name(folder, monkeypatch):
     _load(folder, gguf_file="model.Q4_1.gguf")
     expected = ["AutoTokenizer", "AutoModelForCausalLM"]
     assert asked == [(name, "model.Q4_1.gguf") for name in expected]
+
+
+def test_without_gguf_the_error_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    finding = (
+        r"^gguf_file needs gguf, which is not installed\. Install it with 'pip install gg"
+    )
+    with pytest.raises(ImportError, match=finding):
+        _load(folder, gguf_file="model.Q4_1.gguf")
 
 
 def test_a_model_that_looks_ahead_is_refused(make_sentence_model):

@@ -10,7 +10,8 @@ from skace._torch.text._causal_model import CausalModel
 
 __all__ = ["load_causal_model"]
 
-_TOLERANCE = 0.02  # of the largest number; what half precision may differ by
+# By how much of the largest number two ways to one result may differ.
+_TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.02}
 _INSTEAD = "; pass a decoder-only model, such as a Llama, Qwen, Gemma or GPT-2, as model."
 
 
@@ -45,6 +46,9 @@ def load_causal_model(
 
     Raises
     ------
+    ImportError
+        If there is a ``gguf_file`` and gguf is not installed.
+
     OSError
         If there is no such model, or it cannot be downloaded.
 
@@ -56,6 +60,7 @@ def load_causal_model(
     target = resolve_device(device, fallback=True)
     options = {"revision": revision, "trust_remote_code": False}
     if gguf_file is not None:
+        _require_gguf()
         options["gguf_file"] = gguf_file
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, **options)
@@ -73,6 +78,18 @@ def load_causal_model(
         )
     _check_length(loaded, n_tokens)
     return loaded
+
+
+def _require_gguf() -> None:
+    """Raise an ImportError that says what to do if the reader of GGUF files is missing."""
+    try:
+        import gguf  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "gguf":
+            raise
+        raise ImportError(
+            "gguf_file needs gguf, which is not installed. Install it with 'pip install gguf'."
+        ) from error
 
 
 def _check_length(loaded: CausalModel, n_tokens: int) -> None:
@@ -114,5 +131,5 @@ def _check_it_does(loaded: CausalModel, model: str) -> None:
 
 def _agree(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two results are the same but for rounding."""
-    largest = float(other.abs().max())
-    return one.shape == other.shape and float((one - other).abs().max()) <= _TOLERANCE * largest
+    allowed = _TOLERANCES[one.dtype] * float(other.abs().max())
+    return one.shape == other.shape and float((one - other).abs().max()) <= allowed
