@@ -419,7 +419,7 @@ def test_another_model_in_the_same_place_is_refused(model, make_language_model, 
     content = pickle.dumps(_encoder(moved).fit(SMALL))
     shutil.copytree(make_language_model(N_DIMS, seed=1), moved, dirs_exist_ok=True)
     with pytest.raises(ValueError, match=r"^the encoder is not the fitted one any more \(revision"):
-        pickle.loads(content).transform(SMALL)
+        pickle.loads(content).transform(SMALL.assign(brand="new"))
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ def test_another_model_in_the_same_place_is_refused(model, make_language_model, 
 def test_weights_that_somebody_changed_are_refused(model, change):
     encoder = _encoder(model).fit(SMALL)
     encoder.projector_state_ = encoder.projector_state_ | change
-    finding = rf"^projector_state_ holds weights '{next(iter(change))}' of shape .*, which do not f"
+    finding = r"^projector_state_ holds weights '.*' of shape .*, which do not fit the others and "
     with pytest.raises(ValueError, match=finding):
         encoder.transform(SMALL)
 

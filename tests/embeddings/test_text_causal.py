@@ -207,9 +207,7 @@ def test_a_file_of_weights_is_asked_for_by_name(folder, monkeypatch):
 
 def test_without_gguf_the_error_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "gguf", None)
-    finding = (
-        r"^gguf_file needs gguf, which is not installed\. Install it with 'pip install gg"
-    )
+    finding = r"^gguf_file needs gguf, which is not installed\. Install it with 'pip install gg"
     with pytest.raises(ImportError, match=finding):
         _load(folder, gguf_file="model.Q4_1.gguf")
 

@@ -256,8 +256,11 @@ class EncoderOfTexts(
         return digest.hexdigest()
 
     def _finish(self, vectors):
-        """Cut vectors to the wanted width, then scale them to unit length."""
-        vectors = vectors[:, : self._n_features_out]
+        """What becomes of encoded vectors: cut to the wanted width, then scaled."""
+        return self._scale(vectors[:, : self._n_features_out])
+
+    def _scale(self, vectors):
+        """Scale vectors to unit length, if that is wanted."""
         if not self.normalize:
             return vectors
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -275,7 +278,7 @@ class EncoderOfTexts(
         places.segments[table.is_empty] = -1
         gather(segments, places, _Discard(), add)
         mean = (total / places.is_found.sum()).astype(np.float32)
-        return self._finish(mean[None])[0]
+        return self._scale(mean[None])[0]
 
     # Persistence, tags.
 

@@ -159,7 +159,7 @@ class SAIDEncoderOfTexts(EncoderOfTexts):
         """Send readings through the projector, if there is one, then scale."""
         if self.projector == "text":
             vectors = project(self.projector_state_, vectors)
-        return super()._finish(vectors)
+        return self._scale(vectors)
 
     def _table_name(self, table):
         """Name of the matrix of these texts, finished in this way."""
