@@ -280,9 +280,8 @@ def test_other_texts_mean_another_training(model, epochs):
     assert len(epochs) == 2
 
 
-@pytest.mark.parametrize("projector", ["text", "table"])
-def test_known_texts_need_no_model_and_no_torch(model, tmp_path, projector):
-    encoder = _encoder(model, projector=projector, precision="float32", cache=tmp_path / "cache")
+def test_known_texts_need_no_model_and_no_torch(model, tmp_path):
+    encoder = _encoder(model, precision="float32", cache=tmp_path / "cache")
     expected = encoder.fit_transform(SMALL)
     (tmp_path / "encoder").write_bytes(pickle.dumps(encoder))
     np.save(tmp_path / "expected.npy", expected)
