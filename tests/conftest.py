@@ -198,3 +198,51 @@ def make_language_model(tmp_path_factory):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_t5(tmp_path_factory):
+    """Function that makes the folder of a T5 with random weights, which reads the given words.
+
+    It also knows digits and marks of punctuation. ``shape`` goes into its config.
+    """
+    pytest.importorskip("transformers")
+
+    def make(words, seed=0, **shape):
+        import torch
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+        from transformers import (
+            AutoConfig,
+            AutoModelForSeq2SeqLM,
+            PreTrainedTokenizerFast,
+        )
+
+        known = [*"0123456789:;,?.", "item", "text", "similar", "items", *words]
+        vocabulary = {word: number for number, word in enumerate(["<pad>", "</s>", "<unk>"])}
+        for word in known:
+            vocabulary.setdefault(word, len(vocabulary))
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+        tokenizer.normalizer = normalizers.Lowercase()
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
+        )
+        folder = tmp_path_factory.mktemp("t5")
+        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+        fast.save_pretrained(folder)
+        settings = {
+            "vocab_size": len(vocabulary) + 3,  # real ones leave room, too
+            "d_model": 16,
+            "d_kv": 8,
+            "d_ff": 32,
+            "num_layers": 2,
+            "num_heads": 2,
+            "decoder_start_token_id": 0,
+        }
+        config = AutoConfig.for_model(shape.pop("family", "t5"), **settings | shape)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            AutoModelForSeq2SeqLM.from_config(config).save_pretrained(folder)
+        return folder
+
+    return make

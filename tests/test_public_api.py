@@ -213,6 +213,7 @@ EXPORTS = {
         "FMLPEstimator",
         "FitRows",
         "GRAMEstimator",
+        "GRAMTextEstimator",
         "GRU4RecEstimator",
         "ItemKNNEstimator",
         "L3AEEstimator",

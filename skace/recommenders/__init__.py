@@ -25,6 +25,7 @@ from skace.recommenders.neural._base import NeuralRecommender
 from skace.recommenders.neural._bert4rec import BERT4RecEstimator
 from skace.recommenders.neural._fmlp import FMLPEstimator
 from skace.recommenders.neural._gram import GRAMEstimator
+from skace.recommenders.neural._gram_text import GRAMTextEstimator
 from skace.recommenders.neural._gru4rec import GRU4RecEstimator
 from skace.recommenders.neural._melt import MELTEstimator
 from skace.recommenders.neural._network_parameters import NetworkParameters
@@ -38,6 +39,7 @@ __all__ = [
     "FMLPEstimator",
     "FitRows",
     "GRAMEstimator",
+    "GRAMTextEstimator",
     "GRU4RecEstimator",
     "ItemKNNEstimator",
     "L3AEEstimator",

@@ -65,6 +65,11 @@ class Trainer:
     def __post_init__(self) -> None:
         self.model = self.ranks.wrap(_Step(self.network, self._costs))
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is something to learn from."""
+        return len(self.log.lengths) > 0
+
     def run_epoch(self) -> float:
         """Learn from every window once; return the mean loss of a row in nats."""
         self.network.train()

@@ -101,17 +101,6 @@ class NetworkBuilding:
         width = self.item_vectors_.shape[1]
         return self._first_sighting(self._fitted_network(), width, perturb=False)
 
-    def _note_cold_items(self, fit):
-        """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
-
-        Rows held out for early stopping teach nothing, so they do not count.
-        """
-        n_learned = np.bincount(fit.items[fit.is_row], minlength=self.item_ids_.size)
-        is_cold = n_learned == 0
-        if not fit.rows.is_fresh:
-            is_cold[: self.is_cold_.size] &= self.is_cold_
-        self.is_cold_ = is_cold
-
     def _spared(self):
         """Items that training leaves alone: the cold ones, unless they are negatives."""
         if self.item_table_.cold_items == "excluded":

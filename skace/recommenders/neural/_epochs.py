@@ -128,7 +128,8 @@ def run_epochs(
 def _train_epoch(trainer, epoch):
     """Mean loss of one more epoch."""
     loss = trainer.run_epoch()
-    rate = trainer.optimizers[0].param_groups[0]["lr"]
+    group = trainer.optimizers[0].param_groups[0]
+    rate = group.get("initial_lr", group["lr"])  # of a schedule, the one that was asked for
     if not np.isfinite(loss):
         raise FloatingPointError(
             f"the loss became {loss} in epoch {epoch}; lower learning_rate (now {rate}) or check "

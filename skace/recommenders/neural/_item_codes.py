@@ -9,7 +9,7 @@ from skace.embeddings import SemanticIdEncoder
 from skace.recommenders._features import check_features
 from skace.recommenders.neural._fitted_table import check_same_parameters
 
-__all__ = ["check_code_features", "check_same_ids", "fit_ids", "item_codes"]
+__all__ = ["check_code_features", "check_same_ids", "fit_ids", "item_codes", "seeded_clone"]
 
 _MOST_CLUSTERS = 128  # of the default, as published for Amazon Beauty
 _FEWEST_ITEMS = 4  # of a cluster of the default, on average
@@ -49,11 +49,24 @@ def fit_ids(ids, features, rng):
     if ids is None:
         n_clusters = min(_MOST_CLUSTERS, max(1, len(features) // _FEWEST_ITEMS))
         ids = SemanticIdEncoder(n_clusters, n_levels=1)
-    ids = clone(ids)
     if isinstance(ids, FrozenEstimator):
-        return ids
-    seeds = {name: rng.randint(_SEEDS) for name in _unseeded(ids, ids)}
-    return ids.set_params(**seeds).fit(features)
+        return clone(ids)
+    return seeded_clone(ids, rng).fit(features)
+
+
+def seeded_clone(estimator, rng):
+    """Clone of an estimator in which no ``random_state`` is None.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is cloned.
+
+    rng : numpy.random.RandomState
+        Source of the seeds.
+    """
+    copy = clone(estimator)
+    return copy.set_params(**{name: rng.randint(_SEEDS) for name in _unseeded(copy, copy)})
 
 
 def item_codes(ids, features, n_levels=None):

@@ -99,7 +99,7 @@ class NetworkTraining:
             if ranks.number > 0:  # other dropout than the first rank's
                 reseed(seed + ranks.number, fit.device)
             n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
-            if len(trainer.log.lengths) == 0:  # partial_fit with first events only
+            if not trainer.has_rows:  # partial_fit with first events only
                 n_epochs = 0
             with visible_log(self._settings().verbose):
                 self._run_epochs(trainer, fit, n_epochs)
@@ -167,6 +167,17 @@ class NetworkTraining:
             self._histories(X_val, embeds=False)
         except (TypeError, ValueError) as error:
             raise type(error)(f"X_val: {error}") from error
+
+    def _note_cold_items(self, fit):
+        """Set ``is_cold_``: items of which neither this nor an earlier fit learned a row.
+
+        Rows held out for early stopping teach nothing, so they do not count.
+        """
+        n_learned = np.bincount(fit.items[fit.is_row], minlength=self.item_ids_.size)
+        is_cold = n_learned == 0
+        if not fit.rows.is_fresh:
+            is_cold[: self.is_cold_.size] &= self.is_cold_
+        self.is_cold_ = is_cold
 
     def _build_trainer(self, fit):
         """Trainer over the windows of the training rows."""

@@ -1,0 +1,196 @@
+"""Training of a network that reads passages and spells out ids."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from skace._torch._runtime import autocast
+from skace._torch.generation._fusion import FusionNetwork, gathered
+from skace._torch.generation._passages import Passages, trimmed
+from skace._torch.training._parallel import Ranks
+from skace._typing import FloatArray, IntArray
+
+__all__ = ["Examples", "GenerationTrainer", "Schedule", "build_optimizer"]
+
+_EPSILON = 1e-6  # of AdamW, as published
+
+
+class Examples(NamedTuple):
+    """Rows to learn from, in columns of the model."""
+
+    items: IntArray  # (n_events,) of the log
+    begins: IntArray  # (n_rows,) where the past that is read begins
+    ends: IntArray  # (n_rows,) the event that is asked for, right behind it
+    weights: FloatArray  # (n_rows,)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Share of the learning rate at each update: a straight line up, and one down to 0.
+
+    Parameters
+    ----------
+    n_updates : int
+        In all epochs together.
+    warmup : float
+        Share of them on the way up.
+    """
+
+    n_updates: int
+    warmup: float
+
+    def __call__(self, update: int) -> float:
+        """Share at an update, from 0."""
+        n_up = self.warmup * self.n_updates
+        if update < n_up:
+            return (update + 1) / (n_up + 1)
+        return max(0.0, (self.n_updates - update) / max(1.0, self.n_updates - n_up))
+
+
+class _Step(nn.Module):
+    """Summed loss of some rows as a forward pass, which is what ranks can share."""
+
+    def __init__(self, network: FusionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        rows: torch.Tensor,
+        places: torch.Tensor,
+        answers: torch.Tensor,
+        weights: torch.Tensor,
+    ) -> torch.Tensor:
+        """Weighted sum, in nats."""
+        is_real = tokens >= 0
+        states = self.network.read(tokens)[is_real]  # (N, D)
+        counts = is_real.sum(dim=1)
+        rows, places = (torch.repeat_interleave(x, counts) for x in (rows, places))
+        memory, is_read = gathered(self.network.placed(states, places), rows, len(answers))
+        return -(weights * self.network.log_p(memory, is_read, answers)).sum()
+
+
+@dataclass(slots=True, eq=False)
+class GenerationTrainer:
+    """One pass after another over the rows of a log.
+
+    As elsewhere, each row weighs the same, up to its ``sample_weight``, whatever stands beside it
+    in its batch. What is minimised is the cost of a token; what is told is that of an item.
+    """
+
+    network: FusionNetwork
+    examples: Examples
+    passages: Passages
+    optimizers: list[torch.optim.Optimizer]
+    schedule: Schedule
+    batch_size: int
+    accumulation: int
+    max_gradient: float | None
+    dtype: torch.dtype
+    rng: np.random.RandomState
+    ranks: Ranks = field(default_factory=Ranks)
+    model: nn.Module = field(init=False)
+    _rates: list[torch.optim.lr_scheduler.LambdaLR] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = self.ranks.wrap(_Step(self.network))
+        self._rates = [
+            torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+            for optimizer in self.optimizers
+        ]
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is something to learn from."""
+        return len(self.examples.ends) > 0
+
+    def run_epoch(self) -> float:
+        """Learn from every row once; return the mean loss of a row in nats."""
+        self.network.train()
+        total = torch.zeros((), device=self.network.device, dtype=torch.float64)
+        order = self.rng.permutation(len(self.examples.ends))
+        step = self.batch_size * self.accumulation
+        for begin in range(0, len(order), step):
+            total += self._update(order[begin : begin + step])
+        self.network.eval()
+        return float(self.ranks.total(total)) / float(self.examples.weights.sum())
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(p.isfinite().all()) for p in self.network.parameters())
+
+    def _update(self, numbers: IntArray) -> torch.Tensor:
+        """Learn from some rows, a batch at a time; return this rank's summed loss."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.network.device, dtype=torch.float64)
+        for begin in range(0, len(numbers), self.batch_size):
+            loss = self._loss(numbers[begin : begin + self.batch_size])
+            # Ranks exchange the mean of their gradients; what we want is that of the sum.
+            (loss * (self.ranks.size / self._tokens_of_an_update)).backward()
+            total += loss.detach().double()
+        if self.max_gradient is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient)
+        for optimizer, rate in zip(self.optimizers, self._rates, strict=True):
+            optimizer.step()
+            rate.step()
+        return total
+
+    @property
+    def _tokens_of_an_update(self) -> float:
+        """Weight of a mean update of an epoch, counted in tokens of ids."""
+        weights, items = self.examples.weights, self.examples.items[self.examples.ends]
+        n_tokens = (self.passages.ids >= 0).sum(axis=1) + 1
+        n_updates = -(-len(weights) // (self.batch_size * self.accumulation))
+        return float((weights * n_tokens[items]).sum()) / n_updates
+
+    def _loss(self, numbers: IntArray) -> torch.Tensor:
+        """Summed loss of this rank's part of a batch."""
+        own = self.ranks.share(numbers)
+        is_empty = own.size == 0  # the others wait for our gradients: one row of weight 0
+        rows = numbers[:1] if is_empty else own
+        items, begins, ends, weights = self.examples
+        pasts = [items[begins[row] : ends[row]] for row in rows]
+        users = self.passages.of_users(pasts)
+        of_items = self.passages.items[np.concatenate([past[::-1] for past in pasts])]
+        tokens = trimmed(_stacked(users, of_items))
+        counts = [len(past) for past in pasts]
+        of_rows = np.concatenate([np.arange(len(pasts)), np.repeat(np.arange(len(pasts)), counts)])
+        places = np.concatenate([np.zeros(len(pasts)), *(1 + np.arange(n) for n in counts)])
+        order = np.argsort(of_rows, kind="stable")  # the passage on the user stands first
+        arrays = (
+            tokens[order],
+            of_rows[order],
+            places.astype(np.int64)[order],
+            self.passages.answers(items[ends[rows]]),
+            np.float32(0.0 if is_empty else 1.0) * weights[rows].astype(np.float32),
+        )
+        device = self.network.device
+        with autocast(device, self.dtype):
+            loss: torch.Tensor = self.model(*(torch.from_numpy(x).to(device) for x in arrays))
+        return loss
+
+
+def _stacked(first: IntArray, second: IntArray) -> IntArray:
+    """Rows of two tables of tokens, one below the other."""
+    width = max(first.shape[1], second.shape[1])
+    return np.concatenate(
+        [
+            np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1)
+            for part in (first, second)
+        ]
+    )
+
+
+def build_optimizer(
+    network: FusionNetwork, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay of all weights, norms included, as published."""
+    return torch.optim.AdamW(
+        network.parameters(), lr=learning_rate, weight_decay=weight_decay, eps=_EPSILON
+    )

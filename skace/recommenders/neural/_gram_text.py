@@ -1,0 +1,510 @@
+"""GRAMTextEstimator: a T5 that reads texts and spells out the id of the next item."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skace._parameter_objects import check_is_object
+from skace._sklearn_compat import HasMethods, Interval, StrOptions
+from skace._typing import HandleUnknown, Precision, RandomState
+from skace.recommenders._base import SequentialRecommender
+from skace.recommenders._fit_inputs import in_float32
+from skace.recommenders._holdout import check_something_remains
+from skace.recommenders.neural._item_codes import check_same_ids
+from skace.recommenders.neural._item_texts import ItemTexts
+from skace.recommenders.neural._text_building import TextBuilding
+from skace.recommenders.neural._training import NetworkTraining
+
+__all__ = ["GRAMTextEstimator"]
+
+
+class GRAMTextEstimator(TextBuilding, NetworkTraining, SequentialRecommender):
+    r"""Generative recommender from text to text, as published (GRAM).
+
+    Items have ids in words, coarse first, such as "nail polish red". An encoder of the T5 family
+    reads what the user took as a list of such ids, and the text of each of these items beside the
+    ids of similar ones, each passage alone; its decoder reads all passages and spells out the id
+    of the next item. It says no id that does not exist.
+
+    Parameters
+    ----------
+    model : str or path-like
+        Folder of a model of the T5 family (T5, mT5) with its tokenizer, or its name on the Hugging
+        Face Hub: "google-t5/t5-small" (60 million weights) was published with. It is the start of
+        training, and needed in `fit` only.
+
+    k : int, default=10
+        Length of the lists that `predict` returns, at most ``n_beams``.
+
+    exclude_seen : bool, default=False
+        Whether items of the (full) past may not be recommended. The beam does not follow them.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that the model was not fitted on.
+
+    semantic_ids : transformer or None, default=None
+        From item texts (an array of one text per item, the ``fields`` joined by full stops) to
+        columns of codes, whole numbers from 0, coarse first. It is cloned and fitted on the
+        catalog. None is ``make_pipeline(TextEncoder(), SemanticIdEncoder(128, n_levels=7))``, with
+        fewer clusters for less than 512 items.
+
+    neighbors : recommender or None, default=None
+        What tells which items are similar: any that `similar_items` answers for, also a Pipeline.
+        It is cloned and fitted on the rows of training. None is a `SASRecEstimator` over ids, of
+        width 64, as published.
+
+    n_neighbors : int, default=10
+        Similar items in the passage of each item. With 0 nothing is fitted.
+
+    fields : str, list of str or None, default=None
+        Columns of the catalog's frame that are read, in this order. None: all columns of texts.
+
+    max_length : int, default=20
+        Events that are read, each with its passage; the last ones count.
+
+    passage_length : int, default=128
+        Tokens of a passage, behind which it is cut. The passage on the user names the newest item
+        first, so that the oldest of a long past get lost.
+
+    passage_positions : bool, default=True
+        Whether a learned vector tells the decoder how long ago an item was taken. Without it the
+        passages are a set, and only the passage on the user has an order.
+
+    n_beams : int, default=50
+        Beginnings of ids that are followed for each row. Items that they do not reach score
+        ``-inf``, and as targets have the rank ``inf``: a miss. With as many as there are items
+        (among ``candidates``: as these), all are scored, and scores are exact.
+
+    length_penalty : float, default=0.0
+        The score of an item is divided by the number of tokens of its id to this power. Published:
+        1.0. Ids are of unequal length only where some had to be numbered, or texts were short.
+
+    normalize : {"vocabulary", "trie"}, default="vocabulary"
+        Probabilities of a token: among all tokens (published), or among those that go on to an id
+        that exists. With the latter, those of all items add up to 1. The order can differ.
+
+    max_epochs : int, default=30
+        Most passes over the training rows.
+
+    batch_size : int, default=32
+        Rows that are read together.
+
+    accumulation : int, default=1
+        Batches per update. Published: 128 rows an update.
+
+    learning_rate : float, default=0.001
+        Highest one, of Adam.
+
+    weight_decay : float, default=0.01
+        Decoupled weight decay of all parameters (AdamW).
+
+    warmup : float, default=0.05
+        Share of all updates over which the learning rate rises; from there it falls to 0 at the
+        end of ``max_epochs``.
+
+    max_gradient : float or None, default=1.0
+        Longest gradient of an update; None for any.
+
+    early_stopping : bool, default=True
+        Whether to hold out each user's last training row, watch NDCG@10 on them (by the beam),
+        stop when it no longer rises, and return to the best epoch. With ``X_val`` the best epoch
+        is kept in any case; False then means not to stop before max_epochs.
+
+    n_iter_no_change : int, default=5
+        Epochs without a better score after which training stops.
+
+    validation_fraction : float, default=1.0
+        Share of the users whose last row is held out, in (0, 1].
+
+    device : str, default="auto"
+        "auto" takes CUDA where there is some, else the CPU; or "cpu", "cuda", "cuda:1".
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training. "auto" is bfloat16 on CUDA, float32 elsewhere. Weights,
+        optimiser and inference are float32.
+
+    random_state : int, RandomState or None, default=None
+        Seed of ids, similar items, order and dropout. The same seed gives the same model on a CPU
+        with the same number of threads; global generators are left alone.
+
+    verbose : int or bool, default=False
+        Whether to log a line per epoch (logger "skace", level INFO).
+
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item; 0 marks a cold item.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        The same, counted by ``sample_weight``; answers empty histories.
+
+    is_cold_ : ndarray of shape (n_items,), bool
+        Items of which no row was learned. They are scored like all others, by the words of their
+        ids.
+
+    semantic_ids_ : transformer
+        The fitted transformer.
+
+    item_codes_ : ndarray of shape (n_items, n_levels), int64
+        Codes of each item.
+
+    node_codes_ : ndarray of shape (n_nodes, n_levels), int64
+        Codes that lead to each node of the tree of codes, -1 behind their end.
+
+    node_tokens_ : ndarray of shape (n_nodes,), int64
+        Token that stands for each node; -1 where its items have no words left.
+
+    token_rarity_ : ndarray of shape (n_tokens,), float32
+        How rare each token is among the texts, by which the nodes of new items are named.
+
+    id_tokens_ : ndarray of shape (n_items, n_words), int32
+        Tokens of the id of each item, -1 behind their end. No two are alike.
+
+    passage_tokens_ : ndarray of shape (n_items, n_tokens), int32
+        Tokens of the passage of each item, -1 behind their end.
+
+    fields_ : list of str
+        The columns that are read; ``["text"]`` if the catalog has no columns.
+
+    network_state_ : dict of str to ndarray
+        Trained weights.
+
+    config_ : str
+        Shape of the network, JSON.
+
+    tokenizer_ : str
+        The tokenizer, JSON.
+
+    special_tokens_ : dict of str to int
+        Tokens that start and end an answer, and the one of what the tokenizer does not know.
+
+    architecture_ : dict
+        Parameters that shape what is read, as they were in `fit`.
+
+    n_iter_ : int
+        Epochs trained by the last fit.
+
+    best_epoch_ : int
+        Epoch (from 1) whose weights were kept: the best on the validation rows, the last one if
+        there are none. 0 if `partial_fit` met no row with a past.
+
+    loss_curve_ : list of float
+        Mean loss of a row in each epoch: minus the logarithm of the probability of the id among
+        all texts, in nats.
+
+    validation_scores_ : list of float
+        NDCG@10 on the validation rows after each epoch; empty if there are none.
+
+    See Also
+    --------
+    GRAMEstimator : The same tree with vectors instead of words, cheap and exact.
+    SemanticIdEncoder : Makes the codes.
+
+    Notes
+    -----
+    Each code stands for a token of the texts of its items (`skace.inspection.node_words` by the
+    tokens of the model): the one that is frequent among them and rare elsewhere, and that no node
+    above or beside has. Items whose words are the same get digits at the end. Passages are
+
+    * "What would user purchase after {id} ; {id} ; ... ?", newest first;
+    * "item: {id}; similar items: {id}, ...; title: ...; brand: ...;" for each item, with the
+      columns of the catalog.
+
+    Training is that of the released code: cross-entropy of the tokens of the next id among all
+    tokens, AdamW with a rate that rises and falls, every row with a past. Against it: tokens of
+    ids are put together as numbers, not as texts with bars between them; similar items are learned
+    from the rows of training only, less those held out; siblings never share a word; the best
+    epoch is kept; rows weigh the same up to their ``sample_weight``; ``length_penalty`` is 0.
+
+    New items (`partial_fit`) get codes by the fitted transformer and words of their own below the
+    nodes that exist, without similar items; ids and passages of others stay. A new item in a
+    history only is unknown.
+
+    It is made for a GPU. For n rows, passages of T tokens and a past of l events, an epoch reads
+    ``n (l + 1) T`` tokens: some 40 PFLOP for t5-small on Amazon Beauty, minutes on a large GPU and
+    days on a CPU. Passages of items are read once for all answers; each of these then costs as
+    many steps of the decoder as the longest id has tokens, for ``n_beams`` beginnings.
+
+    With torch.distributed started, processes share the batches as those of other networks do.
+
+    Stability: experimental. No weights of a trained T5 were at hand when this was written: it was
+    tested on small networks only, and has no figure on real data.
+
+    References
+    ----------
+    .. [1] Lee et al. (2025), GRAM: Generative recommendation via semantic-aware multi-granular
+       late fusion, ACL.
+    .. [2] Raffel et al. (2020), Exploring the limits of transfer learning with a unified
+       text-to-text transformer, JMLR 21.
+    .. [3] Izacard, Grave (2021), Leveraging passage retrieval with generative models for open
+       domain question answering, EACL, :arxiv:`2007.01282`.
+
+    Examples
+    --------
+    >>> from skace.recommenders import GRAMTextEstimator
+    >>> model = GRAMTextEstimator("google-t5/t5-small", n_beams=20, accumulation=4)
+    >>> model.fit(X).predict(X.next_queries())  # doctest: +SKIP
+    """
+
+    _parameter_constraints: dict = {
+        **SequentialRecommender._parameter_constraints,
+        "model": [str, os.PathLike],
+        "semantic_ids": [HasMethods(["fit", "transform"]), None],
+        "neighbors": [HasMethods(["fit", "predict"]), None],
+        "n_neighbors": [Interval(Integral, 0, None, closed="left")],
+        "fields": [str, "array-like", None],
+        "max_length": [Interval(Integral, 1, None, closed="left")],
+        "passage_length": [Interval(Integral, 2, None, closed="left")],
+        "passage_positions": ["boolean"],
+        "n_beams": [Interval(Integral, 1, None, closed="left")],
+        "length_penalty": [Interval(Real, 0, None, closed="left")],
+        "normalize": [StrOptions({"vocabulary", "trie"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "accumulation": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "warmup": [Interval(Real, 0, 1, closed="both")],
+        "max_gradient": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="right")],
+        "device": [str],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _gives_vectors = False
+
+    _transient = (*SequentialRecommender._transient, "_network", "_asked", "_stages")
+
+    # Parameters that shape what is read; a fitted model keeps those of its fit.
+    _architecture: tuple[str, ...] = ("max_length", "passage_length", "passage_positions")
+
+    _skips_seen = False
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        k: int = 10,
+        *,
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+        semantic_ids: BaseEstimator | None = None,
+        neighbors: BaseEstimator | None = None,
+        n_neighbors: int = 10,
+        fields: str | list[str] | None = None,
+        max_length: int = 20,
+        passage_length: int = 128,
+        passage_positions: bool = True,
+        n_beams: int = 50,
+        length_penalty: float = 0.0,
+        normalize: Literal["vocabulary", "trie"] = "vocabulary",
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        accumulation: int = 1,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.01,
+        warmup: float = 0.05,
+        max_gradient: float | None = 1.0,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 5,
+        validation_fraction: float = 1.0,
+        device: str = "auto",
+        precision: Precision = "auto",
+        random_state: RandomState = None,
+        verbose: bool | int = False,
+    ) -> None:
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.model = model
+        self.semantic_ids = semantic_ids
+        self.neighbors = neighbors
+        self.n_neighbors = n_neighbors
+        self.fields = fields
+        self.max_length = max_length
+        self.passage_length = passage_length
+        self.passage_positions = passage_positions
+        self.n_beams = n_beams
+        self.length_penalty = length_penalty
+        self.normalize = normalize
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.accumulation = accumulation
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.max_gradient = max_gradient
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A Path of one system cannot be opened on another.
+        return {
+            name: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for name, value in super().__getstate__().items()
+        }
+
+    # Checks before any work.
+
+    def _validate_params(self):
+        check_is_object("semantic_ids", self.semantic_ids, "SemanticIdEncoder()")
+        check_is_object("neighbors", self.neighbors, "EASEEstimator()")
+        super()._validate_params()
+
+    def _check_before_fit(self, X, X_val, weights, *, fresh, n_passes):
+        from skace._torch._runtime import resolve_device
+        from skace._torch.generation._t5 import check_t5
+
+        resolve_device(self.device)
+        n_items = X.n_items if fresh else self.item_ids_.size
+        if self.k > self.n_beams < n_items:
+            raise ValueError(
+                f"k={self.k} exceeds n_beams={self.n_beams}, which could not fill the lists; raise "
+                "n_beams, or lower k."
+            )
+        if n_passes is None:
+            holds_out = self.early_stopping and X_val is None
+            fraction = self.validation_fraction if holds_out else 0
+            check_something_remains(X, fraction, in_float32(weights))
+        if fresh:
+            ItemTexts(X.catalog, self.fields)
+            check_t5(str(self.model))
+            return
+        self._check_architecture()
+        is_new = self._columns_of(X) < 0
+        if is_new.any():
+            ItemTexts(X.catalog.take(np.flatnonzero(is_new)), self.fields_)
+
+    def _check_architecture(self):
+        """Raise if a parameter asks for another model than the fitted one."""
+        for name, value in self.architecture_.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}, but the fitted model, which is to be trained "
+                    f"on, has {name}={value!r}; set it back, or fit anew."
+                )
+        ids = self.semantic_ids
+        if ids is None:
+            fitted = self.semantic_ids_.get_params()
+            ids = self._default_ids(fitted.get("semanticidencoder__n_clusters", 1))
+        check_same_ids(ids, self.semantic_ids_)
+
+    # Learning.
+
+    def _n_subtasks(self, n_passes):
+        return self.max_epochs if n_passes is None else n_passes
+
+    def _trains_twice(self, n_passes):
+        return False
+
+    def _build_trainer(self, rows, is_row, weights, device, rng):
+        from skace._torch._runtime import resolve_precision
+        from skace._torch.training._generation import (
+            Examples,
+            GenerationTrainer,
+            Schedule,
+            build_optimizer,
+        )
+        from skace._torch.training._parallel import Ranks
+
+        self._write_passages(rows, is_row, weights, rng)
+        ends = np.flatnonzero(is_row)
+        firsts = rows.offsets[rows.X._log.users_at(ends)]
+        ends, firsts = ends[ends > firsts], firsts[ends > firsts]
+        begins = np.maximum(firsts, ends - self.max_length)
+        own = np.ones(ends.size) if weights is None else weights[ends]
+        n_updates = -(-ends.size // (self.batch_size * self.accumulation))
+        n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
+        return GenerationTrainer(
+            network=self._network,
+            examples=Examples(rows.items, begins, ends, own),
+            passages=self._passages(),
+            optimizers=[build_optimizer(self._network, self.learning_rate, self.weight_decay)],
+            schedule=Schedule(n_updates * n_epochs, self.warmup),
+            batch_size=self.batch_size,
+            accumulation=self.accumulation,
+            max_gradient=self.max_gradient,
+            dtype=resolve_precision(self.precision, device),
+            rng=rng,
+            ranks=Ranks.current(),
+        )
+
+    def _validation_score(self, X_val, trainer):
+        self.__dict__.pop("_asked", None)  # the weights have changed since
+        return super()._validation_score(X_val, trainer)
+
+    def _network_state(self):
+        """Trained state as numpy arrays."""
+        from skace._torch.generation._t5 import weights_as_numpy
+
+        return {"network_state_": weights_as_numpy(self._network)}
+
+    def _store_state(self):
+        self.__dict__.pop("_asked", None)
+        vars(self).update(self._network_state())
+
+    def _fitted_state(self):
+        return super()._fitted_state() | self._network_state()
+
+    # Answering.
+
+    def _answers(self):
+        """What answers, and the ids among which it searches; made again after unpickling."""
+        if getattr(self, "_asked", None) is None:
+            from skace._torch._runtime import resolve_device
+            from skace._torch.generation._answers import Answers
+            from skace._torch.generation._trie import TokenTrie
+
+            if getattr(self, "_network", None) is None:
+                self._network = self._rebuild_network(resolve_device(self.device, fallback=True))
+            passages = self._passages()
+            trie = TokenTrie.of_paths(passages.ids, passages.phrases.end, self._network.device)
+            self._asked = Answers(self._network, passages), trie
+        return self._asked
+
+    def _blocks_of(self, histories, columns, *, exclude_seen, forbid=None, n_best=None):
+        self._answers()  # kept here, not by the copy
+        asked = self
+        if exclude_seen:  # which the beam has to know before it starts
+            asked = object.__new__(type(self))
+            vars(asked).update(vars(self), _skips_seen=True)
+        yield from super(GRAMTextEstimator, asked)._blocks_of(
+            histories, columns, exclude_seen=exclude_seen, forbid=forbid, n_best=n_best
+        )
+
+    def _score(self, histories, columns=None):
+        from skace._torch.generation._beam import Beam
+
+        answers, trie = self._answers()
+        beam = Beam(trie, self.n_beams, self.length_penalty, self.normalize == "trie")
+        starts = np.maximum(histories.starts, histories.ends - self.architecture_["max_length"])
+        pasts = [
+            histories.items[start:end] for start, end in zip(starts, histories.ends, strict=True)
+        ]
+        scores = answers.scores(pasts, beam, self._allowed(histories, columns))
+        return scores if columns is None else scores[:, columns]
+
+    def _allowed(self, histories, columns):
+        """Which items the beam may follow, (n_rows, n_items), or None for all."""
+        if columns is None and not self._skips_seen:
+            return None
+        n_items = self.item_ids_.size
+        allowed = np.ones((len(histories), n_items), dtype=bool)
+        if columns is not None:
+            allowed[:, np.setdiff1d(np.arange(n_items), columns)] = False
+        if self._skips_seen:
+            allowed[histories.seen(n_items)] = False
+        return allowed
