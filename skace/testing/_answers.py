@@ -7,7 +7,7 @@ import numpy as np
 
 from skace.data import Catalog, Interactions
 from skace.metrics import ndcg_at_k
-from skace.testing._data import UNKNOWN
+from skace.testing._data import UNKNOWN, more_features
 from skace.testing._tools import (
     assert_same_scores,
     fitted,
@@ -280,7 +280,7 @@ def check_another_catalog_is_matched_by_id(estimator, data):
     smaller = own.take(used[::-1])
     features = own.features
     if features is not None:
-        features = np.concatenate([features[:1] + 1, features])
+        features = np.concatenate([more_features(features, 1), features])
     larger = Catalog(np.concatenate([[UNKNOWN], own.item_ids]), features)
     scores = model.decision_function(data.X)
     for catalog in (smaller, larger):

@@ -10,11 +10,12 @@ import numpy as np
 from skace.data import Catalog, Interactions
 from skace.model_selection import leave_last_out
 
-__all__ = ["CheckData", "doubled_log", "log_of_rows", "make_check_data"]
+__all__ = ["CheckData", "doubled_log", "log_of_rows", "make_check_data", "more_features"]
 
 N_USERS = 24
 N_ITEMS = 14  # of which the last two are cold
 UNKNOWN = "item-unknown"
+WORDS = (["red", "blue", "green"], ["nail", "hair", "skin"], ["oil", "file", "brush", "cream"])
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,16 @@ class CheckData:
         return [ids[2:6], ids[:1], [ids[5], ids[5], ids[9]]]
 
 
-def make_check_data(n_features=8):
+def make_check_data(n_features=8, *, texts=False):
     """Data of the checks, new arrays at each call.
 
     Parameters
     ----------
     n_features : int or None, default=8
         Width of the item features, None for none.
+
+    texts : bool, default=False
+        Whether a text of three words stands in place of the features of each item.
 
     Returns
     -------
@@ -69,12 +73,25 @@ def _new_data(n_features):
     items = names[(start + step + noise) % (N_ITEMS - 2)]
     order = rng.permutation(users.size)
     features = None if n_features is None else 0.3 * rng.standard_normal((N_ITEMS, n_features))
+    features = _texts(rng) if texts else features
     catalog = Catalog(names[rng.permutation(N_ITEMS)], features)
     # Halved times make ties; lexsort keeps tied events in the order in which they come.
     times = (step[order] // 2).astype(np.int64)
     X = Interactions(users[order], items[order], times, catalog=catalog, drop_duplicates=True)
     X = log_of_rows(X)  # rows in the order of the input, which is that of sample_weight then
     return CheckData(X, *leave_last_out(X))
+
+
+def _texts(rng):
+    """A text for each item: a colour, a kind and a thing."""
+    return np.array([" ".join(rng.choice(words) for words in WORDS) for _ in range(N_ITEMS)])
+
+
+def more_features(features, n_items):
+    """Features of further items, like those of the first ones but for their order or values."""
+    if features is None or features.ndim == 1:
+        return features if features is None else features[:n_items][::-1]
+    return features[:n_items][:, ::-1]
 
 
 def log_of_rows(X, catalog=None):

@@ -42,8 +42,8 @@ def check_groups_of_users(estimator, data):
 
 def check_search_over_a_pipeline(estimator, data):
     """GridSearchCV over a Pipeline searches, refits and answers rows, queries and lists."""
-    has_features = data.X.catalog.features is not None
-    first = OnItems(StandardScaler()) if has_features else "passthrough"
+    has_numbers = data.X.catalog.n_features is not None
+    first = OnItems(StandardScaler()) if has_numbers else "passthrough"
     search = GridSearchCV(
         Pipeline([("items", first), ("rec", unfitted(estimator))]),
         {"rec__k": [2, 3], "rec__exclude_seen": [False, True]},

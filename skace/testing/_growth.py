@@ -4,6 +4,7 @@
 import numpy as np
 
 from skace.data import Catalog, Interactions
+from skace.testing._data import more_features
 from skace.testing._tools import assert_same_scores, fitted, require, require_scores, unfitted
 
 __all__ = ["GROWTH_CHECKS"]
@@ -65,7 +66,7 @@ def _with_new_items(X):
     new_ids = ["another-item", "item-99"]
     features = X.catalog.features
     if features is not None:
-        features = np.concatenate([features, features[:2][:, ::-1]])
+        features = np.concatenate([features, more_features(features, 2)])
     catalog = Catalog(np.concatenate([X.catalog.item_ids, new_ids]), features)
     users, counts = np.unique(X.users, return_counts=True)
     busiest = users[np.argsort(counts)[-2:]]

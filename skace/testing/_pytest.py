@@ -21,6 +21,7 @@ def parametrize_with_checks(
     estimators: Iterable[BaseEstimator],
     *,
     n_features: int | None = 8,
+    texts: bool = False,
     expected_failed_checks: ExpectedFailures
     | Callable[[BaseEstimator], ExpectedFailures]
     | None = None,
@@ -34,6 +35,10 @@ def parametrize_with_checks(
 
     n_features : int or None, default=8
         Width of the item features of the data, None for none.
+
+    texts : bool, default=False
+        Whether the items of the data have texts in place of such features, for recommenders that
+        read them.
 
     expected_failed_checks : callable, dict of str to str or None, default=None
         For each check that is known to fail, a sentence that says why; a callable gets the
@@ -73,7 +78,7 @@ def parametrize_with_checks(
         given = expected_failed_checks
         expected = expected_failures_of(estimator, given(estimator) if callable(given) else given)
         shown = _shown(estimator)
-        for check in recommender_checks(n_features=n_features):
+        for check in recommender_checks(n_features=n_features, texts=texts):
             reason = expected.get(check.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
             cases.append(pytest.param(estimator, check, marks=marks, id=f"{shown}-{check.name}"))

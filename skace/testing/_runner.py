@@ -56,6 +56,9 @@ class RecommenderCheck:
     n_features : int or None, default=8
         Width of the item features of the data, None for none.
 
+    texts : bool, default=False
+        Whether the items of the data have texts in place of such features.
+
     Attributes
     ----------
     name : str
@@ -78,6 +81,7 @@ class RecommenderCheck:
 
     function: Any
     n_features: int | None = 8
+    texts: bool = False
 
     @property
     def name(self) -> str:
@@ -94,7 +98,7 @@ class RecommenderCheck:
         with warnings.catch_warnings():
             # The data are tiny and the epochs few: models rarely converge on them.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.function(estimator, make_check_data(self.n_features))
+            self.function(estimator, make_check_data(self.n_features, texts=self.texts))
 
     def __repr__(self) -> str:
         return f"{self.name}: {self.purpose}"
@@ -185,13 +189,19 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def recommender_checks(*, n_features: int | None = 8) -> tuple[RecommenderCheck, ...]:
+def recommender_checks(
+    *, n_features: int | None = 8, texts: bool = False
+) -> tuple[RecommenderCheck, ...]:
     """All checks of the contract.
 
     Parameters
     ----------
     n_features : int or None, default=8
         Width of the item features of the data that they use, None for none.
+
+    texts : bool, default=False
+        Whether the items of the data have texts in place of such features, for recommenders that
+        read them.
 
     Returns
     -------
@@ -208,13 +218,14 @@ def recommender_checks(*, n_features: int | None = 8) -> tuple[RecommenderCheck,
     >>> print(recommender_checks()[0])
     check_estimator_repr: The repr shows the parameters.
     """
-    return tuple(RecommenderCheck(function, n_features) for function in _CHECKS)
+    return tuple(RecommenderCheck(function, n_features, texts) for function in _CHECKS)
 
 
 def check_sequential_recommender(
     estimator: BaseEstimator,
     *,
     n_features: int | None = 8,
+    texts: bool = False,
     expected_failed_checks: Mapping[str, str] | None = None,
     on_fail: Literal["raise"] | None = "raise",
 ) -> CheckReport:
@@ -228,6 +239,10 @@ def check_sequential_recommender(
 
     n_features : int or None, default=8
         Width of the item features of the data, None for none.
+
+    texts : bool, default=False
+        Whether the items of the data have texts in place of such features, for recommenders that
+        read them.
 
     expected_failed_checks : dict of str to str or None, default=None
         For each check that the estimator is known to fail, a sentence that says why.
@@ -271,7 +286,7 @@ def check_sequential_recommender(
     expected = expected_failures_of(estimator, expected_failed_checks)
     results = tuple(
         _result(check, estimator, expected.get(check.name, ""))
-        for check in recommender_checks(n_features=n_features)
+        for check in recommender_checks(n_features=n_features, texts=texts)
     )
     report = CheckReport(type(estimator).__name__, results)
     failed = [result.error for result in results if result.status == "failed"]

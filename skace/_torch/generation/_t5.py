@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,8 +87,9 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        network = AutoModelForSeq2SeqLM.from_pretrained(model).float()
+        with _no_bars():
+            tokenizer = AutoTokenizer.from_pretrained(model)
+            network = AutoModelForSeq2SeqLM.from_pretrained(model).float()
     except (OSError, ValueError) as error:
         raise OSError(f"model={model!r} could not be loaded: {error}") from error
     if not getattr(tokenizer, "is_fast", False):
@@ -113,6 +115,20 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
         )
     text = tokenizer.backend_tokenizer.to_str()
     return network, Origin(config.to_json_string(use_diff=False), text, special)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Draw no bars of progress in the block."""
+    from transformers.utils import logging
+
+    was_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            logging.enable_progress_bar()
 
 
 def build_t5(config: str, *, is_tied: bool) -> nn.Module:
