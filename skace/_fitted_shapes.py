@@ -26,6 +26,10 @@ _OF_RECOMMENDERS = {
     "node_codes_": ("i", "pl"),
     "node_parents_": ("i", "p"),
     "node_vectors_": ("f", "pw"),
+    "node_tokens_": ("i", "p"),
+    "token_rarity_": ("f", "s"),
+    "id_tokens_": ("i", "ns"),
+    "passage_tokens_": ("i", "ns"),
     "diversity_vectors_": ("f", "nv"),
     "diversity_directions_": ("f", "sv"),
 }
@@ -48,7 +52,12 @@ _OF_MOMENTS = {
 _NUMBERS = {"n_features_in_": "d", "n_item_features_": "f"}  # that tell an axis
 
 _COUNTED = {"estimators_": "m", "singular_values_": "g", "whitening_": "g"}
-_OF_MANY = {"whitening_": "f", "encoder_state_": "fiub", "item_table_state_": "fiub"}
+_OF_MANY = {
+    "whitening_": "f",
+    "encoder_state_": "fiub",
+    "item_table_state_": "fiub",
+    "network_state_": "f",
+}
 
 
 def check_fitted_arrays(estimator: Any) -> None:

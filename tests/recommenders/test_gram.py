@@ -119,6 +119,7 @@ def test_any_transformer_to_whole_numbers_will_do(X, ids):
     assert fits[0].n_nodes_ > 1
     opened = pickle.loads(pickle.dumps(fits[0]))
     assert_array_equal(opened.decision_function(X), scores[0])
+    assert opened.partial_fit(X[:10]).n_iter_ == 1
 
 
 def test_frozen_codes_are_taken_as_they_are(X):

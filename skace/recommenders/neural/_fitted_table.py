@@ -61,6 +61,9 @@ def _is_same(value, other):
         return _unfrozen(value) is _unfrozen(other)
     if hasattr(value, "get_params"):
         return type(value) is type(other)
+    if isinstance(value, (list, tuple)) and isinstance(other, (list, tuple)):
+        # The steps of a pipeline; what is in them is compared by its own parameters.
+        return len(value) == len(other) and all(map(_is_same, value, other))
     return value is other or np.array_equal(value, other)
 
 

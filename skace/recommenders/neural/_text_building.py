@@ -57,6 +57,7 @@ class TextBuilding:
         from skace._torch.generation._fusion import FusionNetwork
         from skace._torch.generation._t5 import build_t5, load_weights
 
+        self._check_tokens()
         is_tied = "t5.lm_head.weight" not in self.network_state_
         # Building draws random numbers, which the stored state replaces.
         with private_generator(0, resolve_device("cpu")):
@@ -64,6 +65,18 @@ class TextBuilding:
             network = FusionNetwork(t5, self._n_places(), self.special_tokens_["start"])
         load_weights(network, self.network_state_)
         return network.to(device)
+
+    def _check_tokens(self):
+        """Raise if a stored token is none of the network's, as in a file that was changed."""
+        n_tokens = json.loads(self.config_)["vocab_size"]
+        parts = {name: getattr(self, name) for name in ("id_tokens_", "passage_tokens_")}
+        parts["special_tokens_"] = np.array([*self.special_tokens_.values()])
+        for name, tokens in parts.items():
+            if tokens.size and not (tokens.min() >= -1 and tokens.max() < n_tokens):
+                raise ValueError(
+                    f"{name} holds tokens outside of the {n_tokens} that the network reads; the "
+                    "model was changed after its fit. Fit it anew, or fetch its file again."
+                )
 
     # Ids.
 
