@@ -117,6 +117,13 @@ def check_text_to_vectors(page):
     assert len(page.figures[0].axes[0].patches) == 2
 
 
+def check_generative(page):
+    np.testing.assert_allclose(page.p_of_kinds.sum(axis=1), 1, atol=1e-4)
+    page.margin(page.share_found, above=page.largest_share)
+    assert len(page.figures) == 2
+    assert [len(ax.patches) for ax in page.figures[1].axes] == [6, 6]
+
+
 CHECKS = [
     check_anonymous_sessions,
     check_callbacks,
@@ -124,6 +131,7 @@ CHECKS = [
     check_cold_items,
     check_embedding_map,
     check_first_steps,
+    check_generative,
     check_item_tables,
     check_long_tail,
     check_method_spectra,

@@ -47,7 +47,8 @@ def all_recommenders() -> list[type[recommenders.SequentialRecommender]]:
     -------
     found : list of type
         In the order of the names. Ensembles are made of members: the first argument of
-        `SeedEnsemble`, `StackingRecommender` and `VotingRecommender` has no default.
+        `SeedEnsemble`, `StackingRecommender` and `VotingRecommender` has no default, and neither
+        has the model of `GRAMTextEstimator`.
 
     Notes
     -----

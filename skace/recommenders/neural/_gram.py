@@ -83,6 +83,7 @@ class GRAMEstimator(SASRecEstimator):
     --------
     SemanticIdEncoder : Makes the codes.
     SASRecEstimator : One softmax over all items, which is this model with a tree of one level.
+    GRAMTextEstimator : The published form, a language model from text to text.
 
     Notes
     -----
