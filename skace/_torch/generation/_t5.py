@@ -113,8 +113,9 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
             f"the tokenizer of model={model!r} knows {len(tokenizer)} tokens, but the network "
             f"reads {config.vocab_size}; they do not belong together."
         )
-    text = tokenizer.backend_tokenizer.to_str()
-    return network, Origin(config.to_json_string(use_diff=False), text, special)
+    values = json.loads(config.to_json_string(use_diff=False))
+    values.pop("_name_or_path", None)  # where the folder lay is nobody's business
+    return network, Origin(json.dumps(values), tokenizer.backend_tokenizer.to_str(), special)
 
 
 @contextmanager
@@ -144,7 +145,7 @@ def build_t5(config: str, *, is_tied: bool) -> nn.Module:
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
     values = json.loads(config)
-    shape = AutoConfig.for_model(values["model_type"], **values)
+    shape = AutoConfig.for_model(values.pop("model_type"), **values)
     for name in ("scale_decoder_outputs", "tie_word_embeddings"):
         if name in values:  # some versions derive one from the other
             setattr(shape, name, values[name])

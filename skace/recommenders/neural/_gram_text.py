@@ -16,13 +16,14 @@ from skace.recommenders._fit_inputs import in_float32
 from skace.recommenders._holdout import check_something_remains
 from skace.recommenders.neural._item_codes import check_same_ids
 from skace.recommenders.neural._item_texts import ItemTexts
+from skace.recommenders.neural._text_answers import TextAnswers
 from skace.recommenders.neural._text_building import TextBuilding
 from skace.recommenders.neural._training import NetworkTraining
 
 __all__ = ["GRAMTextEstimator"]
 
 
-class GRAMTextEstimator(TextBuilding, NetworkTraining, SequentialRecommender):
+class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRecommender):
     r"""Generative recommender from text to text, as published (GRAM).
 
     Items have ids in words, coarse first, such as "nail polish red". An encoder of the T5 family
@@ -77,7 +78,8 @@ class GRAMTextEstimator(TextBuilding, NetworkTraining, SequentialRecommender):
     n_beams : int, default=50
         Beginnings of ids that are followed for each row. Items that they do not reach score
         ``-inf``, and as targets have the rank ``inf``: a miss. With as many as there are items
-        (among ``candidates``: as these), all are scored, and scores are exact.
+        (of ``candidates`` for all rows: as these), all are scored, and scores are exact. Rules
+        that differ from row to row are applied to what the beam has found.
 
     length_penalty : float, default=0.0
         The score of an item is divided by the number of tokens of its id to this power. Published:
@@ -289,8 +291,6 @@ class GRAMTextEstimator(TextBuilding, NetworkTraining, SequentialRecommender):
     # Parameters that shape what is read; a fitted model keeps those of its fit.
     _architecture: tuple[str, ...] = ("max_length", "passage_length", "passage_positions")
 
-    _skips_seen = False
-
     def __init__(
         self,
         model: str | os.PathLike[str],
@@ -458,53 +458,3 @@ class GRAMTextEstimator(TextBuilding, NetworkTraining, SequentialRecommender):
 
     def _fitted_state(self):
         return super()._fitted_state() | self._network_state()
-
-    # Answering.
-
-    def _answers(self):
-        """What answers, and the ids among which it searches; made again after unpickling."""
-        if getattr(self, "_asked", None) is None:
-            from skace._torch._runtime import resolve_device
-            from skace._torch.generation._answers import Answers
-            from skace._torch.generation._trie import TokenTrie
-
-            if getattr(self, "_network", None) is None:
-                self._network = self._rebuild_network(resolve_device(self.device, fallback=True))
-            passages = self._passages()
-            trie = TokenTrie.of_paths(passages.ids, passages.phrases.end, self._network.device)
-            self._asked = Answers(self._network, passages), trie
-        return self._asked
-
-    def _blocks_of(self, histories, columns, *, exclude_seen, forbid=None, n_best=None):
-        self._answers()  # kept here, not by the copy
-        asked = self
-        if exclude_seen:  # which the beam has to know before it starts
-            asked = object.__new__(type(self))
-            vars(asked).update(vars(self), _skips_seen=True)
-        yield from super(GRAMTextEstimator, asked)._blocks_of(
-            histories, columns, exclude_seen=exclude_seen, forbid=forbid, n_best=n_best
-        )
-
-    def _score(self, histories, columns=None):
-        from skace._torch.generation._beam import Beam
-
-        answers, trie = self._answers()
-        beam = Beam(trie, self.n_beams, self.length_penalty, self.normalize == "trie")
-        starts = np.maximum(histories.starts, histories.ends - self.architecture_["max_length"])
-        pasts = [
-            histories.items[start:end] for start, end in zip(starts, histories.ends, strict=True)
-        ]
-        scores = answers.scores(pasts, beam, self._allowed(histories, columns))
-        return scores if columns is None else scores[:, columns]
-
-    def _allowed(self, histories, columns):
-        """Which items the beam may follow, (n_rows, n_items), or None for all."""
-        if columns is None and not self._skips_seen:
-            return None
-        n_items = self.item_ids_.size
-        allowed = np.ones((len(histories), n_items), dtype=bool)
-        if columns is not None:
-            allowed[:, np.setdiff1d(np.arange(n_items), columns)] = False
-        if self._skips_seen:
-            allowed[histories.seen(n_items)] = False
-        return allowed
