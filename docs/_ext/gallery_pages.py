@@ -12,6 +12,7 @@ _FIRST = [
     "plot_tuning_alpha.py",
     "plot_method_spectra.py",
     "plot_item_tables.py",
+    "plot_generative.py",
     "plot_closed_forms.py",
     "plot_anonymous_sessions.py",
     "plot_cold_items.py",

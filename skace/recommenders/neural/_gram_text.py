@@ -236,8 +236,10 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
 
     With torch.distributed started, processes share the batches as those of other networks do.
 
-    Stability: experimental. No weights of a trained T5 were at hand when this was written: it was
-    tested on small networks only, and has no figure on real data.
+    It was tested on small networks with random weights only: there is no figure on real data, and
+    none of what a trained T5 brings along.
+
+    Stability: experimental.
 
     References
     ----------
