@@ -142,7 +142,7 @@ class TextBuilding:
         """Set the passages of items that have none: ids, similar items, texts."""
         catalog, columns = rows.X.catalog, rows.columns
         if rows.is_fresh:
-            similar, known = self._similar(rows.X, is_row, weights, rng), []
+            similar, known = self._similar(rows, is_row, weights, rng), []
         else:
             known = [*map(_tokens_of, self.passage_tokens_)]
             catalog = _new_items(catalog, columns, len(known))
@@ -169,13 +169,17 @@ class TextBuilding:
             passages.append(cut(tokens + reader.of(f"; {text}"), length, end))
         return passages
 
-    def _similar(self, X, is_row, weights, rng):
+    def _similar(self, rows, is_row, weights, rng):
         """Columns of the items most similar to each, by what was done with them."""
-        n_items = self.item_ids_.size
+        X, n_items = rows.X, self.item_ids_.size
         k = min(self.n_neighbors, n_items - 1)
-        if k == 0:
+        # Rows of weight 0 stay: without them, what is left would seem to leak.
+        ends = np.flatnonzero(
+            is_row if weights is None else is_row | (rows.is_row & (weights == 0))
+        )
+        has_past = ends > rows.offsets[X._log.users_at(ends)]
+        if k == 0 or not has_past.any():
             return [[]] * n_items
-        ends = np.flatnonzero(is_row)
         learned = X._derive(ends=ends).with_weights(None if weights is None else weights[ends])
         fitted = seeded_clone(self._neighbors(), rng).fit(learned)
         found, scores = similar_items(fitted, self.item_ids_, k)
@@ -198,6 +202,7 @@ class TextBuilding:
             n_layers=2,
             dropout=0.5,
             max_epochs=300,
+            validation_fraction=0.5,  # so that something remains of users with few events
             device=self.device,
             precision=self.precision,
         )
