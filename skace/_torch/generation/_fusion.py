@@ -34,6 +34,7 @@ class FusionNetwork(nn.Module):
         super().__init__()
         self.t5: Any = t5
         self.start = start
+        self._scale: float | None = None
         width = self.t5.config.d_model
         self.places = nn.Parameter(_STD * torch.randn(n_places, width)) if n_places else None
 
@@ -91,11 +92,29 @@ class FusionNetwork(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of shape (N, V), float32, of states of the decoder, (N, D)."""
-        config = self.t5.config
-        if getattr(config, "scale_decoder_outputs", config.tie_word_embeddings):
-            hidden = hidden * config.d_model**-0.5
-        logits: torch.Tensor = self.t5.lm_head(hidden).float()
+        if self._scale is None:
+            self._scale = self._scale_of_states()
+        logits: torch.Tensor = self.t5.lm_head(self._scale * hidden).float()
         return logits
+
+    @torch.no_grad()
+    def _scale_of_states(self) -> float:
+        """What states are multiplied with before the last layer.
+
+        Families, ties of weights and versions of transformers differ in it, so the network is
+        asked instead of its configuration.
+        """
+        read: list[torch.Tensor] = []
+        hook = self.t5.lm_head.register_forward_pre_hook(lambda _, given: read.append(given[0]))
+        memory = torch.zeros((1, 1, self.t5.config.d_model), device=self.device)
+        first = torch.full((1, 1), self.start, device=self.device)
+        self.t5(encoder_outputs=(memory,), decoder_input_ids=first, use_cache=False)
+        hook.remove()
+        states = self.t5.decoder(
+            input_ids=first, encoder_hidden_states=memory, use_cache=False
+        ).last_hidden_state
+        is_scaled = read[0].norm() < 0.9 * states.norm()
+        return float(self.t5.config.d_model**-0.5) if is_scaled else 1.0
 
 
 def gathered(
