@@ -90,7 +90,9 @@ class Answers:
         """What is read for each row, (R, M, D), and which of it is real, (R, M)."""
         users = self._read(self.passages.of_users(pasts))
         items = self._items(np.unique(np.concatenate(pasts)))
-        states, rows, places = [], [], []
+        states: list[torch.Tensor] = []
+        rows: list[int] = []
+        places: list[int] = []
         for row, past in enumerate(pasts):
             passages = [users[row], *(items[item] for item in past[::-1].tolist())]
             states += passages

@@ -225,4 +225,4 @@ class DecoderSteps:
 
 def _heads(x: torch.Tensor, attention: Any) -> torch.Tensor:
     """Vectors of shape (..., H * d) as (..., H, d)."""
-    return x.unflatten(-1, (-1, attention.key_value_proj_dim))
+    return x.view(*x.shape[:-1], -1, attention.key_value_proj_dim)

@@ -67,7 +67,7 @@ class Passages:
     def answers(self, items: IntArray) -> IntArray:
         """Tokens of the ids of items and of what ends them, (n, P + 1), -1 behind that."""
         ids = self.ids[items]
-        answers = np.concatenate([ids, np.full((len(ids), 1), -1)], axis=1)
+        answers: IntArray = np.concatenate([ids, np.full((len(ids), 1), -1)], axis=1)
         answers[np.arange(len(ids)), (ids >= 0).sum(axis=1)] = self.phrases.end
         return trimmed(answers)
 
@@ -79,7 +79,7 @@ def cut(tokens: list[int], length: int, end: int) -> list[int]:
 
 def padded(lists: Sequence[Sequence[int]]) -> IntArray:
     """Lists of tokens as one array, -1 behind the end of each."""
-    table = np.full((len(lists), max(map(len, lists), default=0)), -1)
+    table: IntArray = np.full((len(lists), max(map(len, lists), default=0)), -1)
     for row, tokens in zip(table, lists, strict=True):
         row[: len(tokens)] = tokens
     return table

@@ -38,6 +38,13 @@ class Origin:
     special: dict[str, int]
 
 
+def _transformers() -> Any:
+    """Import the library, which takes its time."""
+    import transformers
+
+    return transformers
+
+
 def check_t5(model: str) -> None:
     """Raise unless a name or folder stands for a T5.
 
@@ -54,10 +61,8 @@ def check_t5(model: str) -> None:
     ValueError
         If it is another kind of model.
     """
-    from transformers import AutoConfig
-
     try:
-        config = AutoConfig.from_pretrained(model)
+        config = _transformers().AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
         raise OSError(f"model={model!r} could not be loaded: {error}") from error
     if config.model_type not in _FAMILIES:
@@ -84,12 +89,11 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
     ValueError
         If the tokenizer has no JSON form, or does not fit the network.
     """
-    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-
+    library = _transformers()
     try:
         with _no_bars():
-            tokenizer = AutoTokenizer.from_pretrained(model)
-            network = AutoModelForSeq2SeqLM.from_pretrained(model).float()
+            tokenizer = library.AutoTokenizer.from_pretrained(model)
+            network = library.AutoModelForSeq2SeqLM.from_pretrained(model).float()
     except (OSError, ValueError) as error:
         raise OSError(f"model={model!r} could not be loaded: {error}") from error
     if not getattr(tokenizer, "is_fast", False):
@@ -121,8 +125,7 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
 @contextmanager
 def _no_bars() -> Iterator[None]:
     """Draw no bars of progress in the block."""
-    from transformers.utils import logging
-
+    logging = _transformers().utils.logging
     was_on = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -142,21 +145,20 @@ def build_t5(config: str, *, is_tied: bool) -> nn.Module:
     is_tied : bool
         Whether the last layer is the table of the tokens.
     """
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM
-
+    library = _transformers()
     values = json.loads(config)
-    shape = AutoConfig.for_model(values.pop("model_type"), **values)
+    shape = library.AutoConfig.for_model(values.pop("model_type"), **values)
     for name in ("scale_decoder_outputs", "tie_word_embeddings"):
         if name in values:  # some versions derive one from the other
             setattr(shape, name, values[name])
-    network: nn.Module = AutoModelForSeq2SeqLM.from_config(shape)
-    head: Any = network.lm_head
-    table: Any = network.shared
+    network = library.AutoModelForSeq2SeqLM.from_config(shape)
+    head, table = network.lm_head, network.shared
     if is_tied:
         head.weight = table.weight
     elif head.weight is table.weight:
         head.weight = nn.Parameter(table.weight.detach().clone())
-    return network
+    built: nn.Module = network
+    return built
 
 
 def weights_as_numpy(network: nn.Module) -> dict[str, FloatArray]:

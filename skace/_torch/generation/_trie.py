@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class TokenTrie:
         order = np.lexsort(paths.T[::-1])
         full = np.concatenate([paths, np.full((n_items, 1), -1)], axis=1)[order]
         nodes, n_nodes = np.zeros(n_items, dtype=np.int64), 1
-        rows, edges = np.arange(n_items), []
+        rows, edges = np.arange(n_items), list[Any]()
         for column in full.T:
             token = column[rows]
             ended = token < 0
