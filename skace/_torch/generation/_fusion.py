@@ -18,7 +18,7 @@ class FusionNetwork(nn.Module):
     Parameters
     ----------
     t5 : nn.Module
-        Of transformers.
+        Of transformers, whose types say nothing of its parts.
     n_places : int
         Places of passages that have a vector of their own; 0 for none.
     start : int
@@ -30,9 +30,9 @@ class FusionNetwork(nn.Module):
     read knows no places, so only real tokens are kept, one after another.
     """
 
-    def __init__(self, t5: nn.Module, n_places: int, start: int) -> None:
+    def __init__(self, t5: Any, n_places: int, start: int) -> None:
         super().__init__()
-        self.t5: Any = t5
+        self.t5 = t5
         self.start = start
         self._scale: float | None = None
         width = self.t5.config.d_model
