@@ -4,6 +4,7 @@
 import pickle
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 
@@ -83,8 +84,9 @@ def _new_data(n_features):
 
 
 def _texts(rng):
-    """A text for each item: a colour, a kind and a thing."""
-    return np.array([" ".join(rng.choice(words) for words in WORDS) for _ in range(N_ITEMS)])
+    """A text for each item, no two alike: a colour, a kind and a thing."""
+    texts = [" ".join(words) for words in product(*WORDS)]
+    return rng.choice(texts, size=N_ITEMS, replace=False)
 
 
 def more_features(features, n_items):

@@ -132,7 +132,7 @@ def test_similar_items_are_learned_without_what_is_held_out(X, folder):
     assert len(model.validation_scores_) == 1
 
 
-def test_items_of_one_text_are_numbered_in_the_order_of_their_ids(folder):
+def test_items_of_one_text_are_numbered(folder):
     X = log_of(["red pen", "blue ink", "red pen", "red pen"])
     order = np.array([2, 3, 0, 1])
     shuffled = Interactions(X.users, X.items, X.timestamps, catalog=X.catalog.take(order))

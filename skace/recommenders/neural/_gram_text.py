@@ -213,7 +213,8 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
     -----
     Each code stands for a token of the texts of its items (`skace.inspection.node_words` by the
     tokens of the model): the one that is frequent among them and rare elsewhere, and that no node
-    above or beside has. Items whose words are the same get digits at the end. Passages are
+    above or beside has. Items whose words are the same get digits at the end, in the order of
+    their texts. Passages are
 
     * "What would user purchase after {id} ; {id} ; ... ?", newest first;
     * "item: {id}; similar items: {id}, ...; title: ...; brand: ...;" for each item, with the

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import json
+import warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -9,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 
 from skace.embeddings import SemanticIdEncoder, TextEncoder
+from skace.exceptions import FutureLeakageWarning
 from skace.item_tables import IDTable
 from skace.metrics._target_ranks import final_estimator
 from skace.recommenders._similar import similar_items
@@ -106,7 +108,8 @@ class TextBuilding:
         self.token_rarity_ = words.rarity
         self._keep_words(words)
         paths = [words.path(tuple(codes)) for codes in self.item_codes_.tolist()]
-        self.id_tokens_ = self._as_table(_numbered(paths, catalog.item_ids, set(), reader))
+        order = _order_of(texts, catalog)
+        self.id_tokens_ = self._as_table(_numbered(paths, order, set(), reader))
 
     def _add_ids(self, rows):
         """Give new items ids that no other has."""
@@ -118,12 +121,13 @@ class TextBuilding:
         codes = item_codes(self.semantic_ids_, given, self.item_codes_.shape[1])
         words = IdWords.of_arrays(self.node_codes_, self.node_tokens_, self.token_rarity_)
         reader = self._reader()
-        for row in np.argsort(catalog.item_ids):  # whatever the order in which they come
+        order = _order_of(texts, catalog)
+        for row in order:
             words.add(tuple(codes[row].tolist()), reader.words_of(texts.plain[row]))
         self._keep_words(words)
         paths = [words.path(tuple(row)) for row in codes.tolist()]
         taken = {_tokens_of(row) for row in self.id_tokens_}
-        ids = _numbered(paths, catalog.item_ids, taken, reader)
+        ids = _numbered(paths, order, taken, reader)
         self.item_codes_ = np.concatenate([self.item_codes_, codes])
         self.id_tokens_ = self._as_table([*map(_tokens_of, self.id_tokens_), *ids])
 
@@ -181,7 +185,10 @@ class TextBuilding:
         if k == 0 or not has_past.any():
             return [[]] * n_items
         learned = X._derive(ends=ends).with_weights(None if weights is None else weights[ends])
-        fitted = seeded_clone(self._neighbors(), rng).fit(learned)
+        with warnings.catch_warnings():
+            # Our own fit has told of that.
+            warnings.simplefilter("ignore", FutureLeakageWarning)
+            fitted = seeded_clone(self._neighbors(), rng).fit(learned)
         found, scores = similar_items(fitted, self.item_ids_, k)
         columns = self._rows_of_ids(found.ravel(), "similar items").reshape(found.shape)
         unscored = final_estimator(fitted, [])[0]._unscored()
@@ -232,8 +239,12 @@ def _new_items(catalog, columns, n_known):
     return catalog.take(rows[np.argsort(columns[rows])]) if rows.size else None
 
 
-def _numbered(paths, item_ids, taken, reader):
-    """Different ids for paths; like ones are numbered in the order of the item ids."""
-    order = np.argsort(item_ids, kind="stable")
+def _order_of(texts, catalog):
+    """Order of items by text, then by id: the same however they come, or are called."""
+    return np.lexsort((catalog.item_ids, np.array(texts.plain)))
+
+
+def _numbered(paths, order, taken, reader):
+    """Different ids for paths; like ones are numbered in the given order of the items."""
     ids = distinct_ids([paths[row] for row in order], taken, reader.digits())
     return [ids[place] for place in np.argsort(order)]
