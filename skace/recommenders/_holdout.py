@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from skace.data._last_rows import last_of_several, rows_with_weight
+
 __all__ = ["check_something_remains", "hold_out_last"]
 
 
@@ -25,24 +27,10 @@ def hold_out_last(X, fraction, rng, weights=None):
     positions : ndarray of shape (n_held_out,)
         Sorted; at least one if any user is eligible.
     """
-    last = _eligible(X, _rows_with_weight(X, weights))
+    last = last_of_several(X, rows_with_weight(X, weights))
     if fraction < 1 and last.size:
         last = np.sort(rng.choice(last, size=_n_held_out(last.size, fraction), replace=False))
     return last
-
-
-def _rows_with_weight(X, weights):
-    """Log positions of the rows that teach something, sorted, each once."""
-    rows = np.unique(X._ends)
-    return rows if weights is None else rows[weights[rows] > 0]
-
-
-def _eligible(X, rows):
-    """Last row of each user of whom another row stays."""
-    users = X._log.users_at(rows)
-    is_last = np.append(np.diff(users) != 0, True)
-    is_second = np.append(False, np.diff(users) == 0)
-    return rows[(is_last & is_second)[: rows.size]]
 
 
 def _n_held_out(n_eligible, fraction):
@@ -72,14 +60,14 @@ def check_something_remains(X, fraction, weights=None):
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
             "the first event of each user."
         )
-    rows = _rows_with_weight(X, weights)
+    rows = rows_with_weight(X, weights)
     teaches = _have_past(X, rows)
     if not teaches.any():
         raise ValueError(
             "sample_weight is 0 for every row that has a past, so a sequence model has nothing to "
             "learn from; give some of them a positive weight."
         )
-    eligible = _eligible(X, rows)
+    eligible = last_of_several(X, rows)
     n_held_out = _n_held_out(eligible.size, fraction) if fraction else 0
     n_at_risk = int(np.isin(rows[teaches], eligible).sum())
     if int(teaches.sum()) - min(n_held_out, n_at_risk) == 0:

@@ -29,7 +29,7 @@ from skace import (
 )
 from skace._torch.text import _contrastive_training, _sentence
 from skace.embeddings import LocalModel, TextEncoder
-from skace.embeddings.text import _contrastive_core
+from skace.embeddings.text import _tuned_core
 from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._contrastive_views import AttributeViews
@@ -58,7 +58,7 @@ def model(make_sentence_model):
 @pytest.fixture(autouse=True)
 def no_memory():
     """Each test trains and encodes for itself."""
-    _contrastive_core._TOWERS.clear()
+    _tuned_core._TOWERS.clear()
     _text_core._MEMORY.clear()
 
 
@@ -149,7 +149,7 @@ def test_one_seed_gives_one_model_and_leaves_the_generators_of_others_alone(mode
     torch_state = torch.get_rng_state()
     numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002 (the global one is the point)
     first = _encoder(model).fit(SMALL)
-    _contrastive_core._TOWERS.clear()
+    _tuned_core._TOWERS.clear()
     again = clone(first).fit(SMALL)
     other = _encoder(model, random_state=1).fit(SMALL)
     assert first.revision_ == again.revision_ != other.revision_
@@ -313,7 +313,7 @@ def test_files_hold_the_trained_weights(model, tmp_path, kind):
         assert trusted == ["skace.embeddings.text._contrastive.ContrastiveTextEncoder"]
         opened = skops.io.loads(content, trusted=trusted)
     _text_core._MEMORY.clear()
-    _contrastive_core._TOWERS.clear()
+    _tuned_core._TOWERS.clear()
     assert_allclose(opened.transform(new), expected, atol=1e-6)
 
 

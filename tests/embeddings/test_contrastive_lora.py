@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from skace._torch.text._contrastive_lora import LowRankAdapters
 from skace._torch.text._sentence import SentenceModel, load_sentence_model
-from skace.embeddings.text import _contrastive_core
+from skace.embeddings.text import _tuned_core
 from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 
@@ -35,7 +35,7 @@ def tower(model):
 
 @pytest.fixture(autouse=True)
 def no_memory():
-    _contrastive_core._TOWERS.clear()
+    _tuned_core._TOWERS.clear()
     _text_core._MEMORY.clear()
 
 

@@ -12,6 +12,7 @@ from skace._torch.text._contrastive_training import (
     contrastive_optimizer,
     has_dropout,
 )
+from skace.embeddings.text._contrastive_views import ViewPair
 
 
 class LetterTower:
@@ -36,8 +37,9 @@ class Words:
     def __len__(self):
         return len(self.words)
 
-    def draw(self, rows, rng):
-        return [self.words[row][rng.randint(2)] for row in rows]
+    def draw_pair(self, rows, rng):
+        first, second = ([self.words[row][rng.randint(2)] for row in rows] for _ in range(2))
+        return ViewPair(first, second)
 
 
 def _trainer(batch_size=3, seed=0, learns=False, learning_rate=0.05):

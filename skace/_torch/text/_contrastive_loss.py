@@ -13,7 +13,10 @@ __all__ = ["Contrast", "hard_contrast"]
 
 
 def hard_contrast(
-    first: torch.Tensor, second: torch.Tensor, temperature: float | torch.Tensor
+    first: torch.Tensor,
+    second: torch.Tensor,
+    temperature: float | torch.Tensor,
+    belongs: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Symmetric cross-entropy of finding an item's other view among those of a batch.
 
@@ -23,6 +26,9 @@ def hard_contrast(
         The same items in both views.
     temperature : float or torch.Tensor of shape ()
         Divides the inner products.
+    belongs : torch.Tensor of shape (B, B), dtype bool, or None
+        Second views that are left out of the competition for a first one, and the reverse,
+        because they belong to it as well. Its own one is never left out.
 
     Returns
     -------
@@ -31,6 +37,9 @@ def hard_contrast(
     """
     logits = first @ second.T / temperature  # (B, B)
     own = torch.arange(len(first), device=first.device)
+    if belongs is not None:
+        others = belongs.to(first.device).clone().fill_diagonal_(False)  # noqa: FBT003
+        logits = logits.masked_fill(others, -torch.inf)
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
@@ -58,9 +67,11 @@ class Contrast(nn.Module):
         """The present temperature, shape ()."""
         return self.log_temperature.exp()
 
-    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        """Loss of two views of shape (B, D), shape ()."""
+    def forward(
+        self, first: torch.Tensor, second: torch.Tensor, belongs: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Loss of two views of shape (B, D), shape (); "soft" makes no use of ``belongs``."""
         if self.form == "soft":
             return soft_alignment(first, second, self.temperature)
         first, second = F.normalize(first, dim=1), F.normalize(second, dim=1)
-        return hard_contrast(first, second, self.temperature)
+        return hard_contrast(first, second, self.temperature, belongs)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -13,9 +14,25 @@ from skace._torch.text._contrastive_loss import Contrast
 from skace._torch.text._sentence import SentenceModel
 from skace._typing import IntArray
 
-__all__ = ["ContrastiveTrainer", "TunedTower", "Views", "contrastive_optimizer", "has_dropout"]
+__all__ = ["ContrastiveTrainer", "Views", "contrastive_optimizer", "has_dropout"]
 
 _MAX_GRADIENT = 1.0  # norm to which the gradient of a step is cut, usual in fine-tuning
+
+
+class Pair(Protocol):
+    """Two texts of each item of a batch, which are to find each other."""
+
+    @property
+    def first(self) -> list[str]:
+        """A text of each item."""
+
+    @property
+    def second(self) -> list[str]:
+        """Another one."""
+
+    @property
+    def belongs(self) -> npt.NDArray[np.bool_] | None:
+        """Second texts that are no strangers to a first one, (B, B); None: all others are."""
 
 
 class Views(Protocol):
@@ -24,23 +41,8 @@ class Views(Protocol):
     def __len__(self) -> int:
         """Number of items."""
 
-    def draw(self, rows: IntArray, rng: np.random.RandomState) -> list[str]:
-        """Text of a new view of each of these items."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TunedTower:
-    """A sentence model after its training."""
-
-    model: SentenceModel
-    revision: str  # hash of the weights
-    loss_curve: list[float]
-    temperature: float
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory of the weights."""
-        return sum(p.numel() * p.element_size() for p in self.model.network.parameters())
+    def draw_pair(self, rows: IntArray, rng: np.random.RandomState) -> Pair:
+        """Two new views of each of these items."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,17 +73,22 @@ class ContrastiveTrainer:
     def step(self, rows: IntArray) -> float:
         """Update the model with two views of some items; return the loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        texts = self.views.draw(rows, self.rng) + self.views.draw(rows, self.rng)
+        pair = self.views.draw_pair(rows, self.rng)
         device = self.contrast.log_temperature.device
         with autocast(device, self.dtype):
-            vectors = self.tower.forward(texts, prompt=self.prompt)
+            vectors = self.tower.forward(pair.first + pair.second, prompt=self.prompt)
         first, second = vectors.float().chunk(2)  # (B, D) each
-        loss: torch.Tensor = self.contrast(first, second)
+        belongs = None if pair.belongs is None else torch.from_numpy(pair.belongs)
+        loss: torch.Tensor = self.contrast(first, second, belongs)
         loss.backward()  # type: ignore[no-untyped-call]
         for group in self.optimizer.param_groups:
             nn.utils.clip_grad_norm_(group["params"], _MAX_GRADIENT)
         self.optimizer.step()
         return float(loss.detach())
+
+    def findings(self) -> dict[str, float]:
+        """What was learned besides the model."""
+        return {"temperature": float(self.contrast.temperature.detach())}
 
 
 def contrastive_optimizer(

@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import Precision, RandomState
 from skace.embeddings.text._contrastive_core import ContrastiveEncoderOfTexts
-from skace.embeddings.text._mixin import TextItemMixin
+from skace.embeddings.text._mixin import RowsTextItemMixin
 
 __all__ = ["ContrastiveTextEncoder"]
 
 
-class ContrastiveTextEncoder(TextItemMixin, ContrastiveEncoderOfTexts):
+class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     """Vectors of item texts, from a sentence encoder trained to tell the items apart.
 
     The supervised contrastive fine-tuning of LLMEmb [1]_, for any sentence encoder. Each
@@ -200,6 +200,8 @@ class ContrastiveTextEncoder(TextItemMixin, ContrastiveEncoderOfTexts):
         "model": [str, os.PathLike, None],
         "fields": [str, "array-like", None],
         "template": [str],
+        "objective": [StrOptions({"attributes", "next_item"})],
+        "hold_out_last": ["boolean"],
         "prompt": [str, None],
         "loss": [StrOptions({"hard", "soft"})],
         "temperature": [Interval(Real, 0, None, closed="neither"), None],
@@ -229,6 +231,8 @@ class ContrastiveTextEncoder(TextItemMixin, ContrastiveEncoderOfTexts):
         fields: str | Sequence[str] | None = None,
         template: str = "{values}",
         prompt: str | None = None,
+        objective: Literal["attributes", "next_item"] = "attributes",
+        hold_out_last: bool = True,
         loss: Literal["hard", "soft"] = "hard",
         temperature: float | None = None,
         learn_temperature: bool = False,
@@ -253,6 +257,8 @@ class ContrastiveTextEncoder(TextItemMixin, ContrastiveEncoderOfTexts):
         self.fields = fields
         self.template = template
         self.prompt = prompt
+        self.objective = objective
+        self.hold_out_last = hold_out_last
         self.loss = loss
         self.temperature = temperature
         self.learn_temperature = learn_temperature

@@ -2,19 +2,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import hashlib
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from skace.embeddings.text._template import TextTemplate
 
-__all__ = ["AttributeViews", "n_dropped"]
+__all__ = ["AttributeViews", "ViewPair", "n_dropped"]
 
 
 def n_dropped(n_attributes: int, drop_rate: float) -> int:
     """How many attributes of an item a view leaves out: never all."""
     # A rate just below one, times a number, may be rounded up to that number.
     return min(int(drop_rate * n_attributes), n_attributes - 1)
+
+
+class ViewPair(NamedTuple):
+    """Two texts of each item of a batch, which are to find each other."""
+
+    first: list[str]
+    second: list[str]
+    belongs: npt.NDArray[np.bool_] | None = None  # (B, B) second texts that are no strangers
 
 
 class AttributeViews:
@@ -46,6 +55,10 @@ class AttributeViews:
     def draw(self, rows: npt.NDArray[np.int64], rng: np.random.RandomState) -> list[str]:
         """Text of a new view of each of these items."""
         return [self._draw_one(self._items[row], rng) for row in rows.tolist()]
+
+    def draw_pair(self, rows: npt.NDArray[np.int64], rng: np.random.RandomState) -> ViewPair:
+        """Texts of two new views of each of these items."""
+        return ViewPair(self.draw(rows, rng), self.draw(rows, rng))
 
     def _draw_one(self, pairs: list[tuple[str, str]], rng: np.random.RandomState) -> str:
         n_kept = len(pairs) - n_dropped(len(pairs), self._drop_rate)

@@ -4,9 +4,10 @@
 import narwhals as nw
 import numpy as np
 
+from skace.data import Interactions
 from skace.embeddings._mixin import ItemTransformerMixin
 
-__all__ = ["TextItemMixin"]
+__all__ = ["RowsTextItemMixin", "TextItemMixin"]
 
 
 class TextItemMixin(ItemTransformerMixin):
@@ -36,3 +37,21 @@ class TextItemMixin(ItemTransformerMixin):
         vectors = np.asanyarray(vectors)  # set_output may have made a frame of them
         provenance = X.catalog.provenance | self.provenance_
         return X._derive(catalog=X.catalog.with_features(vectors, provenance=provenance))
+
+
+class RowsTextItemMixin(TextItemMixin):
+    """Let an encoder of texts learn from the rows of `Interactions`, not only from the catalog.
+
+    While the core is fitted on `Interactions`, ``self._source_rows`` are these.
+    """
+
+    def _fit_core(self, method, X, y, fit_params):
+        """Call ``fit`` of the core on texts, with the rows at hand."""
+        if not isinstance(X, Interactions):
+            super()._fit_core(method, X, y, fit_params)
+            return
+        self._source_rows = X
+        try:
+            super()._fit_core(method, X, y, fit_params)
+        finally:
+            del self._source_rows
