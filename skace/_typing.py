@@ -14,6 +14,7 @@ __all__ = [
     "ColdItems",
     "DecayBy",
     "Draw",
+    "Float32Array",
     "Float64Array",
     "FloatArray",
     "HandleUnknown",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Float32Array: TypeAlias = npt.NDArray[np.float32]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IdArray: TypeAlias = npt.NDArray[Any]  # integers or strings, as the caller's ids are

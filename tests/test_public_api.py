@@ -98,6 +98,9 @@ EXPORTS = {
         "LocalModel",
         "OnItems",
         "SAIDTextEncoder",
+
+
+        "PreferenceTextEncoder",
         "SemanticIdEncoder",
         "TextEncoder",
         "WhiteningTransformer",

@@ -24,6 +24,7 @@ from skace.embeddings.anisotropy._partition import partition_isotropy
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._encoder import TextEncoder
 from skace.embeddings.text._said import SAIDTextEncoder
+from skace.embeddings.text._preference import PreferenceTextEncoder
 from skace.embeddings.text.models._function import FunctionModel
 from skace.embeddings.text.models._http import HttpModel
 from skace.embeddings.text.models._local import LocalModel
@@ -40,6 +41,7 @@ __all__ = [
     "LocalModel",
     "OnItems",
     "SAIDTextEncoder",
+    "PreferenceTextEncoder",
     "SemanticIdEncoder",
     "TextEncoder",
     "WhiteningTransformer",

@@ -29,8 +29,8 @@ from skace import (
 )
 from skace._torch.text import _contrastive_training, _sentence
 from skace.embeddings import LocalModel, TextEncoder
-from skace.embeddings.text import _tuned_core
 from skace.embeddings.text import _core as _text_core
+from skace.embeddings.text import _tuned_core
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._contrastive_views import AttributeViews
 from skace.embeddings.text._template import TextTemplate

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 
 from skace._torch.text._contrastive_lora import LowRankAdapters
 from skace._torch.text._sentence import SentenceModel, load_sentence_model
-from skace.embeddings.text import _tuned_core
 from skace.embeddings.text import _core as _text_core
+from skace.embeddings.text import _tuned_core
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 
 if importlib.util.find_spec("peft") is None:

@@ -56,6 +56,21 @@ def test_losses_are_those_of_a_loop(loss, is_soft, n, temperature):
     assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+def test_those_that_belong_do_not_compete():
+    first, second = _views(4)
+    belongs = torch.zeros(4, 4, dtype=torch.bool)
+    belongs[0, 2] = belongs[3, 3] = True  # its own one is never left out
+    logits = (first @ second.T / 0.5).clone()
+    logits[0, 2] = -torch.inf
+    own = torch.arange(4)
+    expected = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    found = hard_contrast(first, second, 0.5, belongs)
+    assert float(found) == pytest.approx(float(expected), rel=1e-9)
+    assert float(found) < float(hard_contrast(first, second, 0.5))
+    assert belongs.sum() == 2
+    assert torch.isfinite(hard_contrast(first, second, 0.5, torch.ones(4, 4, dtype=torch.bool)))
+
+
 def test_soft_targets_become_hard_where_each_item_is_like_itself_only():
     first = 10 * torch.eye(4, dtype=torch.float64)
     second = first + 0.1 * torch.eye(4, dtype=torch.float64).roll(1, 0)

@@ -48,7 +48,15 @@ def _trainer(batch_size=3, seed=0, learns=False, learning_rate=0.05):
     optimizer = contrastive_optimizer(tower, contrast, learning_rate)
     rng = np.random.RandomState(seed)
     return ContrastiveTrainer(
-        tower, Words(), contrast, optimizer, batch_size, "p", torch.float32, rng
+        tower=tower,
+        views=Words(),
+        contrast=contrast,
+        optimizer=optimizer,
+        batch_size=batch_size,
+        prompt="p",
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        rng=rng,
     )
 
 

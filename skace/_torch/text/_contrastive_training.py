@@ -9,14 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from skace._torch._runtime import autocast
 from skace._torch.text._contrastive_loss import Contrast
 from skace._torch.text._sentence import SentenceModel
+from skace._torch.text._tower_training import TowerTrainer
 from skace._typing import IntArray
 
 __all__ = ["ContrastiveTrainer", "Views", "contrastive_optimizer", "has_dropout"]
-
-_MAX_GRADIENT = 1.0  # norm to which the gradient of a step is cut, usual in fine-tuning
 
 
 class Pair(Protocol):
@@ -45,49 +43,28 @@ class Views(Protocol):
         """Two new views of each of these items."""
 
 
-@dataclass(slots=True, eq=False)
-class ContrastiveTrainer:
+@dataclass(slots=True, eq=False, kw_only=True)
+class ContrastiveTrainer(TowerTrainer):
     """One pass after another over the items, two new views of each in every pass."""
 
-    tower: SentenceModel
     views: Views
     contrast: Contrast
-    optimizer: torch.optim.Optimizer
-    batch_size: int
-    prompt: str | None
-    dtype: torch.dtype
-    rng: np.random.RandomState
 
-    def run_epoch(self) -> float:
-        """Learn from every item once; return the mean loss in nats."""
-        self.tower.network.train()
-        n_items = len(self.views)
-        n_batches = -(-n_items // self.batch_size)
-        total = 0.0
-        # Batches of about equal size: one of a single item would teach nothing.
-        for rows in np.array_split(self.rng.permutation(n_items), n_batches):
-            total += rows.size * self.step(rows)
-        self.tower.network.eval()
-        return total / n_items
+    @property
+    def n_samples(self) -> int:
+        """Number of items."""
+        return len(self.views)
 
-    def step(self, rows: IntArray) -> float:
-        """Update the model with two views of some items; return the loss."""
-        self.optimizer.zero_grad(set_to_none=True)
+    def loss_of(self, rows: IntArray) -> torch.Tensor:
+        """Contrast of two views of some items, shape ()."""
         pair = self.views.draw_pair(rows, self.rng)
-        device = self.contrast.log_temperature.device
-        with autocast(device, self.dtype):
-            vectors = self.tower.forward(pair.first + pair.second, prompt=self.prompt)
-        first, second = vectors.float().chunk(2)  # (B, D) each
+        first, second = self.vectors(pair.first + pair.second).chunk(2)  # (B, D) each
         belongs = None if pair.belongs is None else torch.from_numpy(pair.belongs)
         loss: torch.Tensor = self.contrast(first, second, belongs)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for group in self.optimizer.param_groups:
-            nn.utils.clip_grad_norm_(group["params"], _MAX_GRADIENT)
-        self.optimizer.step()
-        return float(loss.detach())
+        return loss
 
     def findings(self) -> dict[str, float]:
-        """What was learned besides the model."""
+        """The temperature at the end."""
         return {"temperature": float(self.contrast.temperature.detach())}
 
 

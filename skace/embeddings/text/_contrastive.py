@@ -22,6 +22,9 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     out; the model learns to find the one from the other among all items of a batch, and so
     to heed every attribute instead of the wording that all items share.
 
+    With ``objective="next_item"`` the other view is one of an item that stood next to it in
+    the log, so that what users take one after the other comes together.
+
     Given `~skace.Interactions` whose catalog holds texts, the encoder trains on them and
     puts vectors in their place. Given a list, array, series or frame, it trains on that
     and returns the vectors.
@@ -45,6 +48,18 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     prompt : str or None, default=None
         What the model reads before each text. None: the model's default prompt, if it has
         one; "" none.
+
+    objective : {"attributes", "next_item"}, default="attributes"
+        What the other view of an item is. "attributes": another view of the same item; only
+        the catalog counts, and every slice of a log gives the same fit. "next_item": a view
+        of an item next to it among the rows of some user, drawn in proportion to how often
+        (by weight) they stood so; of an item that never did, another view of itself. This
+        needs `~skace.Interactions` and ``loss="hard"``, and another slice gives another fit.
+
+    hold_out_last : bool, default=True
+        Leave out the last row of each user who has two. A recommender behind the encoder
+        that stops early watches these rows, and would otherwise see what the texts were
+        taught of them. Without effect on ``objective="attributes"``.
 
     loss : {"hard", "soft"}, default="hard"
         What is learned from the two views X, Y of a batch. "hard": each view belongs to its
@@ -165,8 +180,13 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     model then sees them through different dropout (SimCSE). Items with equal texts count
     as one.
 
+    With ``objective="next_item"`` items that stood next to each other anywhere in the rows do
+    not compete, whichever of them are drawn. Events that are no rows of the fit are passed
+    over, as if they had never happened; those of weight 0 are no rows either.
+
     With an integer as ``random_state``, equal fits in one process share one training: a
-    search over the steps behind the encoder trains once. Other processes train again.
+    search over the steps behind the encoder trains once, or once a fold where rows count.
+    Other processes train again.
 
     Unlike [1]_: the whole texts are read, not the first 100 characters of each attribute;
     the learned temperature is kept positive by learning its logarithm; gradients are cut to

@@ -1,8 +1,6 @@
 """The array core of ContrastiveTextEncoder."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import numpy as np
-
 from skace.embeddings.text._contrastive_views import AttributeViews
 from skace.embeddings.text._neighbour_views import NeighbourViews, neighbours
 from skace.embeddings.text._taught_rows import taught_rows
@@ -41,8 +39,7 @@ class ContrastiveEncoderOfTexts(TunedEncoderOfTexts):
     def _lesson(self, table):
         """Different items of which views are to be drawn."""
         self._check_objective()
-        _, first, text_of_item = np.unique(table.keys, return_index=True, return_inverse=True)
-        rows = np.sort(first[~table.is_empty[first]])
+        rows, text_of_item = table.different()
         if rows.size < 2:
             raise ValueError(
                 f"X holds {rows.size} different text(s), but telling items apart takes at least "
@@ -52,10 +49,7 @@ class ContrastiveEncoderOfTexts(TunedEncoderOfTexts):
         views = AttributeViews(table.attributes_at(rows), template, self.drop_rate)
         if self.objective == "attributes":
             return views
-        places = np.searchsorted(rows, first)  # of each distinct text; any place if it is empty
-        return self._beside_neighbours(
-            views, np.where(table.is_empty, -1, places[text_of_item.ravel()])
-        )
+        return self._beside_neighbours(views, text_of_item)
 
     def _check_objective(self):
         """Raise if there is nothing that the objective could learn from."""
@@ -88,7 +82,7 @@ class ContrastiveEncoderOfTexts(TunedEncoderOfTexts):
 
     def _build_trainer(self, tower, lesson, rng):
         """What runs the epochs."""
-        from skace._torch._runtime import resolve_device, resolve_precision
+        from skace._torch._runtime import resolve_device
         from skace._torch.text import _contrastive_training as training
         from skace._torch.text._contrastive_loss import Contrast
 
@@ -101,15 +95,12 @@ class ContrastiveEncoderOfTexts(TunedEncoderOfTexts):
         device = resolve_device(self.device)
         temperature = _TEMPERATURES[self.loss] if self.temperature is None else self.temperature
         contrast = Contrast(self.loss, temperature, learns=self.learn_temperature).to(device)
+        parts = self._trainer_parts(tower, device, rng)
+        if self.objective == "attributes":
+            parts["piece_size"] = None  # so that a seed gives what it has always given
+        optimizer = training.contrastive_optimizer(tower, contrast, self._step_size())
         return training.ContrastiveTrainer(
-            tower,
-            lesson,
-            contrast,
-            training.contrastive_optimizer(tower, contrast, self._step_size()),
-            self.batch_size,
-            self.prompt,
-            resolve_precision(self.precision, device),
-            rng,
+            views=lesson, contrast=contrast, optimizer=optimizer, **parts
         )
 
     def _summary(self, tower):

@@ -99,7 +99,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     LocalModel : A sentence encoder on this machine: device, precision, revision.
     HttpModel : A server: address, key, retries.
     FunctionModel : A function with a name and a version.
-    ContrastiveTextEncoder : Adapts the model to the catalog before it encodes.
+    ContrastiveTextEncoder : Adapts the model to the catalog or the log before it encodes.
     ACETransformer : What to do with the vectors next.
     OnItems : Other ways from text to vectors, for example TF-IDF.
 

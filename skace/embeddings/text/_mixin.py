@@ -1,6 +1,8 @@
 """TextItemMixin: encoders of texts act on catalogs that hold texts."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from typing import Any, Self
+
 import narwhals as nw
 import numpy as np
 
@@ -44,6 +46,33 @@ class RowsTextItemMixin(TextItemMixin):
 
     While the core is fitted on `Interactions`, ``self._source_rows`` are these.
     """
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
+        """Train on texts, or on the rows of Interactions whose catalog holds texts.
+
+        Parameters
+        ----------
+        X : list of str, array, series, frame or Interactions
+            One text per item, or rows. What rows teach is the class's affair; where they
+            count, another slice gives another fit.
+
+        y : object, default=None
+            Ignored.
+
+        **fit_params : dict
+            Refused with Interactions.
+
+        Returns
+        -------
+        self : object
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to learn from, or a fit parameter comes with Interactions.
+        """
+        return super().fit(X, y, **fit_params)
 
     def _fit_core(self, method, X, y, fit_params):
         """Call ``fit`` of the core on texts, with the rows at hand."""

@@ -64,6 +64,21 @@ class TextTable:
         for start in range(0, self.n_rows, _CHUNK):
             yield start, self._template.render(self._columns.rows(start, start + _CHUNK))
 
+    def different(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Tell different texts apart.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_texts,), dtype int64
+            First row of each different text that is not empty, ascending.
+        text_of_row : ndarray of shape (n_rows,), dtype int64
+            Number of each row's text among these, -1 where it is empty.
+        """
+        _, first, text_of_row = np.unique(self.keys, return_index=True, return_inverse=True)
+        rows = np.sort(first[~self.is_empty[first]])
+        numbers = np.searchsorted(rows, first)  # of empty ones any
+        return rows, np.where(self.is_empty, -1, numbers[text_of_row.ravel()])
+
     def texts_at(self, rows: npt.NDArray[np.int64]) -> list[str]:
         """Texts of ascending rows, which may lie far apart."""
         found: list[str] = []

@@ -15,6 +15,7 @@ __all__ = ["TaughtRows", "taught_rows"]
 class TaughtRows(NamedTuple):
     """Events that teach, user by user, each user's in the order of the log."""
 
+    positions: IntArray  # (n_rows,) places in the log, ascending
     users: IntArray  # (n_rows,) user codes, ascending
     items: IntArray  # (n_rows,) catalog rows
     weights: Float64Array  # (n_rows,)
@@ -37,10 +38,16 @@ def taught_rows(X: Interactions, *, hold_out_last: bool) -> TaughtRows:
         Rows of a fit. Those of weight 0 are as good as absent.
     hold_out_last : bool
         Whether the last row of each user who has two is left out.
+
+    Raises
+    ------
+    ValueError
+        If X holds queries.
     """
+    X._refuse_queries("item to learn from")
     log = X._log
     rows = rows_with_weight(X, log.weights)
     if hold_out_last:
         rows = np.setdiff1d(rows, last_of_several(X, rows), assume_unique=True)
     weights = np.ones(rows.size) if log.weights is None else log.weights[rows]
-    return TaughtRows(log.users_at(rows), log.items[rows], weights)
+    return TaughtRows(rows, log.users_at(rows), log.items[rows], weights)

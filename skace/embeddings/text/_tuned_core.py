@@ -18,10 +18,11 @@ __all__ = ["TunedEncoderOfTexts"]
 
 _logger = logging.getLogger("skace")
 
-# A grid of fits in one process trains once per seed. The models are those of the estimators
-# themselves, not copies.
-_TOWERS: Memo = Memo(max_entries=2, max_bytes=2**31)
+# A grid of fits in one process trains once per seed, and once per fold where rows count. The
+# models are those of the estimators themselves, not copies.
+_TOWERS: Memo = Memo(max_entries=5, max_bytes=2**31)
 
+_PIECE = 16  # texts of about one length that are read together in a step
 _LEARNING_RATE, _LORA_LEARNING_RATE = 2e-5, 2e-4
 
 
@@ -127,9 +128,7 @@ class TunedEncoderOfTexts(EncoderOfTexts):
         """Revision of the model to start from, and what training makes of it."""
         from skace._torch._runtime import private_generator
 
-        # None asks for fresh entropy, not for numpy's global generator.
-        rng = np.random.RandomState() if self.random_state is None else self.random_state
-        rng = check_random_state(rng)
+        rng = self._generator()
         seed = rng.randint(np.iinfo(np.int32).max)
         # Loading, too, draws random numbers, for weights that the files lack.
         with private_generator(seed, device):
@@ -137,6 +136,11 @@ class TunedEncoderOfTexts(EncoderOfTexts):
             base_revision = base.identity["revision"]
             tower = self._find_or_train(base, lesson, rng, report)
         return base_revision, tower
+
+    def _generator(self):
+        """Source of what is random; None asks for fresh entropy, not for numpy's generator."""
+        rng = np.random.RandomState() if self.random_state is None else self.random_state
+        return check_random_state(rng)
 
     def _find_or_train(self, base, lesson, rng, report):
         """The model, as an equal fit has left it or trained now."""
@@ -173,6 +177,20 @@ class TunedEncoderOfTexts(EncoderOfTexts):
             adapters.merge()
         tower.settle(effective_precision(self.precision, self.device))
         return TunedTower(tower, tower.fingerprint(), loss_curve, trainer.findings())
+
+    def _trainer_parts(self, tower, device, rng):
+        """What every trainer is made of."""
+        from skace._torch._runtime import resolve_precision
+
+        return {
+            "tower": tower,
+            "batch_size": self.batch_size,
+            "prompt": self.prompt,
+            "device": device,
+            "dtype": resolve_precision(self.precision, device),
+            "rng": rng,
+            "piece_size": _PIECE,
+        }
 
     def _step_size(self):
         """The learning rate, or its default."""

@@ -1,0 +1,152 @@
+"""What a text encoder gains from the log: neighbours and SASRec on its vectors, tuned and untuned.
+
+Ranks validation rows only: the encoder and what stands behind it see none of them. Each
+``--tune`` is one training of ``ContrastiveTextEncoder(objective="next_item")``, with parameters
+in place of its defaults; the untuned encoder comes first. See
+``python benchmarks/quality/next_item_tuning.py --help``.
+"""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import ast
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from from_texts import read_texts
+from measuring import describe_machine
+from sklearn.pipeline import make_pipeline
+
+from skace import ACETransformer, Catalog, Interactions, SASRecEstimator
+from skace.embeddings import ContrastiveTextEncoder, LocalModel, TextEncoder
+from skace.metrics import ndcg_at_k, recall_at_k
+from skace.model_selection import leave_last_out
+from skace.recommenders import ItemKNNEstimator
+
+
+def read_arguments(words):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder, as for compare.py")
+    parser.add_argument("--model", required=True, help="name or folder of a sentence encoder")
+    parser.add_argument("--fields", default="title,brand,categories", help="columns of the texts")
+    parser.add_argument("--users", type=int, help="as many users, drawn, and their items")
+    parser.add_argument("--items", type=int, help="the most frequent items only")
+    parser.add_argument(
+        "--tune", action="append", default=[], help="learning_rate=5e-5,max_epochs=2 and so on"
+    )
+    parser.add_argument("--seeds", default="0", help="of the encoder and of SASRec")
+    parser.add_argument("--sasrec", action="store_true", help="fit SASRec on ACE's vectors, too")
+    parser.add_argument("--width", type=int, default=128, help="of ACE and SASRec")
+    parser.add_argument("--epochs", type=int, default=50, help="most epochs of SASRec")
+    parser.add_argument("--cache", type=Path, help="folder in which encoded texts are kept")
+    parser.add_argument("--output", type=Path, default=Path("results"))
+    return parser.parse_args(words)
+
+
+def smaller(X, n_items, n_users):
+    """The log of the most frequent items and of some users, drawn, who took three or more."""
+    ids, counts = np.unique(X.items, return_counts=True)
+    X = X[np.isin(X.items, ids[np.argsort(-counts, kind="stable")][:n_items])]
+    ids, counts = np.unique(X.users, return_counts=True)
+    users = np.random.default_rng(0).permutation(ids[counts >= 3])[:n_users]
+    X = X[np.isin(X.users, users)]
+    rows = np.flatnonzero(np.isin(X.catalog.item_ids, X.items))
+    catalog = Catalog(X.catalog.item_ids[rows], X.catalog.features.take(rows))
+    return Interactions(X.users, X.items, X.timestamps, catalog=catalog)
+
+
+def parameters_of(words):
+    """Parameters by name from "learning_rate=5e-5,lora_rank=8"."""
+    pairs = [word.split("=") for word in words.split(",") if word]
+    return {name: ast.literal_eval(value) for name, value in pairs}
+
+
+def ranks_of_neighbours(X, rows):
+    """Rank of each row's item among the nearest texts of those before it, seen ones left out."""
+    model = ItemKNNEstimator(cooccurrence_weight=0.0, n_neighbors=500, exclude_seen=True)
+    return model.fit(X).target_ranks(rows)
+
+
+def ranks_of_sasrec(X, rows, arguments, seed):
+    """Rank of each row's item by SASRec on ACE's vectors, seen ones left out."""
+    network = SASRecEstimator(
+        embedding_dim=arguments.width, max_epochs=arguments.epochs, random_state=seed
+    )
+    make_pipeline(ACETransformer(arguments.width), network).fit(X)
+    return network.target_ranks(rows, exclude_seen=True)
+
+
+def count_tokens(model, catalog, fields):
+    """Tokens of the text of all items."""
+    from sentence_transformers import SentenceTransformer
+
+    columns = [catalog.features[field].to_pylist() for field in fields]
+    texts = [". ".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    tokenizer = SentenceTransformer(str(model), device="cpu").tokenizer
+    return sum(map(len, tokenizer(texts, truncation=True)["input_ids"]))  # without padding
+
+
+def figures(ranks):
+    return {"R@20": recall_at_k(ranks, 20), "N@10": ndcg_at_k(ranks, 10)}
+
+
+def measure(encoder, train, rows, arguments, seed):
+    """Seconds of the encoder, and figures of what stands on its vectors."""
+    begin, cpu = time.perf_counter(), time.process_time()
+    encoded = encoder.fit(train).transform(train)
+    record = {
+        "seed": seed,
+        "seconds": time.perf_counter() - begin,
+        "CPU seconds": time.process_time() - cpu,
+        "neighbours": figures(ranks_of_neighbours(encoded, rows)),
+    }
+    if arguments.sasrec:
+        record["SASRec"] = figures(ranks_of_sasrec(encoded, rows, arguments, seed))
+    return record
+
+
+def main(words=None):
+    """Measure the untuned encoder and every tuned one; print and store the figures."""
+    arguments = read_arguments(words)
+    fields = arguments.fields.split(",")
+    X = read_texts(arguments.data, fields)
+    if arguments.users or arguments.items:
+        X = smaller(X, arguments.items, arguments.users)
+    train, _ = leave_last_out(X)
+    train, rows = leave_last_out(train)
+    n_tokens = count_tokens(arguments.model, train.catalog, fields)
+    print(
+        f"{len(train)} rows to learn from, {len(rows)} to rank, {train.n_items} items of "
+        f"{n_tokens} tokens"
+    )
+    plain = TextEncoder(LocalModel(str(arguments.model)), fields=fields, cache=arguments.cache)
+    records = [{"tune": None, **measure(plain, train, rows, arguments, 0)}]
+    print(json.dumps(records[-1]), flush=True)
+    for words in arguments.tune:
+        for seed in map(int, arguments.seeds.split(",")):
+            encoder = ContrastiveTextEncoder(
+                str(arguments.model),
+                fields=fields,
+                objective="next_item",
+                random_state=seed,
+                store_weights=False,
+            ).set_params(**parameters_of(words))
+            record = {"tune": words, **measure(encoder, train, rows, arguments, seed)}
+            n_trained = n_tokens * 2 * encoder.n_iter_
+            record |= {
+                "loss": encoder.loss_curve_,
+                "tokens per CPU second": n_trained / record["CPU seconds"],
+            }
+            records.append(record)
+            print(json.dumps(record), flush=True)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / f"next_item_tuning_{arguments.data.name}.json"
+    names = {name: str(value) for name, value in vars(arguments).items()}
+    path.write_text(
+        json.dumps({**describe_machine(), "arguments": names, "fits": records}, indent=1)
+    )
+
+
+if __name__ == "__main__":
+    main()
