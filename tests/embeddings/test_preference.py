@@ -339,6 +339,28 @@ def test_a_recommender_without_items_is_refused(model, estimator, finding):
         encoder.transform(["w1"])
 
 
+class FirstCold(EASEEstimator):
+    """Recommender that has learned all but the first items."""
+
+    def fit(self, X, y=None):
+        super().fit(X)
+        self.is_cold_ = np.arange(self.item_ids_.size) < 4
+        return self
+
+
+def test_items_that_were_learned_need_texts(model):
+    texts = np.array([*_texts(4), *[""] * (N_ITEMS - 4)])
+    X = Interactions(_shop().users, _shop().items, catalog=Catalog(np.arange(N_ITEMS), texts))
+    finding = r"^none of the \d+ item\(s\) that the recommender has learned has a text, so that th"
+    with pytest.raises(ValueError, match=finding):
+        _encoder(model, FirstCold(), missing="zero", level="item").fit(X)
+
+
+def test_parameters_of_the_recommender_are_checked(model):
+    with pytest.raises(ValueError, match=r"^The 'regularization' parameter of EASEEstimator must"):
+        _encoder(model, EASEEstimator(regularization=-1.0)).fit(_shop())
+
+
 # Habits of scikit-learn.
 
 

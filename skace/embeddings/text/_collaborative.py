@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
@@ -116,7 +117,9 @@ def _clusters(vectors: Any, n_clusters: int, rng: np.random.RandomState) -> IntA
         random_state=rng.randint(np.iinfo(np.int32).max),
     )
     # One thread: sums of several come in another order on another machine.
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Items of equal vectors share a cluster, and there are fewer clusters: nothing is wrong.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         labels = kmeans.fit_predict(rows)
     _, numbers = np.unique(labels, return_inverse=True)
     return numbers.ravel().astype(np.int64)

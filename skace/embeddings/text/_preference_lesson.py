@@ -49,4 +49,9 @@ class PreferenceLesson(NamedTuple):
             matrices = readings_of_users(self.rows, self.text_of_item, categories, n_found)
         else:
             matrices = readings_of_items(self.text_of_item, categories, n_found)
+        if matrices[0].shape[0] == 0:
+            raise ValueError(
+                f"none of the {int((categories >= 0).sum())} item(s) that the recommender has "
+                "learned has a text, so that there is nothing to teach; give them texts."
+            )
         return PreferenceReadings(self.texts, *matrices, max_items)

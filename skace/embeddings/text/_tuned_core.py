@@ -40,7 +40,7 @@ class TunedEncoderOfTexts(EncoderOfTexts):
     _training: tuple[str, ...] = ()
 
     @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)  # a lesson may fit estimators of the caller
     def fit(self, X, y=None):
         """Train the model, then encode the texts with it."""
         table = self._texts_to_fit(X)
