@@ -74,14 +74,14 @@ def test_the_loss_is_the_divergence_of_the_mean_readers():
     for mean, targets in zip([(a + b + 2 * c) / 4, c], Fixed.targets, strict=True):
         p = torch.softmax(trainer.head(mean), dim=0).tolist()
         expected += sum(t * math.log(t / q) for t, q in zip(targets, p, strict=True) if t > 0) / 2
-    assert float(trainer.loss_of(np.array([0, 1]))) == pytest.approx(expected, rel=1e-5)
+    assert float(trainer.loss_of(np.array([0, 1])).detach()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_model_and_head_learn_until_the_distributions_are_told(margin):
     trainer = _trainer()
     before = trainer.tower.network.weight.detach().clone()
-    losses = [trainer.run_epoch() for _ in range(300)]
-    margin(losses[-1], below=losses[0] / 50)
+    losses = [trainer.run_epoch() for _ in range(150)]
+    margin(losses[-1], below=losses[0] / 10)
     moved = (trainer.tower.network.weight.detach() - before).abs().amax(dim=1)
     assert (moved[:3] > 1e-3).all()
     assert (moved[3:] == 0).all()
@@ -118,7 +118,7 @@ def test_users_and_items_teach_a_linear_model_the_same_categories(margin):
 
     for groups in (["abc", "bcd", "efg", "fgh", "ad", "eh"], list("abcdefgh")):
         trainer = _trainer(Halves(groups))
-        for _ in range(200):
+        for _ in range(100):
             trainer.run_epoch()
         told = trainer.head(trainer.tower.network.weight[:8]).detach()
         own = torch.tensor([0] * 4 + [1] * 4)

@@ -179,8 +179,9 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
     Examples
     --------
     >>> from sklearn.pipeline import Pipeline
-    >>> from skace import ACETransformer, IDTable, SASRecEstimator
+    >>> from skace import ACETransformer, SASRecEstimator
     >>> from skace.embeddings import PreferenceTextEncoder
+    >>> from skace.item_tables import IDTable
     >>> ids = SASRecEstimator(item_table=IDTable())
     >>> encoder = PreferenceTextEncoder(ids, fields=["title", "brand"], random_state=0)
     >>> pipe = Pipeline(
