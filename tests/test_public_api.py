@@ -124,6 +124,13 @@ EXPORTS = {
         "RowOrderWarning",
         "TiedTargetsWarning",
     ],
+    "skace.export": [
+        "ItemIndex",
+        "NumpyModel",
+        "OnnxModel",
+        "export_numpy",
+        "export_onnx",
+    ],
     "skace.inspection": [
         "AlphaCurveDisplay",
         "AnisotropyDisplay",

@@ -85,7 +85,11 @@ class Network(nn.Module):
 
     def answers(self, question: Question, table: torch.Tensor) -> torch.Tensor:
         """States of shape (n, D) at the places of a question, by a table."""
-        x, places = F.embedding(question.items, table), question.places
+        return self.states_at(question, F.embedding(question.items, table))
+
+    def states_at(self, question: Question, x: torch.Tensor) -> torch.Tensor:
+        """States of shape (n, D) at the places of a question about item vectors (n, T, D)."""
+        places = question.places
         if not getattr(self.encoder, "reads_places", False):
             states = self.read(x, question.context)  # (n, T, D)
             return states[torch.arange(len(x), device=x.device), places]

@@ -79,7 +79,8 @@ class Linear(nn.Linear):
 def _is_convolved(x: torch.Tensor, weight: torch.Tensor) -> bool:
     # Not by the number of rows: the result of a row must not depend on those beside it.
     return (
-        x.device.type == "cpu"
+        not torch.compiler.is_compiling()  # a graph that others run is to hold products
+        and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and weight.numel() >= _FEWEST
         and x.numel() > 0

@@ -73,7 +73,8 @@ class FMLPEncoder(nn.Module):
         length = self.positions.num_embeddings
         n_before = length - lengths[:, None]  # (B, 1) zeros before the first event
         steps = torch.arange(length, device=x.device)
-        aligned = torch.take_along_dim(x, (steps - n_before).clamp(min=0)[:, :, None], dim=1)
+        places = (steps - n_before).clamp(min=0)[:, :, None]  # (B, max_length, 1)
+        aligned = x.gather(1, places.expand(-1, -1, x.shape[2]))
         aligned = aligned.masked_fill((steps < n_before)[:, :, None], 0.0)
         hidden = self.dropout(self.norm(aligned + self.positions.weight))
         for number, block in enumerate(self.blocks, start=1):

@@ -1,0 +1,112 @@
+"""Serve a model over HTTP
+=======================
+
+An exported model behind FastAPI: a visitor's history comes in, item ids go out. A new model takes
+the place of the old one while requests are answered, and none is dropped: it is read beside the
+old one, and then one name changes. Needs ``pip install fastapi uvicorn`` (or ``skace[serve]``)::
+
+    python examples/serve.py --make model.npz     # a small model of a made-up shop, for trying it
+    python examples/serve.py model.npz --port 8000
+    curl localhost:8000/recommend -H "Content-Type: application/json" \
+        -d '{"history": ["item-0001"], "k": 3}'
+    curl -X POST localhost:8000/reload            # after another model.npz was put in its place
+
+Where neither skace nor scikit-learn is to be installed, let ``export_numpy(..., reader=True)``
+write ``skace_numpy_model.py`` beside the model, and import `NumpyModel` from there.
+"""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from skace.export import NumpyModel
+
+
+def create_app(path):
+    """Application that answers from the model in a file."""
+    from fastapi import FastAPI, HTTPException
+    from pydantic import BaseModel, Field
+
+    class Question(BaseModel):
+        """What is asked: ids of the items that a visitor took, oldest first."""
+
+        history: list[str | int] = Field(max_length=1000)
+        k: int = Field(default=10, ge=1, le=1000)
+        exclude_seen: bool = True
+
+    class Answer(BaseModel):
+        """Best items first, and which model found them."""
+
+        items: list[str | int]
+        scores: list[float]
+        version: int
+
+    app = FastAPI(title="Recommendations")
+    app.state.model, app.state.version = NumpyModel(path), 1
+    reloading = asyncio.Lock()
+
+    # Without waiting in it, and shorter than handing it to a thread would take.
+    @app.post("/recommend")
+    async def recommend(question: Question) -> Answer:
+        model, version = app.state.model, app.state.version
+        try:
+            item_ids, scores = model.recommend(
+                [question.history],
+                min(question.k, model.item_ids.size),
+                exclude_seen=question.exclude_seen,
+            )
+        except ValueError as error:  # an id that the model does not know
+            raise HTTPException(422, str(error)) from error
+        is_eligible = scores[0] > float("-inf")
+        return Answer(
+            items=item_ids[0][is_eligible].tolist(),
+            scores=scores[0][is_eligible].tolist(),
+            version=version,
+        )
+
+    # The path is ours: a stranger must not choose what is opened.
+    @app.post("/reload")
+    async def reload() -> dict[str, int]:
+        async with reloading:
+            # In a thread, so that requests are answered from the old model meanwhile.
+            app.state.model = await asyncio.to_thread(NumpyModel, path)
+            app.state.version += 1
+            return {"version": app.state.version}
+
+    @app.get("/health")
+    async def health() -> dict[str, int]:
+        return {"n_items": int(app.state.model.item_ids.size), "version": app.state.version}
+
+    return app
+
+
+def make_model(path, seed=0):
+    """Write a small model of a made-up shop."""
+    from skace import ItemKNNEstimator
+    from skace.datasets import make_shop
+    from skace.export import export_numpy
+
+    X = make_shop(n_users=300, n_items=200, n_events=3000, random_state=seed).interactions
+    return export_numpy(ItemKNNEstimator(handle_unknown="ignore").fit(X), path)
+
+
+def main():
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", type=Path, help="an .npz file of skace.export.export_numpy")
+    parser.add_argument("--make", action="store_true", help="write a small model there, and end")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    arguments = parser.parse_args()
+    if arguments.make:
+        print(make_model(arguments.path))
+        return
+    import uvicorn
+
+    app = create_app(arguments.path)
+    uvicorn.run(app, host=arguments.host, port=arguments.port, access_log=False)
+
+
+if __name__ == "__main__":
+    main()

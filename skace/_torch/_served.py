@@ -1,0 +1,196 @@
+"""ServedNetwork: a network that answers rows of items in one graph, and that graph as ONNX."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skace._torch._network import Network
+from skace._typing import FloatArray, IntArray
+
+__all__ = ["ServedNetwork", "onnx_of"]
+
+_OPSET = 18
+
+
+class ServedTree(nn.Module):
+    """Scores of the items of a `GRAMEncoder`, all nodes at once.
+
+    Parameters
+    ----------
+    decoder : SiblingDecoder
+        Of a tree of G nodes over n items.
+    arrays : mapping of str to ndarray
+        As ``skace.export`` makes them: ``children``, ``owners``, ``first``, ``is_rival``,
+        ``read_nodes`` and ``steps``.
+    """
+
+    children: torch.Tensor
+    is_child: torch.Tensor
+    is_rival: torch.Tensor
+    read_nodes: torch.Tensor
+    steps: torch.Tensor
+
+    def __init__(self, decoder: nn.Module, arrays: Mapping[str, FloatArray]) -> None:
+        super().__init__()
+        self.decoder: Any = decoder
+        owners = arrays["owners"]
+        places = np.arange(owners.size) - arrays["first"][owners]
+        shape = (arrays["first"].size, int(places.max()) + 1)  # (G, C), filled up behind
+        children = np.zeros((*shape, arrays["children"].shape[1]), dtype=np.float32)
+        children[owners, places] = arrays["children"]
+        is_rival = np.zeros(shape, dtype=bool)
+        is_rival[owners, places] = arrays["is_rival"]
+        # The last place is that of no step.
+        steps = np.append(owners * shape[1] + places, shape[0] * shape[1])[arrays["steps"]]
+        for name, value in (("children", children), ("is_rival", is_rival), ("steps", steps)):
+            self.register_buffer(name, torch.from_numpy(value))
+        self.register_buffer("read_nodes", torch.from_numpy(np.array(arrays["read_nodes"])))
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Logarithms of probabilities (B, n) after states (B, D)."""
+        straight = self.decoder.straight(states)[:, None]
+        read = self.decoder.read_state(states)[:, None]
+        queries = self.decoder(straight, read, self.read_nodes)  # (B, G, D)
+        logits = torch.einsum("bgd,gcd->bgc", queries, self.children)
+        rivals = logits.masked_fill(~self.is_rival, -torch.inf)
+        logits = logits - rivals.logsumexp(dim=2, keepdim=True)
+        steps = F.pad(logits.flatten(1), (0, 1))  # (B, G C + 1)
+        return steps[:, self.steps].sum(dim=2)
+
+
+class ServedNetwork(nn.Module):
+    """What a server runs: right-padded rows of items in, states, scores or best items out.
+
+    Parameters
+    ----------
+    network : Network
+        Its encoder answers; its item table is left behind.
+    table : ndarray of shape (n_items, D), float32 or int8
+        Item vectors.
+    scales : ndarray of shape (n_items,), float32, or None
+        Of a table of int8, what each row is to be multiplied by.
+    unscored : ndarray of shape (n_unscored,)
+        Rows that are never recommended.
+    k : int
+        Length of the lists; 0 for the scores of all items, -1 for states.
+    tree : mapping of str to ndarray or None, default=None
+        See `ServedTree`; None where scores are inner products.
+    """
+
+    item_table: torch.Tensor
+    item_scales: torch.Tensor
+    unscored: torch.Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        table: FloatArray,
+        scales: FloatArray | None,
+        unscored: IntArray,
+        k: int,
+        tree: Mapping[str, FloatArray] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        encoder: Any = network.encoder
+        self.tree = None if tree is None else ServedTree(encoder.decoder, tree)
+        self.k = k
+        self.has_scales = scales is not None
+        self.has_unscored = unscored.size > 0
+        self.register_buffer("item_table", torch.from_numpy(np.array(table)))
+        is_out = np.zeros(len(table), dtype=bool)
+        is_out[unscored] = True
+        if scales is not None:
+            self.register_buffer("item_scales", torch.from_numpy(np.array(scales)))
+        if self.has_unscored:
+            self.register_buffer("unscored", torch.from_numpy(is_out))
+
+    def forward(
+        self, items: torch.Tensor, lengths: torch.Tensor, seen: torch.Tensor | None = None
+    ) -> Any:
+        """States (B, D), scores (B, n_items), or scores and rows of the best, each (B, k).
+
+        Parameters
+        ----------
+        items : torch.Tensor of shape (B, T), int64
+            Rows of the last events, T at most ``max_length``; behind an end stands any row.
+        lengths : torch.Tensor of shape (B,), int64
+            Events of each history, none of them 0.
+        seen : torch.Tensor of shape (B, n_seen), int64, or None, default=None
+            Rows that are not to come again; the same one may stand there several times.
+        """
+        question = self.network.layout.question(items, lengths)
+        x = F.embedding(question.items, self.item_table).float()
+        if self.has_scales:
+            x = x * self.item_scales[question.items][:, :, None]
+        states = self.network.states_at(question, x)
+        if self.k < 0:
+            return states
+        scores = self._scores(states)
+        if self.has_unscored:
+            scores = scores.masked_fill(self.unscored, -torch.inf)
+        if seen is not None:
+            scores = scores.scatter(1, seen, -torch.inf)
+        if self.k == 0:
+            return scores
+        best = torch.topk(scores, self.k, dim=1)
+        return best.values, best.indices
+
+    def _scores(self, states: torch.Tensor) -> torch.Tensor:
+        """Scores (B, n_items) of all items after states (B, D)."""
+        if self.tree is not None:
+            of_leaves: torch.Tensor = self.tree(states)
+            return of_leaves
+        scores = F.linear(states, self.item_table.float())
+        return scores * self.item_scales if self.has_scales else scores
+
+
+def onnx_of(served: ServedNetwork, max_length: int, *, reads_seen: bool) -> Any:
+    """The graph as an ONNX model, with sizes of batch, history and seen items left open."""
+    served.eval()
+    # Sizes that differ, and are not 1: others would be taken for one another, or for fixed.
+    items = torch.zeros(7, min(3, max_length), dtype=torch.int64)
+    inputs = {"items": items, "lengths": torch.ones(7, dtype=torch.int64)}
+    if reads_seen:
+        inputs["seen"] = torch.zeros(7, 5, dtype=torch.int64)
+    names = {-1: ["states"], 0: ["scores"]}.get(served.k, ["scores", "rows"])
+    shapes = {
+        name: {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(value.shape) if size > 1}
+        for name, value in inputs.items()
+    }
+    with _quiet():
+        program = torch.onnx.export(
+            served,
+            (),
+            kwargs=inputs,
+            input_names=list(inputs),
+            output_names=names,
+            dynamic_shapes=shapes,
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks on its own insides from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

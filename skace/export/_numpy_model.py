@@ -1,0 +1,506 @@
+"""Answers of exported models by numpy alone: copy this file to where they are to be served."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["NumpyModel"]
+
+_FORMAT = 1  # of the file; one with a higher number needs a newer version of this file
+_BLOCK_ITEMS = 2048  # of a table of int8 that are read as float32 at once
+
+
+class ServedItems:
+    """Items of an exported model by id: what is asked, and what may be answered.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File with the ids, their popularity and how the model answers.
+    """
+
+    meta: dict[str, Any]
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        if "meta" not in arrays:
+            raise ValueError(f"{path} is no file of an exported model: it has no entry 'meta'.")
+        self.meta = json.loads(str(arrays.pop("meta")))
+        if self.meta["format"] > _FORMAT:
+            raise ValueError(
+                f"{path} has format {self.meta['format']}, but this reader knows up to {_FORMAT}; "
+                "take the reader of the skace that wrote the file."
+            )
+        self.item_ids = arrays.pop("item_ids")
+        self._popularity = arrays.pop("popularity")
+        self._unscored = arrays.pop("unscored")
+        self._arrays = arrays
+        self._known = {item: row for row, item in enumerate(self.item_ids.tolist())}
+
+    def recommend(
+        self,
+        histories: Sequence[Sequence[Any]],
+        k: int | None = None,
+        *,
+        exclude_seen: bool | None = None,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+        """Best items for each history.
+
+        Parameters
+        ----------
+        histories : list of lists of item ids
+            One per visitor, oldest event first; an empty one gets the most popular items.
+
+        k : int or None, default=None
+            Length of the lists; None takes that of the model.
+
+        exclude_seen : bool or None, default=None
+            Whether items of a history may not come again; None takes that of the model.
+
+        Returns
+        -------
+        item_ids : ndarray of shape (n_histories, k)
+            Best first, ties in the order of ``item_ids``.
+
+        scores : ndarray of shape (n_histories, k), float32
+            Their scores; ``-inf`` for items that only fill up a list.
+
+        Raises
+        ------
+        ValueError
+            If k is out of its range, or a history holds an id that the model does not know and
+            was not told to skip.
+        """
+        k = self.meta["k"] if k is None else k
+        if not 1 <= k <= self.item_ids.size:
+            raise ValueError(f"k must be in the range [1, {self.item_ids.size}], got {k!r}.")
+        exclude_seen = self.meta["exclude_seen"] if exclude_seen is None else exclude_seen
+        best = np.empty((len(histories), k), dtype=np.int64)
+        values = np.empty((len(histories), k), dtype=np.float32)
+        for row, history in enumerate(histories):
+            seen = self._rows_of(history)
+            scores = self._scores(seen)
+            if exclude_seen:
+                scores[seen] = -np.inf
+            best[row] = _best(scores, k)
+            values[row] = scores[best[row]]
+        return self.item_ids[best], values
+
+    def scores(self, history: Sequence[Any]) -> npt.NDArray[np.float32]:
+        """Scores of all items after a history.
+
+        Parameters
+        ----------
+        history : list of item ids
+            Oldest event first.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_items,), float32
+            In the order of ``item_ids``; higher is better.
+        """
+        return self._scores(self._rows_of(history))
+
+    def _rows_of(self, history):
+        """Row of each event's item, without those of unknown items if they are to be skipped."""
+        rows = [self._known.get(item, -1) for item in history]
+        if -1 in rows:
+            if self.meta["handle_unknown"] == "error":
+                unknown = [item for item, row in zip(history, rows, strict=True) if row < 0]
+                raise ValueError(f"the model does not know the item ids {unknown[:5]}.")
+            rows = [row for row in rows if row >= 0]
+        return np.array(rows, dtype=np.int64)
+
+    def _scores_of(self, rows):
+        """Scores after a history of rows that is not empty, by the model."""
+        raise NotImplementedError
+
+    def _scores(self, rows):
+        """Scores after a history of rows, by the model or by popularity."""
+        if rows.size == 0:
+            return self._popularity.astype(np.float32)
+        scores = self._scores_of(rows)
+        scores[self._unscored] = -np.inf
+        return scores
+
+
+class NumpyModel(ServedItems):
+    """A model that `skace.export.export_numpy` has written, answered by numpy.
+
+    Closed forms, neighbours, popularity and the networks of skace; neither torch nor
+    scikit-learn are needed, nor skace: this class stands in a file of its own.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Attributes
+    ----------
+    item_ids : ndarray of shape (n_items,)
+        Items in the order of `scores`.
+
+    meta : dict
+        Kind of the model, and parameters that it answers by.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of an exported model, or newer than this class.
+
+    Notes
+    -----
+    A network reads one history at a time, without padding: what a session asks for. For many
+    at once an ONNX file is faster.
+
+    Stability: provisional.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path)
+        self._answer = _KINDS[self.meta["kind"]]
+
+    def encode(self, histories: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
+        """State of each history, by a network, for an index of its item vectors.
+
+        Parameters
+        ----------
+        histories : list of lists of item ids
+            One per visitor, oldest event first.
+
+        Returns
+        -------
+        states : ndarray of shape (n_histories, width), float32
+            Their inner products with the item vectors are the scores, but for `GRAMEstimator`.
+            Zero for an empty history.
+
+        Raises
+        ------
+        ValueError
+            If the model is no network, or a history holds an unknown id.
+        """
+        if self.meta["kind"] not in ("network", "tree"):
+            raise ValueError(f"{self.meta['model']} is no network, which alone have states.")
+        weights = _Weights(self._arrays)
+        states = np.zeros((len(histories), weights["item_vectors"].shape[1]), dtype=np.float32)
+        for row, history in enumerate(histories):
+            seen = self._rows_of(history)
+            if seen.size:
+                states[row] = _state(seen, self.meta, weights)
+        return states
+
+    def _scores_of(self, rows):
+        return self._answer(rows, self.meta, _Weights(self._arrays))
+
+
+class _Weights:
+    """Arrays by name below a prefix, and the layers that are made of them."""
+
+    def __init__(self, arrays, prefix=""):
+        self._arrays, self._prefix = arrays, prefix
+
+    def at(self, name):
+        """Those below a name."""
+        return _Weights(self._arrays, f"{self._prefix}{name}.")
+
+    def __getitem__(self, name):
+        return self._arrays[self._prefix + name]
+
+    def __contains__(self, name):
+        return self._prefix + name in self._arrays
+
+    def linear(self, name, x):
+        product = x @ self[f"{name}.weight"].T
+        bias = f"{name}.bias"
+        return product + self[bias] if bias in self else product
+
+    def norm(self, name, x):
+        centred = x - x.mean(axis=-1, keepdims=True)
+        spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
+        return centred / spread * self[f"{name}.weight"] + self[f"{name}.bias"]
+
+
+# What models are made of sums over the events of a history.
+
+
+def _by_popularity(rows, meta, w):  # noqa: ARG001 (as the others)
+    return w["item_vectors"][:, 0].copy()
+
+
+def _by_weights(rows, meta, w):
+    """Closed forms and neighbours: a row of weights for each event."""
+    decay = meta["history_decay"]
+    if decay is None:
+        items, weights = np.unique(rows), None
+    else:
+        ages = np.arange(rows.size - 1, -1, -1)
+        is_felt = ages < _NEGLIGIBLE * decay
+        items, weights = rows[is_felt], np.exp(-ages[is_felt] / decay).astype(np.float32)
+    if "coef" in w:
+        coef = w["coef"][items]
+        scores = coef.sum(axis=0) if weights is None else weights @ coef
+        return scores.astype(np.float32)
+    scores = np.zeros(w["indptr"].size - 1, dtype=np.float32)
+    for place, item in enumerate(items):
+        entries = slice(w["indptr"][item], w["indptr"][item + 1])
+        weight = 1 if weights is None else weights[place]
+        scores[w["indices"][entries]] += weight * w["data"][entries]
+    return scores
+
+
+_NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the newest
+
+# Networks. T events, width D, H heads; the state of the last event is asked for.
+
+
+def _by_network(rows, meta, w):
+    """Inner products of the state of a network with the table."""
+    return _inner_products(_state(rows, meta, w), w)
+
+
+def _state(rows, meta, w):
+    """What a network makes of a history, (D,)."""
+    rows = rows[-meta["max_length"] :]
+    x = w["item_vectors"][rows]
+    if "item_scales" in w:
+        x = x * w["item_scales"][rows, None]
+    encode, encoder = _ENCODERS[meta["encoder"]], w.at("encoder")
+    if meta["kind"] == "tree":
+        return _with_nodes_above(rows, encode(x, meta, encoder.at("fine")), meta, encoder)
+    if meta["dual_heads"]:
+        views = _dual_views(x, meta["dual_heads"], w.at("table"))
+        return np.concatenate([encode(view, meta, encoder) for view in views])
+    if "user_map.weight" not in encoder:
+        return encode(x, meta, encoder)
+    state = encode(x, meta, encoder.at("backbone"))
+    return state + encoder.linear("user_map", state) if len(x) <= meta["n_tail"] else state
+
+
+def _inner_products(state, w):
+    """Scores of shape (n_items,) by a state (D,)."""
+    table = w["item_vectors"]
+    if "item_scales" not in w:
+        return table @ state
+    scores = np.empty(len(table), dtype=np.float32)
+    for first in range(0, len(table), _BLOCK_ITEMS):
+        block = slice(first, first + _BLOCK_ITEMS)
+        scores[block] = table[block].astype(np.float32) @ state
+    return scores * w["item_scales"]
+
+
+def _with_nodes_above(rows, state, meta, w):
+    """State of GRAM: with that of the nodes above the items, where there is one."""
+    if "mix.weight" not in w:
+        return state
+    nodes = w["nodes_above"][rows]  # (T, K), -1 for none
+    above = (w["node_vectors"][nodes] * (nodes >= 0)[..., None]).sum(axis=1)
+    return state + w.linear("mix", _ENCODERS[meta["encoder"]](above, meta, w.at("coarse")))
+
+
+def _by_tree(rows, meta, w):
+    """GRAM: how likely the steps are that lead to each item, in nats."""
+    state = _state(rows, meta, w)
+    decoder, tree = w.at("encoder.decoder"), w.at("tree")
+    read = _gelu(decoder.linear("read_state", state) + tree["read_nodes"])  # (G, 2D)
+    queries = decoder.linear("straight", state) + decoder.linear("narrow", read)
+    queries = decoder.norm("norm", queries)
+    owners, first = tree["owners"], tree["first"]  # of the children of nodes, by their parent
+    logits = np.einsum("td,td->t", tree["children"], queries[owners])
+    rivals = np.where(tree["is_rival"], logits, np.float32(-np.inf))
+    peaks = np.maximum.reduceat(rivals, first)
+    total = peaks + np.log(np.add.reduceat(np.exp(rivals - peaks[owners]), first))
+    steps = np.append(logits - total[owners], np.float32(0))  # the last one for no step
+    return steps[tree["steps"]].sum(axis=1)
+
+
+def _sasrec(x, meta, w):
+    if "positions.weight" in w:
+        x = x + w["positions.weight"][: len(x)]
+    return _transformed(x, meta, w.at("transformer"))[0]
+
+
+def _bert4rec(x, meta, w):
+    x = np.concatenate([x, w["mask.weight"]])  # the event that is asked for
+    x = x + w["positions.weight"][: len(x)][::-1]  # counted from the end
+    state = _transformed(x, meta, w.at("transformer"), is_causal=False)
+    return w.norm("head_norm", _gelu(w.linear("head", state)))[0]
+
+
+def _gru4rec(x, meta, w):
+    for layer in range(meta["n_layers"]):
+        inputs = x @ w[f"gru.weight_ih_l{layer}"].T  # (T, 3 hidden_dim): reset, update, new
+        recurrent = w[f"gru.weight_hh_l{layer}"].T
+        size = len(recurrent)
+        state, states = np.zeros(size, dtype=np.float32), []
+        for step in inputs:
+            again = state @ recurrent
+            gates = _sigmoid(step[: 2 * size] + again[: 2 * size])
+            new = np.tanh(step[2 * size :] + gates[:size] * again[2 * size :])
+            state = new + gates[size:] * (state - new)
+            states.append(state)
+        x = np.stack(states)
+    return w.linear("narrow", x[-1])
+
+
+def _fmlp(x, meta, w):
+    length = meta["max_length"]
+    x = np.concatenate([np.zeros((length - len(x), x.shape[1]), dtype=x.dtype), x])
+    x = w.norm("norm", x + w["positions.weight"])
+    for number in range(meta["n_layers"]):
+        block = w.at(f"blocks.{number}")
+        spectrum = block["spectrum"][..., 0] + 1j * block["spectrum"][..., 1]
+        filtered = np.fft.irfft(np.fft.rfft(x, axis=0) * spectrum, n=length, axis=0)
+        x = block.norm("filter_norm", x + filtered.astype(np.float32))
+        x = block.norm("feedforward_norm", x + _fed_forward(x, block.at("feedforward")))
+    return x[-1]
+
+
+def _transformed(x, meta, w, *, is_causal=True):
+    """State of the last event, (1, D), after all blocks."""
+    x = w.norm("norm", x)
+    for number in range(meta["n_layers"]):
+        is_last = number == meta["n_layers"] - 1
+        block = _BLOCKS[meta.get("block", "post")]
+        x = block(x, meta, w.at(f"blocks.{number}"), is_causal=is_causal, is_last=is_last)
+    return w.norm("last_norm", x) if "last_norm.weight" in w else x
+
+
+def _post_block(x, meta, w, **where):
+    x = _asking(x, where) + _attended(x, meta, w.at("attention"), **where)
+    x = w.norm("attention_norm", x)
+    return w.norm("feedforward_norm", x + _fed_forward(x, w.at("feedforward")))
+
+
+def _pre_block(x, meta, w, **where):
+    normed = w.norm("attention_norm", x)
+    x = _asking(x, where) + _attended(normed, meta, w.at("attention"), **where)
+    return x + _fed_forward(w.norm("feedforward_norm", x), w.at("feedforward"))
+
+
+def _ligr_block(x, meta, w, **where):
+    attended = _attended(w.norm("attention_norm", x), meta, w.at("attention"), **where)
+    x = _asking(x, where)
+    x = x + _sigmoid(w.linear("attention_gate", x)) * attended
+    normed, part = w.norm("feedforward_norm", x), w.at("feedforward")
+    gate = part.linear("gate", normed)
+    fed = part.linear("narrow", gate * _sigmoid(gate) * part.linear("widen", normed))
+    return x + _sigmoid(w.linear("feedforward_gate", x)) * fed
+
+
+def _asking(x, where):
+    """Events whose states are asked for, (n, D): in the last block the last one alone."""
+    return x[-1:] if where["is_last"] else x
+
+
+def _fed_forward(x, w):
+    return w.linear("narrow", _gelu(w.linear("widen", x)))
+
+
+def _attended(x, meta, w, *, is_causal, is_last):
+    """Self-attention, (n, D)."""
+    weight, bias, width = w["qkv.weight"], w["qkv.bias"], x.shape[1]
+    asking = x[-1:] if is_last else x
+    query = _by_head(asking @ weight[:width].T + bias[:width], meta)
+    both = x @ weight[width:].T + bias[width:]
+    key, value = _by_head(both[:, :width], meta), _by_head(both[:, width:], meta)
+    mixed = _mixed(query, key, value, w.at("positions"), meta.get("positions"), is_causal)
+    return w.linear("mix_heads", mixed)
+
+
+def _by_head(x, meta):
+    """Split (T, D) into (H, T, D / H)."""
+    return x.reshape(len(x), meta["n_heads"], -1).transpose(1, 0, 2)
+
+
+def _mixed(query, key, value, w, positions=None, is_causal=True):
+    """Values mixed by how queries, the last ones, and keys agree: (n, D)."""
+    n, length, size = query.shape[1], *key.shape[1:]
+    places = np.arange(length - n, length)
+    back = places[:, None] - np.arange(length)  # (n, T) events that a key stands before
+    if positions == "rotary":
+        query, key = _turned(query, places), _turned(key, np.arange(length))
+    alike = query @ key.transpose(0, 2, 1)
+    if positions == "relative":
+        offsets = np.maximum(back, 0)
+        alike = alike + np.einsum("hnd,ntd->hnt", query, w["keys.weight"][offsets])
+    alike = alike / np.float32(math.sqrt(size))
+    if positions == "relative":
+        alike = alike + w["scores.weight"][offsets].transpose(2, 0, 1)
+    if is_causal:
+        alike = np.where(back < 0, np.float32(-np.inf), alike)
+    weights = np.exp(alike - alike.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    mixed = weights @ value
+    if positions == "relative":
+        mixed = mixed + np.einsum("hnt,ntd->hnd", weights, w["values.weight"][offsets])
+    return mixed.transpose(1, 0, 2).reshape(n, -1)
+
+
+def _turned(x, places):
+    """Turn each pair of neighbouring entries by an angle that grows with its place."""
+    size = x.shape[2]
+    rates = np.float32(10_000.0) ** -(np.arange(0, size, 2, dtype=np.float32) / size)
+    angles = places[:, None].astype(np.float32) * rates
+    cos, sin = np.cos(angles), np.sin(angles)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return np.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1).reshape(x.shape)
+
+
+def _dual_views(x, n_heads, w):
+    """Two views of a history, each of which has asked the other one."""
+    half = x.shape[1] // 2
+    x = x * np.float32(math.sqrt(half))
+    views, heads = (x[:, :half], x[:, half:]), {"n_heads": n_heads}
+    found = []
+    for name, asking, asked in (("collaborative", *views[::-1]), ("semantic", *views)):
+        part = w.at(f"to_{name}")
+        query = _by_head(part.linear("query", asking), heads)
+        key, value = (_by_head(part.linear(role, asked), heads) for role in ("key", "value"))
+        found.append(part.linear("mix_heads", _mixed(query, key, value, part)))
+    return found
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _gelu(x):
+    """``x`` times the normal distribution function, by erf of Abramowitz and Stegun, 7.1.26."""
+    z = np.abs(x) * np.float32(math.sqrt(0.5))
+    t = 1 / (1 + np.float32(0.3275911) * z)
+    tail = (
+        t
+        * (
+            0.254829592
+            + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))
+        )
+        * np.exp(-z * z)
+    )
+    return x * (0.5 + 0.5 * np.sign(x) * (1 - tail))
+
+
+def _best(scores, k):
+    """Places of the k best scores, best first, ties in order."""
+    scores = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+    floor = np.partition(scores, scores.size - k)[scores.size - k]
+    above = np.flatnonzero(scores > floor)
+    tied = np.flatnonzero(scores == floor)[: k - above.size]
+    places = np.sort(np.concatenate([above, tied]))
+    return places[np.argsort(-scores[places], kind="stable")]
+
+
+_KINDS = {
+    "popularity": _by_popularity,
+    "weights": _by_weights,
+    "network": _by_network,
+    "tree": _by_tree,
+}
+_ENCODERS = {"sasrec": _sasrec, "bert4rec": _bert4rec, "gru4rec": _gru4rec, "fmlp": _fmlp}
+_BLOCKS = {"post": _post_block, "pre": _pre_block, "ligr": _ligr_block}

@@ -1,0 +1,198 @@
+"""ONNX files of networks, with the ids of their items beside."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import os
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from skace._whole_files import replace_file
+from skace.export._served import as_int8, model_to_serve, write_items
+from skace.export._tree_arrays import tree_arrays
+from skace.recommenders import GRAMEstimator, NeuralRecommender
+
+__all__ = ["export_onnx"]
+
+_ANSWERS = ("top_k", "scores", "states")
+_TABLE = "item_table"  # name of the initialiser
+
+
+def export_onnx(
+    estimator: Any,
+    path: str | os.PathLike[str],
+    *,
+    answer: Literal["top_k", "scores", "states"] = "top_k",
+    k: int | None = None,
+    exclude_seen: bool | None = None,
+    item_table: Literal["float32", "int8"] = "float32",
+    table_file: bool = False,
+) -> Path:
+    """Write a network to an ONNX file, and the ids of its items beside it.
+
+    The graph reads rows of items, of any number of histories of any length up to
+    ``max_length``. `OnnxModel` asks it by ids, and any other runtime by rows.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        A network, also one of your own; a Pipeline that ends in one, or a fitted search over
+        one of these.
+
+    path : str or path-like
+        Where to write, ending in ``.onnx``. The ids go to a file of the same name that ends in
+        ``.npz``. Existing files are replaced.
+
+    answer : {"top_k", "scores", "states"}, default="top_k"
+        What the graph returns: the rows and scores of the best items, the scores of all
+        items, or what the encoder makes of each history, whose inner products with
+        ``item_vectors_`` are the scores (for an index; not those of `GRAMEstimator`).
+
+    k : int or None, default=None
+        Length of the lists with ``answer="top_k"``; None takes that of the model.
+
+    exclude_seen : bool or None, default=None
+        Whether, with ``answer="top_k"``, items of the past may not come again; the graph then
+        reads their rows as a third input. None takes the parameter of the model.
+
+    item_table : {"float32", "int8"}, default="float32"
+        How item vectors are kept. "int8" takes a quarter of the room on the disk; each entry
+        is rounded to one of 255 steps of the largest one of its vector.
+
+    table_file : bool, default=False
+        Whether the item table goes to a file of its own, whose name ends in ``.items``, which
+        runtimes map into memory instead of reading it.
+
+    Returns
+    -------
+    path : pathlib.Path
+        The ONNX file.
+
+    Raises
+    ------
+    ImportError
+        If onnx or onnxscript are not installed (the extra ``export``).
+
+    TypeError
+        If the model is no network.
+
+    ValueError
+        If an argument is refused.
+
+    See Also
+    --------
+    export_numpy : For closed forms and neighbours, and for one session at a time.
+
+    Notes
+    -----
+    Inputs are ``items``, int64, of shape (batch, length): rows of the last ``max_length``
+    events, oldest first, with any row behind the end; ``lengths``, int64, of shape (batch,),
+    none of them 0; and, where seen items are left out, ``seen``, int64, of shape (batch,
+    n_seen), in which a row may stand several times. Outputs are ``scores`` and ``rows`` of shape
+    (batch, k), best first, or ``scores`` of shape (batch, n_items), or ``states`` of shape
+    (batch, width). A network has no answer to an empty history; `OnnxModel` gives the most popular
+    items.
+
+    Vectors of items that the model was not fitted on stay behind, and so do the steps of a
+    Pipeline before the model, which make them.
+
+    Stability: provisional.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from skace import SASRecEstimator
+    >>> from skace.datasets import make_cycle
+    >>> from skace.export import OnnxModel, export_onnx
+    >>> X = make_cycle(n_users=50, n_items=6, length=8, random_state=0)
+    >>> model = SASRecEstimator(k=2, embedding_dim=8, n_layers=1, max_epochs=1,
+    ...                         early_stopping=False, random_state=0).fit(X)
+    >>> with TemporaryDirectory() as folder:  # doctest: +SKIP
+    ...     served = OnnxModel(export_onnx(model, f"{folder}/model.onnx"))
+    ...     item_ids, scores = served.recommend([[2, 3, 4], [5]])
+    """
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise ValueError(f"path must end in .onnx, got {str(path)!r}.")
+    if answer not in _ANSWERS:
+        raise ValueError(f"answer must be one of {_ANSWERS}, got {answer!r}.")
+    if item_table not in ("float32", "int8"):
+        raise ValueError(f"item_table must be 'float32' or 'int8', got {item_table!r}.")
+    model = _network_to_serve(estimator)
+    k = _length_of_lists(model, k, answer)
+    reads_seen = answer == "top_k" and (
+        model.exclude_seen if exclude_seen is None else bool(exclude_seen)
+    )
+    _check_onnx()
+    proto = _graph(model, {"top_k": k, "scores": 0, "states": -1}[answer], item_table, reads_seen)
+    meta = {"answer": answer, "k": k, "exclude_seen": reads_seen}
+    if answer != "top_k":  # whoever reads the scores decides
+        meta["exclude_seen"] = model.exclude_seen if exclude_seen is None else bool(exclude_seen)
+    meta["max_length"] = model.architecture_["max_length"]
+    if table_file:
+        _move_table(proto, path.with_suffix(".items"))
+    write_items(path.with_suffix(".npz"), model, meta)
+    replace_file(path, proto.SerializeToString())
+    return path
+
+
+def _network_to_serve(estimator):
+    """The network within pipelines and searches."""
+    model = model_to_serve(estimator)
+    if not isinstance(model, NeuralRecommender):
+        raise TypeError(
+            f"{type(model).__name__} is no network; use export_numpy, which writes closed forms, "
+            "neighbours and popularity."
+        )
+    return model
+
+
+def _length_of_lists(model, k, answer):
+    """The parameter k, checked."""
+    if k is not None and answer != "top_k":
+        raise ValueError(f"k={k!r} is for answer='top_k', but answer={answer!r}; leave it out.")
+    k = model.k if k is None else k
+    n_items = model.item_ids_.size
+    if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= n_items:
+        raise ValueError(f"k must be an int in the range [1, {n_items}], got {k!r}.")
+    return int(k)
+
+
+def _check_onnx():
+    """Raise unless what torch writes ONNX with is installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "export_onnx needs onnx and onnxscript: pip install 'skace[export]'."
+        ) from error
+
+
+def _graph(model, k, item_table, reads_seen):
+    """The network as an ONNX model."""
+    from skace._torch._served import ServedNetwork, onnx_of
+
+    table, scales = model.item_vectors_, None
+    if item_table == "int8":
+        table, scales = as_int8(table)
+    unscored = model._unscored()
+    unscored = np.zeros(0, dtype=np.int64) if unscored is None else np.flatnonzero(unscored)
+    network = model._rebuild_network().to("cpu")
+    tree = tree_arrays(model) if isinstance(model, GRAMEstimator) else None
+    served = ServedNetwork(network, table, scales, unscored, k, tree)
+    return onnx_of(served, model.architecture_["max_length"], reads_seen=reads_seen)
+
+
+def _move_table(proto, path):
+    """Put the item table into a file of its own."""
+    from onnx import numpy_helper
+    from onnx.external_data_helper import set_external_data
+
+    (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == _TABLE)
+    content = numpy_helper.to_array(tensor).tobytes()
+    replace_file(path, content)
+    tensor.raw_data = content
+    set_external_data(tensor, path.name, offset=0, length=len(content))
+    tensor.ClearField("raw_data")

@@ -1,0 +1,105 @@
+"""ItemIndex with both libraries."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from skace.export import ItemIndex
+
+PACKAGES = {"usearch": "usearch", "faiss": "faiss"}
+
+
+@pytest.fixture(params=PACKAGES)
+def library(request):
+    if importlib.util.find_spec(PACKAGES[request.param]) is None:
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    """Vectors of different lengths, so that the nearest is not the one of the largest product."""
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(900, 12)) * rng.uniform(0.2, 3, size=(900, 1))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def states():
+    return np.random.default_rng(1).normal(size=(40, 12)).astype(np.float32)
+
+
+def test_it_finds_the_largest_inner_products(library, vectors, states):
+    index = ItemIndex(vectors, library=library)
+    assert index.calibrate(states, k=10, recall=0.99) >= 0.99
+    rows, scores = index.search(states, k=10)
+    products = states @ vectors.T
+    best = np.argsort(-products, axis=1)[:, :10]
+    found = np.mean([np.isin(exact, own).mean() for exact, own in zip(best, rows, strict=True)])
+    assert found >= 0.99
+    np.testing.assert_allclose(scores, np.take_along_axis(products, rows, axis=1), rtol=1e-5)
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_effort_is_what_finds_more(library, vectors, states):
+    def share(effort):
+        rows, _ = ItemIndex(vectors, library=library, effort=effort).search(states, k=10)
+        best = np.argsort(-(states @ vectors.T), axis=1)[:, :10]
+        return np.mean([np.isin(exact, own).mean() for exact, own in zip(best, rows, strict=True)])
+
+    assert share(1) < share(900) > 0.99
+
+
+def test_it_answers_with_ids(library, vectors, states):
+    ids = [f"item {row}" for row in range(len(vectors))]
+    index = ItemIndex(vectors, ids, library=library)
+    rows, _ = ItemIndex(vectors, library=library).search(states)
+    named, _ = index.search(states)
+    np.testing.assert_array_equal(named, np.array(ids)[rows])
+
+
+def test_items_of_a_network_are_found_by_its_states(library, fitted, histories):
+    model = fitted("sasrec, without features")
+    index = ItemIndex.from_estimator(model, library=library, effort=500)
+    item_ids, scores = index.search(model.encode(histories), k=5)
+    expected = model.recommend(histories, 5)
+    np.testing.assert_allclose(scores, expected.scores, rtol=1e-4, atol=1e-5)
+    assert index.n_items == 60 - int(model.is_cold_.sum())
+    assert (item_ids == expected.item_ids).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["ease", "neighbours", "gram"])
+def test_models_without_vectors_are_refused(fitted, name):
+    with pytest.raises(TypeError, match="has no dense vectors whose inner products"):
+        ItemIndex.from_estimator(fitted(name))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"library": "annoy"}, "library must be 'usearch' or 'faiss', got 'annoy'"),
+        ({"item_ids": [1, 2]}, "item_ids has 2 ids for 900 vectors"),
+        ({"effort": 0}, r"effort must be an int in the range \[1, inf\), got 0"),
+        ({"n_threads": 0.5}, r"n_threads must be an int in the range \[1, inf\), got 0.5"),
+    ],
+)
+def test_bad_arguments_are_named(vectors, arguments, text):
+    with pytest.raises(ValueError, match=text):
+        ItemIndex(vectors, **arguments)
+
+
+@pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((0, 3)), [[np.nan, 1.0]]])
+def test_vectors_must_be_a_finite_matrix(bad):
+    with pytest.raises(ValueError, match=r"vectors (must be a filled matrix|holds NaN)"):
+        ItemIndex(bad)
+
+
+def test_questions_are_checked(library, vectors, states):
+    index = ItemIndex(vectors, library=library)
+    with pytest.raises(ValueError, match="states have 5 columns, but the vectors have 12"):
+        index.search(states[:, :5])
+    with pytest.raises(ValueError, match=r"k must be in the range \[1, 900\], got 901"):
+        index.search(states, k=901)
+    with pytest.raises(ValueError, match=r"recall must be in \(0, 1\], got 2"):
+        index.calibrate(states, recall=2)

@@ -1,0 +1,180 @@
+"""export_numpy and NumpyModel."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+
+from skace import ACETransformer, EASEEstimator, SASRecEstimator, VotingRecommender
+from skace.export import NumpyModel, export_numpy
+from skace.recommenders import NeuralRecommender
+
+
+@pytest.fixture
+def served(fitted, tmp_path):
+    """A model by its name, and what its file makes of it."""
+
+    def find(name, **parameters):
+        model = fitted(name)
+        return model, NumpyModel(export_numpy(model, tmp_path / "model.npz", **parameters))
+
+    return find
+
+
+def test_scores_are_those_of_the_model(served, histories, any_model):
+    model, answers = served(any_model)
+    found = np.stack([answers.scores(history) for history in histories])
+    np.testing.assert_allclose(found, model.decision_function(histories), rtol=1e-5, atol=1e-5)
+
+
+def test_states_are_those_of_the_model(served, histories):
+    model, answers = served("sasrec")
+    asked = [*histories, []]
+    np.testing.assert_allclose(answers.encode(asked), model.encode(asked), rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="EASEEstimator is no network"):
+        served("ease")[1].encode(asked)
+
+
+@pytest.mark.parametrize("exclude_seen", [False, True])
+@pytest.mark.parametrize("name", ["sasrec", "neighbours", "popularity"])
+def test_lists_are_those_of_the_model(served, histories, name, exclude_seen):
+    model, answers = served(name)
+    asked = [*histories, []]
+    item_ids, scores = answers.recommend(asked, 7, exclude_seen=exclude_seen)
+    expected = model.recommend(asked, 7, exclude_seen=exclude_seen)
+    np.testing.assert_allclose(scores, expected.scores, rtol=1e-5, atol=1e-5)
+    assert (item_ids == expected.item_ids).mean() > 0.9  # near ties may fall the other way
+
+
+def test_the_model_says_how_it_answers(shop_rows, tmp_path):
+    model = EASEEstimator(k=3, exclude_seen=True, handle_unknown="ignore").fit(shop_rows)
+    answers = NumpyModel(export_numpy(model, tmp_path / "model.npz"))
+    history = shop_rows.catalog.item_ids[:4].tolist()
+    item_ids, _ = answers.recommend([[*history, "unheard of"]])
+    assert item_ids.shape == (1, 3)
+    assert not set(history) & set(item_ids[0])
+
+
+def test_ties_keep_the_order_of_items(tmp_path):
+    model = EASEEstimator(k=4, regularization=1).fit([list("abcd"), list("dcba")])
+    answers = NumpyModel(export_numpy(model, tmp_path / "model.npz"))
+    np.testing.assert_array_equal(answers.recommend([["c"]], 3)[0], model.predict([["c"]])[:, :3])
+
+
+def test_int8_takes_a_quarter_and_stays_near(served, histories):
+    model, answers = served("sasrec", item_table="int8")
+    assert answers._arrays["item_vectors"].dtype == np.int8
+    exact = model.decision_function(histories)
+    near = np.stack([answers.scores(history) for history in histories])
+    assert 0 < np.abs(near - exact).max() < 0.05 * np.abs(exact).max()
+
+
+STANDALONE = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "sklearn", "scipy", "pandas", "skace", "onnxruntime"):
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+sys.meta_path.insert(0, Blocked())
+from skace_numpy_model import NumpyModel
+item_ids, scores = NumpyModel("model.npz").recommend([HISTORY])
+print(*item_ids[0])
+"""
+
+
+@pytest.mark.parametrize("name", ["sasrec", "neighbours"])
+def test_the_reader_needs_numpy_alone(fitted, histories, tmp_path, name):
+    model = fitted(name)
+    export_numpy(model, tmp_path / "model.npz", reader=True)
+    code = STANDALONE.replace("HISTORY", repr(histories[2]))
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [str(item) for item in model.predict([histories[2]])[0]]
+
+
+def test_a_pipeline_is_exported_by_its_last_step(shop_rows, histories, tmp_path):
+    pipe = make_pipeline(ACETransformer(n_components=4), EASEEstimator(k=3)).fit(shop_rows)
+    answers = NumpyModel(export_numpy(pipe, tmp_path / "model.npz"))
+    np.testing.assert_array_equal(answers.recommend(histories)[0], pipe.predict(histories))
+
+
+class OwnBackbone(NeuralRecommender):
+    """A network that numpy has no answers of."""
+
+    def _build_encoder(self, width):
+        import torch
+
+        return torch.nn.Linear(width, width)
+
+
+REFUSED = {
+    "an ensemble": (
+        lambda X: VotingRecommender([("ease", EASEEstimator())]).fit(X),
+        TypeError,
+        "VotingRecommender answers through other models",
+    ),
+    "a backbone of one's own": (
+        lambda X: OwnBackbone(max_epochs=1, early_stopping=False).fit(X),
+        TypeError,
+        "OwnBackbone cannot be written for numpy",
+    ),
+    "times": (
+        lambda X: EASEEstimator(history_decay=1.0, decay_by="time").fit(X),
+        ValueError,
+        "decay_by='time', which reads timestamps",
+    ),
+    "no recommender": (lambda X: ACETransformer().fit(X), TypeError, "ACETransformer cannot rank items"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_written_is_refused_before_any_work(shop_rows, tmp_path, name):
+    make, error, text = REFUSED[name]
+    with pytest.raises(error, match=text):
+        export_numpy(make(shop_rows), tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"path": "model.npy"}, "path must end in .npz"),
+        ({"item_table": "int4"}, "item_table must be 'float32' or 'int8', got 'int4'"),
+        ({"item_table": "int8"}, "item_table='int8' is for networks, but EASEEstimator"),
+    ],
+)
+def test_bad_arguments_are_named(fitted, tmp_path, arguments, text):
+    path = tmp_path / arguments.pop("path", "model.npz")
+    with pytest.raises(ValueError, match=text):
+        export_numpy(fitted("ease"), path, **arguments)
+
+
+def test_a_tree_is_written_in_full(fitted, tmp_path):
+    with pytest.raises(ValueError, match="GRAMEstimator is written for numpy with item_table="):
+        export_numpy(fitted("gram"), tmp_path / "model.npz", item_table="int8")
+
+
+def test_an_unfitted_model_is_refused(tmp_path):
+    with pytest.raises(NotFittedError):
+        export_numpy(SASRecEstimator(), tmp_path / "model.npz")
+
+
+def test_what_is_asked_is_checked(served):
+    _, answers = served("ease")
+    with pytest.raises(ValueError, match=r"k must be in the range \[1, 60\], got 61"):
+        answers.recommend([[]], 61)
+    with pytest.raises(ValueError, match="does not know the item ids"):
+        answers.recommend([["unheard of"]])
+
+
+def test_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", numbers=np.zeros(2))
+    with pytest.raises(ValueError, match="is no file of an exported model"):
+        NumpyModel(tmp_path / "other.npz")
+    np.savez(tmp_path / "newer.npz", meta=np.array('{"format": 99}'))
+    with pytest.raises(ValueError, match="has format 99"):
+        NumpyModel(tmp_path / "newer.npz")

@@ -1,0 +1,119 @@
+"""export_onnx and OnnxModel, checked by onnxruntime."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+
+from skace.export import OnnxModel, export_onnx
+
+for package in ("onnx", "onnxscript", "onnxruntime"):
+    pytest.importorskip(package)
+
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.mark.minutes
+def test_scores_of_every_backbone(fitted, histories, tmp_path, network):
+    model = fitted(network)
+    answers = OnnxModel(export_onnx(model, tmp_path / "model.onnx", answer="scores"))
+    found = np.stack([answers.scores(history) for history in histories])
+    np.testing.assert_allclose(found, model.decision_function(histories), **CLOSE)
+
+
+@pytest.mark.minutes
+def test_states_of_many_histories_and_of_one(fitted, histories, tmp_path):
+    model = fitted("bert4rec")
+    answers = OnnxModel(export_onnx(model, tmp_path / "model.onnx", answer="states"))
+    expected = model.encode(histories)
+    np.testing.assert_allclose(answers.encode(histories), expected, **CLOSE)
+    one_by_one = np.concatenate([answers.encode([history]) for history in histories])
+    np.testing.assert_allclose(one_by_one, expected, **CLOSE)
+    with pytest.raises(ValueError, match=r"histories\[1\] is empty and has no state"):
+        answers.encode([histories[0], []])
+
+
+@pytest.fixture(scope="module")
+def lists(fitted, tmp_path_factory):
+    """A small network and its file, in which lists without seen items are made."""
+    model = fitted("sasrec, without features")
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    arguments = {"k": 7, "exclude_seen": True, "item_table": "float32", "table_file": True}
+    return model, export_onnx(make_pipeline("passthrough", model), path, **arguments)
+
+
+def test_lists_are_those_of_the_model(lists, histories):
+    model, path = lists
+    asked = [*histories, []]
+    item_ids, scores = OnnxModel(path).recommend(asked)
+    expected = model.recommend(asked, 7, exclude_seen=True)
+    np.testing.assert_allclose(scores, expected.scores, **CLOSE)
+    assert (item_ids == expected.item_ids).mean() > 0.9  # near ties may fall the other way
+    np.testing.assert_array_equal(OnnxModel(path).recommend(asked, 3)[0], item_ids[:, :3])
+
+
+def test_the_table_can_stand_in_a_file_of_its_own(lists):
+    model, path = lists
+    stored = np.fromfile(path.with_suffix(".items"), dtype=np.float32)
+    np.testing.assert_array_equal(stored.reshape(model.item_vectors_.shape), model.item_vectors_)
+    assert {file.suffix for file in path.parent.iterdir()} == {".onnx", ".npz", ".items"}
+
+
+def test_sizes_are_open(lists):
+    sizes = {put.name: put.shape for put in OnnxModel(lists[1]).session.get_inputs()}
+    assert set(sizes) == {"items", "lengths", "seen"}
+    assert all(isinstance(size, str) for shape in sizes.values() for size in shape)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"k": 8}, r"k must be in the range \[1, 7\], for which the file was written, got 8"),
+        ({"exclude_seen": False}, "the file was written with exclude_seen=True"),
+    ],
+)
+def test_lists_of_another_kind_are_refused(lists, histories, arguments, text):
+    with pytest.raises(ValueError, match=text):
+        OnnxModel(lists[1]).recommend(histories, **arguments)
+
+
+def test_what_a_file_does_not_answer_is_refused(lists, histories):
+    answers = OnnxModel(lists[1])
+    with pytest.raises(ValueError, match="answers with top_k; write it with answer='states'"):
+        answers.encode(histories)
+    with pytest.raises(ValueError, match="answers with top_k; write it with answer='scores'"):
+        answers.scores(histories[0])
+
+
+@pytest.mark.minutes
+def test_scores_of_an_int8_table(fitted, histories, tmp_path):
+    model = fitted("sasrec")
+    path = export_onnx(model, tmp_path / "a.onnx", answer="scores", item_table="int8")
+    answers = OnnxModel(path)
+    exact = model.decision_function(histories)
+    near = np.stack([answers.scores(history) for history in histories])
+    assert 0 < np.abs(near - exact).max() < 0.05 * np.abs(exact).max()
+    best, _ = answers.recommend(histories, 3, exclude_seen=False)
+    np.testing.assert_array_equal(best[:, 0], answers.item_ids[near.argmax(axis=1)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"path": "model.npz"}, "path must end in .onnx"),
+        ({"answer": "ranks"}, "answer must be one of"),
+        ({"item_table": "int4"}, "item_table must be 'float32' or 'int8', got 'int4'"),
+        ({"k": 61}, r"k must be an int in the range \[1, 60\], got 61"),
+        ({"k": 3, "answer": "states"}, "k=3 is for answer='top_k'"),
+    ],
+)
+def test_bad_arguments_are_named(fitted, tmp_path, arguments, text):
+    path = tmp_path / arguments.pop("path", "model.onnx")
+    with pytest.raises(ValueError, match=text):
+        export_onnx(fitted("sasrec, rotary, ligr"), path, **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_network_is_refused(fitted, tmp_path):
+    with pytest.raises(TypeError, match="EASEEstimator is no network; use export_numpy"):
+        export_onnx(fitted("ease"), tmp_path / "model.onnx")

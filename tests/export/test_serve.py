@@ -1,0 +1,108 @@
+"""The example service answers real requests under load, also while a new model comes."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+import asyncio
+import contextlib
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skace.export import NumpyModel
+
+for package in ("fastapi", "uvicorn", "httpx"):
+    pytest.importorskip(package)
+
+SERVE = Path(__file__).parents[2] / "examples" / "serve.py"
+make_model = runpy.run_path(str(SERVE))["make_model"]
+RATE, SECONDS = 200, 30
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def served(path):
+    """Address of a service in a process of its own."""
+    import httpx
+
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, str(SERVE), str(path), "--port", str(port)]
+    root = str(SERVE.parents[1])
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": root})
+    try:
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{address}/health", timeout=5)
+                break
+            assert process.poll() is None, "the service has ended"
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def ask(client, begin, number, histories, found):
+    """One request at its time; notes status, version and seconds."""
+    await asyncio.sleep(max(0.0, begin + number / RATE - time.perf_counter()))
+    sent = time.perf_counter()
+    question = {"history": histories[number % len(histories)], "k": 5}
+    answer = await client.post("/recommend", json=question)
+    body = answer.json()
+    found.append((answer.status_code, body.get("version"), time.perf_counter() - sent))
+    assert len(body["items"]) == 5
+
+
+async def load(address, path, histories):
+    """Requests at a rate, with a new model after each third of the time."""
+    import httpx
+
+    found = []
+    limits = httpx.Limits(max_connections=50)
+    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=30) as client:
+        begin = time.perf_counter()
+        asked = [
+            asyncio.create_task(ask(client, begin, number, histories, found))
+            for number in range(RATE * SECONDS)
+        ]
+        for seed in (1, 2):
+            await asyncio.sleep(begin + seed * SECONDS / 3 - time.perf_counter())
+            await asyncio.to_thread(make_model, path, seed)
+            answer = await client.post("/reload")
+            assert answer.json() == {"version": seed + 1}
+        await asyncio.gather(*asked)
+        return found, time.perf_counter() - begin
+
+
+@pytest.mark.minutes
+def test_no_request_is_dropped_under_load(tmp_path):
+    path = make_model(tmp_path / "model.npz")
+    ids = NumpyModel(path).item_ids.tolist()
+    histories = [ids[first : first + 6] for first in range(0, 150, 7)]
+    with served(path) as address:
+        found, seconds = asyncio.run(load(address, path, histories))
+    assert [status for status, _, _ in found] == [200] * (RATE * SECONDS)
+    assert {version for _, version, _ in found} == {1, 2, 3}
+    assert seconds < 2 * SECONDS  # requests did not pile up
+
+
+@pytest.mark.minutes
+def test_bad_questions_are_answered_with_a_reason(tmp_path):
+    import httpx
+
+    path = make_model(tmp_path / "model.npz")
+    ids = NumpyModel(path).item_ids.tolist()
+    with served(path) as address:
+        for question in ({"history": ids[:1], "k": 0}, {"k": 3}, {"history": "pen"}):
+            assert httpx.post(f"{address}/recommend", json=question).status_code == 422
+        assert httpx.post(f"{address}/recommend", json={"history": []}).status_code == 200
+        assert httpx.get(f"{address}/health").json() == {"n_items": len(ids), "version": 1}
