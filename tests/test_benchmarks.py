@@ -569,3 +569,52 @@ def test_beams_are_compared_with_exact_ranks(scripts, tmp_path, capsys):
     ]  # fmt: skip
     assert found[2]["reached"] < found[12]["reached"] == 1
     assert (tmp_path / "beams-12.json").exists()
+
+
+def test_int8_tables_are_compared(scripts, folder, capsys):
+    words = ["--data", str(folder), "--seeds", "0", "--epochs", "1", "--n-components", "8"]
+    found = scripts("quality/int8_table.py").run([*words, "--output", str(folder / "out")])
+    exact, rounded = found[0]["float32"], found[0]["int8"]
+    assert abs(rounded["recall@20"] - exact["recall@20"]) < 0.1
+    assert rounded["bytes"] < exact["bytes"]
+    assert "mean relative change of recall@20" in capsys.readouterr().out
+
+
+def test_serving_is_timed_by_every_form(scripts):
+    words = [
+        "--models",
+        "neighbours",
+        "--items",
+        "60",
+        "--events",
+        "600",
+        "--width",
+        "8",
+        "--sessions",
+        "5",
+        "--k",
+        "5",
+    ]
+    found = scripts("speed/serving.py").run(words)
+    assert {form for _, form in found} == {"estimator", "numpy, float32"}
+    assert all(0 < p50 <= p99 for p50, p99 in found.values())
+
+
+def test_indexes_are_measured(scripts, folder):
+    pytest.importorskip("faiss")
+    words = [
+        "--n",
+        "1500",
+        "--queries",
+        "40",
+        "--width",
+        "8",
+        "--epochs",
+        "1",
+        "--libraries",
+        "faiss",
+        "--data",
+    ]
+    share, p50, p99 = scripts("speed/index.py").run([*words, str(folder)])["faiss"]
+    assert share >= 0.95
+    assert 0 < p50 <= p99

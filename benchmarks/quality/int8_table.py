@@ -16,6 +16,7 @@ from measuring import describe_machine
 
 from skace import ACETransformer, SASRecEstimator
 from skace.export import NumpyModel, export_numpy
+from skace.losses import SampledSoftmax
 from skace.metrics import ndcg_at_k, recall_at_k
 from skace.model_selection import leave_last_out
 
@@ -29,6 +30,9 @@ def read_arguments(words):
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--n-components", type=int, default=128)
+    parser.add_argument(
+        "--quick", action="store_true", help="sampled negatives, and all epochs without a look"
+    )
     parser.add_argument("--users", type=int, help="ask for so many of the test rows only")
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
@@ -70,7 +74,12 @@ def run(words=None):
     train, rows = ace.transform(train), rows[: arguments.users]
     found = {}
     for seed in arguments.seeds:
-        model = SASRecEstimator(max_epochs=arguments.epochs, random_state=seed).fit(train)
+        model = SASRecEstimator(
+            max_epochs=arguments.epochs,
+            early_stopping=not arguments.quick,
+            loss=SampledSoftmax() if arguments.quick else None,
+            random_state=seed,
+        ).fit(train)
         with tempfile.TemporaryDirectory() as folder:
             found[seed] = measure(model, rows, Path(folder))
         print(f"seed {seed}:", json.dumps(found[seed]), flush=True)

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from skace import ACETransformer, SASRecEstimator
 from skace.export import ItemIndex
 from skace.item_tables import FrozenTable
+from skace.losses import SampledSoftmax
 from skace.model_selection import leave_last_out
 
 BLOCK = 256
@@ -58,7 +59,11 @@ def learn(arguments):
     train, rows = leave_last_out(read_data(arguments.data, arguments.embeddings))
     train = ACETransformer(n_components=arguments.width).fit_transform(train)
     model = SASRecEstimator(
-        item_table=FrozenTable(), max_epochs=arguments.epochs, early_stopping=False, random_state=0
+        item_table=FrozenTable(),
+        loss=SampledSoftmax(),
+        max_epochs=arguments.epochs,
+        early_stopping=False,
+        random_state=0,
     ).fit(train)
     chosen = np.random.default_rng(0).choice(len(rows), min(len(rows), 4000), replace=False)
     states = model.encode(rows[np.sort(chosen)].with_features(None))

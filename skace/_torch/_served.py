@@ -32,8 +32,7 @@ class ServedTree(nn.Module):
         ``read_nodes`` and ``steps``.
     """
 
-    children: torch.Tensor
-    is_child: torch.Tensor
+    tokens: torch.Tensor
     is_rival: torch.Tensor
     read_nodes: torch.Tensor
     steps: torch.Tensor
@@ -44,13 +43,13 @@ class ServedTree(nn.Module):
         owners = arrays["owners"]
         places = np.arange(owners.size) - arrays["first"][owners]
         shape = (arrays["first"].size, int(places.max()) + 1)  # (G, C), filled up behind
-        children = np.zeros((*shape, arrays["children"].shape[1]), dtype=np.float32)
-        children[owners, places] = arrays["children"]
+        tokens = np.zeros((*shape, arrays["children"].shape[1]), dtype=np.float32)
+        tokens[owners, places] = arrays["children"]
         is_rival = np.zeros(shape, dtype=bool)
         is_rival[owners, places] = arrays["is_rival"]
         # The last place is that of no step.
         steps = np.append(owners * shape[1] + places, shape[0] * shape[1])[arrays["steps"]]
-        for name, value in (("children", children), ("is_rival", is_rival), ("steps", steps)):
+        for name, value in (("tokens", tokens), ("is_rival", is_rival), ("steps", steps)):
             self.register_buffer(name, torch.from_numpy(value))
         self.register_buffer("read_nodes", torch.from_numpy(np.array(arrays["read_nodes"])))
 
@@ -59,7 +58,7 @@ class ServedTree(nn.Module):
         straight = self.decoder.straight(states)[:, None]
         read = self.decoder.read_state(states)[:, None]
         queries = self.decoder(straight, read, self.read_nodes)  # (B, G, D)
-        logits = torch.einsum("bgd,gcd->bgc", queries, self.children)
+        logits = torch.einsum("bgd,gcd->bgc", queries, self.tokens)
         rivals = logits.masked_fill(~self.is_rival, -torch.inf)
         logits = logits - rivals.logsumexp(dim=2, keepdim=True)
         steps = F.pad(logits.flatten(1), (0, 1))  # (B, G C + 1)

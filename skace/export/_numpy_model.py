@@ -222,9 +222,11 @@ class _Weights:
         return product + self[bias] if bias in self else product
 
     def norm(self, name, x):
-        centred = x - x.mean(axis=-1, keepdims=True)
-        spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
-        return centred / spread * self[f"{name}.weight"] + self[f"{name}.bias"]
+        share = np.float32(1 / x.shape[-1])
+        centred = x - np.add.reduce(x, axis=-1, keepdims=True) * share
+        squares = np.add.reduce(centred * centred, axis=-1, keepdims=True) * share
+        scale = self[f"{name}.weight"] / np.sqrt(squares + np.float32(1e-5))
+        return centred * scale + self[f"{name}.bias"]
 
 
 # What models are made of sums over the events of a history.
@@ -488,7 +490,8 @@ def _gelu(x):
 
 def _best(scores, k):
     """Places of the k best scores, best first, ties in order."""
-    scores = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+    if np.isnan(scores.max()):
+        scores = np.where(np.isnan(scores), np.float32(-np.inf), scores)
     floor = np.partition(scores, scores.size - k)[scores.size - k]
     above = np.flatnonzero(scores > floor)
     tied = np.flatnonzero(scores == floor)[: k - above.size]

@@ -127,7 +127,11 @@ REFUSED = {
         ValueError,
         "decay_by='time', which reads timestamps",
     ),
-    "no recommender": (lambda X: ACETransformer().fit(X), TypeError, "ACETransformer cannot rank items"),
+    "no recommender": (
+        lambda X: ACETransformer(n_components=4).fit(X),
+        TypeError,
+        "ACETransformer cannot rank items",
+    ),
 }
 
 
