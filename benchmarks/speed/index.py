@@ -74,7 +74,7 @@ def learn(arguments):
 
 def nearest_distances(vectors):
     """Distance of each vector to the nearest other one."""
-    squares = np.einsum("nd,nd->n", vectors, vectors)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
     nearest = np.empty(len(vectors), dtype=np.float32)
     for first in range(0, len(vectors), BLOCK):
         rows = slice(first, first + BLOCK)

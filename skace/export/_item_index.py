@@ -240,7 +240,7 @@ class ItemIndex:
         found = self._search.rows(np.pad(states, ((0, 0), (0, 1))), k, effort)
         is_none = (found < 0) | (found >= self.n_items)
         rows = np.where(is_none, 0, found).astype(np.int64)
-        scores = np.einsum("nd,nkd->nk", states, self._vectors[rows])
+        scores = np.einsum("qd,qkd->qk", states, self._vectors[rows])
         scores[is_none] = -np.inf
         order = np.argsort(-scores, axis=1, kind="stable")
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
@@ -343,7 +343,7 @@ def _check_positive(value, name, *, or_none=False):
 
 def _lifted(vectors):
     """Vectors of one more entry, all of the same length."""
-    squares = np.einsum("nd,nd->n", vectors, vectors)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
     return np.column_stack([vectors, np.sqrt(squares.max() - squares)]).astype(np.float32)
 
 

@@ -423,7 +423,7 @@ def _by_head(x, meta):
 
 def _mixed(query, key, value, w, positions=None, is_causal=True):
     """Values mixed by how queries, the last ones, and keys agree: (n, D)."""
-    n, length, size = query.shape[1], *key.shape[1:]
+    n, (length, size) = query.shape[1], key.shape[1:]
     places = np.arange(length - n, length)
     back = places[:, None] - np.arange(length)  # (n, T) events that a key stands before
     if positions == "rotary":
