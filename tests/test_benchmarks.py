@@ -581,20 +581,8 @@ def test_int8_tables_are_compared(scripts, folder, capsys):
 
 
 def test_serving_is_timed_by_every_form(scripts):
-    words = [
-        "--models",
-        "neighbours",
-        "--items",
-        "60",
-        "--events",
-        "600",
-        "--width",
-        "8",
-        "--sessions",
-        "5",
-        "--k",
-        "5",
-    ]
+    words = ["--models", "neighbours", "--items", "60", "--events", "600", "--width", "16"]
+    words += ["--sessions", "5", "--k", "5"]
     found = scripts("speed/serving.py").run(words)
     assert {form for _, form in found} == {"estimator", "numpy, float32"}
     assert all(0 < p50 <= p99 for p50, p99 in found.values())
@@ -602,19 +590,8 @@ def test_serving_is_timed_by_every_form(scripts):
 
 def test_indexes_are_measured(scripts, folder):
     pytest.importorskip("faiss")
-    words = [
-        "--n",
-        "1500",
-        "--queries",
-        "40",
-        "--width",
-        "8",
-        "--epochs",
-        "1",
-        "--libraries",
-        "faiss",
-        "--data",
-    ]
+    words = ["--n", "1500", "--queries", "40", "--width", "8", "--epochs", "1"]
+    words += ["--libraries", "faiss", "--data", str(folder)]
     share, p50, p99 = scripts("speed/index.py").run([*words, str(folder)])["faiss"]
     assert share >= 0.95
     assert 0 < p50 <= p99
