@@ -31,8 +31,7 @@ def rows_of_codes(
     """
     log = sort_codes(user_ids, users, items, times)
     warn_of_odd_ids(user_ids, "users")
-    ends = np.arange(log.n_events, dtype=np.int64)
-    return object.__new__(Interactions)._set(log, catalog, ends)
+    return object.__new__(Interactions)._set(log, catalog, range(log.n_events))
 
 
 def queries_of_sequences(histories: Iterable[Any], name: str) -> Interactions:

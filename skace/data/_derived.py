@@ -42,9 +42,12 @@ class DerivedRows(LogRows):
         """
         self._refuse_queries("repeats")
         is_kept = first_of_each(self._log)
+        log = take_events(self._log, is_kept)
+        if self._is_whole:
+            return self._derive(log=log, ends=range(log.n_events))
         position = np.cumsum(is_kept) - 1
         ends = self._ends[is_kept[self._ends]]
-        return self._derive(log=take_events(self._log, is_kept), ends=position[ends])
+        return self._derive(log=log, ends=position[ends])
 
     def reorder_ties(self, ties: Ties, *, random_state: Any = None) -> Self:
         """Put events of one user at one moment into another order.

@@ -49,7 +49,7 @@ def k_core(X: Any, n: int) -> Any:
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n must be an int in the range [1, inf), got {n!r}.")
     log = X._log
-    if X.is_query or np.unique(X._ends).size != log.n_events:
+    if X.is_query or not (X._is_whole or np.unique(X._ends).size == log.n_events):
         raise ValueError(
             f"k_core needs all rows of a log, got {len(X)} of {log.n_events}; filter before "
             "slicing."
@@ -60,7 +60,7 @@ def k_core(X: Any, n: int) -> Any:
         raise ValueError(f"k_core({n}) leaves no event; lower n.")
     item_rows, items = np.unique(log.items[is_kept], return_inverse=True)
     new_log = take_events(log, is_kept, items.astype(np.int64))
-    ends = np.arange(new_log.n_events, dtype=np.int64)
+    ends = range(new_log.n_events)
     return X._derive(log=new_log, catalog=X.catalog.take(item_rows), ends=ends)
 
 

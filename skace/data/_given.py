@@ -28,14 +28,19 @@ __all__ = [
 
 
 def require_events(
-    table: Any, user: str, item: str, timestamp: str | None, weight: str | None
+    table: Any,
+    user: str,
+    item: str,
+    timestamp: str | None,
+    weight: str | None,
+    name: str = "frame",
 ) -> None:
     """Raise if a column is absent."""
     given = [name for name in (user, item, weight) if name]
-    require_columns(table, given, "frame")
+    require_columns(table, given, name)
     if timestamp and timestamp not in table.columns:
         raise ValueError(
-            f"frame has no column {timestamp!r}; its columns are "
+            f"{name} has no column {timestamp!r}; its columns are "
             f"{', '.join(map(repr, table.columns))}. Name the column of times with timestamp=, or "
             "pass timestamp=None if the events of each user are in time order."
         )

@@ -10,6 +10,7 @@ import numpy as np
 from skace._validation import check_ids
 from skace.data._built import queries_of_sequences
 from skace.data._catalog import Catalog
+from skace.data._from_parquet import is_lazy
 from skace.data._given import check_sequences
 from skace.data._interactions import Interactions, rows_of_sequences
 from skace.data._keys import without_keys
@@ -69,7 +70,7 @@ def as_interactions(X: Any, *, catalog: Catalog | None = None) -> Interactions:
         if catalog is not None and catalog is not X.catalog:
             raise ValueError("X has a catalog already; pass catalog to its constructor instead.")
         return X
-    if nw.dependencies.is_into_dataframe(X):
+    if _is_frame(X):
         return Interactions.from_frame(X, catalog=catalog)
     _refuse_other_types(X)
     return rows_of_sequences(X, catalog, "X")
@@ -79,7 +80,7 @@ def rows_to_fit(X: Any, y: Any = None) -> Interactions:
     """Training rows; for lists, ``y`` appends one event to each sequence."""
     if isinstance(X, Interactions):
         _check_y_of_rows(X, y)
-    elif y is not None and not nw.dependencies.is_into_dataframe(X):
+    elif y is not None and not _is_frame(X):
         _refuse_other_types(X)
         return as_interactions(_append_targets(X, y))
     elif y is not None:
@@ -115,8 +116,13 @@ def rows_to_score(X: Any, y: Any = None) -> Interactions:
 
 def refuse_frame(X: Any) -> None:
     """Raise if X is a frame."""
-    if nw.dependencies.is_into_dataframe(X):
+    if _is_frame(X):
         raise ValueError(_REFUSED_FRAME)
+
+
+def _is_frame(X: Any) -> bool:
+    """Whether X is a frame of any library, computed or not."""
+    return nw.dependencies.is_into_dataframe(X) or is_lazy(X)
 
 
 def _refuse_other_types(X: Any) -> None:

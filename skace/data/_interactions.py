@@ -5,15 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from skace._typing import Ties
 from skace._validation import coded_ids, warn_of_odd_ids
-from skace.data import _merge
 from skace.data._catalog import Catalog
-from skace.data._derived import DerivedRows
+from skace.data._from_parquet import backend_of, is_lazy, log_of_lazy_frame, log_of_parquet
 from skace.data._given import in_catalog, log_of_sequences, require_events
-from skace.data._log import sort_events
+from skace.data._joined_rows import JoinedRows
+from skace.data._log import EventLog, sort_events
+from skace.data._parquet_events import EventColumns
 from skace.data._row_values import check_weights
 from skace.data._tie_key import read_tie_key
 from skace.data._tie_order import check_ties, in_other_order
@@ -23,7 +22,7 @@ from skace.data.features._frames import eager_table
 __all__ = ["Interactions"]
 
 
-class Interactions(DerivedRows):
+class Interactions(JoinedRows):
     """Supervised samples over one event log.
 
     Row ``i`` stands for an event: the model reads what its user did earlier and has to
@@ -103,7 +102,8 @@ class Interactions(DerivedRows):
     Datetimes with a time zone are kept in UTC; the zone is remembered, and moments that are
     given later without one (``next_queries(at=)``, ``TemporalSplit(cuts=)``) are read in it.
 
-    Storage is three flat arrays and offsets per user; a slice costs 8 bytes a row.
+    Storage is three flat arrays and offsets per user; a slice costs 8 bytes a row, all
+    rows cost nothing.
 
     Stability: provisional.
 
@@ -159,11 +159,8 @@ class Interactions(DerivedRows):
             (user_ids, user_codes), rows, times, own_weights, drop_duplicates=bool(drop_duplicates)
         )
         warn_of_odd_ids(log.user_ids, "users")
-        log = replace(log, tie_key=read_tie_key(tie_key, catalog))
-        check_ties(ties, log)
-        if ties != "keep":
-            log, _ = in_other_order(log, ties, random_state)
-        self._set(log, catalog, np.arange(log.n_events, dtype=np.int64))
+        log = _with_ties(log, catalog, tie_key, ties, random_state)
+        self._set(log, catalog, range(log.n_events))
 
     @classmethod
     def from_frame(  # noqa: PLR0913 (as the constructor, and the names of columns)
@@ -180,12 +177,14 @@ class Interactions(DerivedRows):
         tie_key: Any = None,
         random_state: Any = None,
     ) -> "Interactions":
-        """Interactions from a pandas, polars or pyarrow frame with one row per event.
+        """Interactions from a frame with one row per event.
 
         Parameters
         ----------
         frame : dataframe
-            Any eager frame that narwhals understands.
+            Of pandas, polars, pyarrow or whatever else narwhals understands. One whose rows are not
+            computed yet (a LazyFrame of polars, a relation of DuckDB, a frame of Dask) is
+            streamed through the disk, as `from_parquet` does; its rows have to have an order.
 
         user : str, default="user_id"
             Column of user ids.
@@ -233,6 +232,16 @@ class Interactions(DerivedRows):
         >>> Interactions.from_frame(log).items
         array([9, 7])
         """
+        if is_lazy(frame):
+            check_ties(ties)
+            columns = EventColumns(user, item, timestamp, weight)
+            log, catalog = log_of_lazy_frame(
+                frame, columns, catalog, drop_duplicates=bool(drop_duplicates)
+            )
+            log = _with_ties(log, catalog, tie_key, ties, random_state)
+            return object.__new__(cls)._set(
+                log, catalog, range(log.n_events), backend=backend_of(frame)
+            )
         table = eager_table(frame, "frame")
         require_events(table, user, item, timestamp, weight)
         X = cls(
@@ -247,6 +256,106 @@ class Interactions(DerivedRows):
             random_state=random_state,
         )
         return X._derive(backend=table.implementation)
+
+    @classmethod
+    def from_parquet(  # noqa: PLR0913 (names of columns)
+        cls,
+        path: Any,
+        *,
+        user: str = "user_id",
+        item: str = "item_id",
+        timestamp: str | None = "timestamp",
+        weight: str | None = None,
+        catalog: Catalog | None = None,
+        drop_duplicates: bool = False,
+        tie_key: Any = None,
+        folder: Any = None,
+    ) -> "Interactions":
+        """Interactions from parquet files that need not fit into memory.
+
+        The result equals that of `from_frame`. Its log stays on disk, and is looked at there.
+
+        Parameters
+        ----------
+        path : str, path, or list of these
+            Files, folders of files, or patterns such as ``"log/2024-*.parquet"``. Events come in
+            the order of the files and of their rows; files of a folder or pattern in
+            natural order, ``part.2`` before ``part.10``.
+
+        user : str, default="user_id"
+            Column of user ids.
+
+        item : str, default="item_id"
+            Column of item ids.
+
+        timestamp : str or None, default="timestamp"
+            Column of times (numbers or datetimes). None: the rows of each user are in
+            time order already.
+
+        weight : str or None, default=None
+            Column of weights, as the constructor has them.
+
+        catalog : Catalog or None, default=None
+            As in the constructor.
+
+        drop_duplicates : bool, default=False
+            As in the constructor.
+
+        tie_key : str, array-like of shape (n_items,) or None, default=None
+            As in the constructor. `reorder_ties` puts tied events into another order; it takes 16
+            bytes of memory an event.
+
+        folder : str, path or None, default=None
+            New or empty folder for the sorted log: 16 bytes an event, and 8 more with times and 8
+            with weights; for a while there has to be room for twice as much. None: one in the
+            system's temporary folder, which goes with the object.
+
+        Returns
+        -------
+        X : Interactions
+            One row per event.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+
+        ImportError
+            If pyarrow is absent.
+
+        ValueError
+            If a column is absent or is of another type in another file, if ids are missing, if
+            ``folder`` is not empty, and as the constructor does.
+
+        Notes
+        -----
+        Memory grows with the number of different users and items, not with that of events: about
+        400 MiB, and 50 bytes for each user whose id is an integer. Texts take more.
+
+        Pickles, and the copies that joblib hands to its processes, hold the path of the log instead
+        of the log. Keep the folder where a pickle is to be opened later.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import polars
+        >>> from skace import Interactions
+        >>> log = polars.DataFrame({"user_id": [1, 1], "item_id": [7, 9], "timestamp": [2, 1]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log.write_parquet(f"{folder}/monday.parquet")
+        ...     X = Interactions.from_parquet(f"{folder}/*.parquet")
+        >>> X.items
+        array([9, 7])
+        """
+        log, catalog = log_of_parquet(
+            path,
+            EventColumns(user, item, timestamp, weight),
+            catalog,
+            drop_duplicates=bool(drop_duplicates),
+            folder=folder,
+        )
+        log = replace(log, tie_key=read_tie_key(tie_key, catalog))
+        return object.__new__(cls)._set(log, catalog, range(log.n_events))
 
     @classmethod
     def from_sequences(
@@ -283,58 +392,12 @@ class Interactions(DerivedRows):
         """
         return rows_of_sequences(sequences, catalog, "sequences")
 
-    @classmethod
-    def concat(
-        cls, parts: Iterable["Interactions"], *, drop_duplicates: bool = False
-    ) -> "Interactions":
-        """Join logs and rows.
 
-        Parameters
-        ----------
-        parts : iterable of Interactions
-            Slices of one log are joined row after row. Different logs are merged: users
-            and items are matched by id, the events of a user sorted by time (by order of
-            the parts where times are equal or absent), and the rows are those of all parts.
-            Tied events of one part keep the order in which they stand there; a ``tie_key``
-            is kept if all parts have it.
-
-        drop_duplicates : bool, default=False
-            Whether to keep only the first of events that have user, item and time in common,
-            as logs that overlap have; for different logs with timestamps.
-
-        Returns
-        -------
-        X : Interactions
-            Rows of all parts, repeats included: those of different logs in the order of the
-            merged log. ``source_rows`` counts on through the parts.
-
-        Raises
-        ------
-        ValueError
-            If an item has different features in two catalogs, if only one of them has
-            features, if some parts have timestamps or weights and others not, if times cannot
-            be compared (numbers and datetimes, two units, with a time zone and without), or
-            ids differ in type.
-
-        Warns
-        -----
-        RepeatedEventsWarning
-            If events of one log repeat those of another, as in logs that overlap.
-
-        Examples
-        --------
-        >>> from skace import Interactions
-        >>> monday = Interactions(["al"], ["pen"], [1])
-        >>> tuesday = Interactions(["al", "bo"], ["ink", "pen"], [2, 2])
-        >>> Interactions.concat([monday, tuesday]).items
-        array(['pen', 'ink', 'pen'], dtype='<U3')
-        """
-        parts = list(parts)
-        if not parts:
-            raise ValueError("parts is empty; give at least one Interactions.")
-        if all(part._log is parts[0]._log for part in parts):
-            return parts[0]._derive(**_merge.joined_rows(parts))
-        return parts[0]._derive(**_merge.merged_logs(parts, bool(drop_duplicates)))
+def _with_ties(log: EventLog, catalog: Catalog, tie_key: Any, ties: Ties, seed: Any) -> EventLog:
+    """The log with its key, and with tied events in the order that was asked for."""
+    log = replace(log, tie_key=read_tie_key(tie_key, catalog))
+    check_ties(ties, log)
+    return log if ties == "keep" else in_other_order(log, ties, seed)[0]
 
 
 def rows_of_sequences(sequences: Iterable[Any], catalog: Catalog | None, name: str) -> Interactions:
@@ -342,5 +405,4 @@ def rows_of_sequences(sequences: Iterable[Any], catalog: Catalog | None, name: s
     log, catalog = log_of_sequences(sequences, catalog, name)
     if log.n_events == 0:
         raise ValueError("the log is empty; Interactions needs at least one event.")
-    ends = np.arange(log.n_events, dtype=np.int64)
-    return object.__new__(Interactions)._set(log, catalog, ends)
+    return object.__new__(Interactions)._set(log, catalog, range(log.n_events))

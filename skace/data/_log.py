@@ -3,7 +3,7 @@
 
 import datetime
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,22 @@ import numpy.typing as npt
 
 from skace._callers import caller_level
 from skace._typing import BoolArray, Float64Array, IdArray, IntArray
+from skace.data._log_files import LogFiles
 from skace.data._tie_key import TieKey
 from skace.data._times import Times
 from skace.exceptions import RepeatedEventsWarning
 
-__all__ = ["EventLog", "first_of_each", "sort_codes", "sort_events", "take_events", "tied_events"]
+__all__ = [
+    "EventLog",
+    "first_of_each",
+    "places_of_repeats",
+    "sort_codes",
+    "sort_events",
+    "take_events",
+    "tied_events",
+    "warn_of_repeats",
+    "without_repeats",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -36,6 +47,16 @@ class EventLog:
     ties: str = "keep"  # how tied events stand: "keep" is the input's order, "shuffle", "key"
     tie_key: TieKey | None = None  # by which the order of ties is looked at, besides the item ids
     facts: dict[str, Any] = field(default_factory=dict)  # counts, once they were asked for
+    files: LogFiles | None = None  # from which arrays are mapped, if any is
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrays that are mapped go as the path of their file, others as they are."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        mapped = {} if self.files is None else self.files.arrays
+        is_mapped = [name for name, array in mapped.items() if own[name] is array]
+        for name in is_mapped:
+            del own[name]
+        return _restored, (own, is_mapped)
 
     @property
     def n_events(self) -> int:
@@ -68,6 +89,12 @@ class EventLog:
             self.facts["last tied"] = int(is_tied[last].sum())
             self.facts["users with two"] = int(last.size)
         return int(self.facts[fact])
+
+
+def _restored(own: dict[str, Any], is_mapped: list[str]) -> EventLog:
+    """Log from its parts; some are found in its files."""
+    arrays = {name: own["files"].arrays[name] for name in is_mapped}
+    return EventLog(**own, **arrays)
 
 
 def tied_events(log: EventLog) -> BoolArray:
@@ -119,9 +146,19 @@ def sort_events(
     """
     user_ids, codes = users
     log = sort_codes(user_ids, codes, items, times, weights)
-    if drop_duplicates is None or times is None:
+    return log if drop_duplicates is None else without_repeats(log, drop=drop_duplicates)
+
+
+def without_repeats(log: EventLog, *, drop: bool) -> EventLog:
+    """The log without events that repeat an earlier one, or all of it and a warning."""
+    if log.timestamps is None:
         return log
-    return take_events(log, first_of_each(log)) if drop_duplicates else _warn_of_repeats(log)
+    if drop:
+        return take_events(log, first_of_each(log))
+    n_repeated = log.count("repeated")
+    if n_repeated:
+        warn_of_repeats(n_repeated, places_of_repeats(log), log.n_events)
+    return log
 
 
 def sort_codes(
@@ -175,19 +212,22 @@ def _order_of(codes: npt.NDArray[np.integer[Any]], values: npt.NDArray[Any] | No
     return order
 
 
-def _warn_of_repeats(log: EventLog) -> EventLog:
-    """The log, with a warning if events are repeated."""
-    if log.count("repeated"):
-        places = np.sort(log.source[_is_repeated(log, tied_events(log))])
-        shown = ", ".join(map(str, places[:3].tolist())) + (", ..." if places.size > 3 else "")
+def places_of_repeats(log: EventLog) -> IntArray:
+    """Where in the input the events stand that repeat an earlier one, ascending."""
+    return np.sort(log.source[_is_repeated(log, tied_events(log))])
+
+
+def warn_of_repeats(n_repeated: int, places: IntArray, n_events: int) -> None:
+    """Warn if events are repeated, the first of them at these places of the input."""
+    if n_repeated:
+        shown = ", ".join(map(str, places[:3].tolist())) + (", ..." if n_repeated > 3 else "")
         warnings.warn(
-            f"{places.size} of {log.n_events} events repeat user, item and time of an earlier one "
+            f"{n_repeated} of {n_events} events repeat user, item and time of an earlier one "
             f"(in the input at position {shown}), as in a log that was read twice; such events "
             "are easy to predict. Keep one of each with X.drop_duplicates().",
             RepeatedEventsWarning,
             stacklevel=caller_level(),
         )
-    return log
 
 
 def first_of_each(log: EventLog) -> BoolArray:

@@ -13,11 +13,11 @@ from skace._validation import first_few, kind_of_ids
 from skace.data._catalog import Catalog
 from skace.data._log import sort_events
 from skace.data._tie_key import joined_tie_keys
-from skace.data._times import joined_times
+from skace.data._times import check_comparable, joined_times
 from skace.data.features._forms import is_sparse
 from skace.data.features._labels import without_labels
 
-__all__ = ["joined_rows", "merged_logs"]
+__all__ = ["check_alike", "joined_rows", "joined_ties", "merge_catalogs", "merged_logs"]
 
 
 def joined_rows(parts: list[Any]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def merged_logs(parts: list[Any], drop_duplicates: bool) -> dict[str, Any]:
     if any(part.is_query for part in parts):
         raise ValueError("parts hold query rows; concat the logs, then call next_queries().")
     catalog = merge_catalogs([part.catalog for part in parts])
-    _check_same_kinds(parts)
+    check_alike(parts)
     items = [catalog.row_of(part.catalog.item_ids)[part._log.items] for part in parts]
     log = sort_events(
         _event_users(parts),
@@ -51,21 +51,23 @@ def merged_logs(parts: list[Any], drop_duplicates: bool) -> dict[str, Any]:
     position = np.full(sum(sizes), -1, dtype=np.int64)  # of events that were dropped
     position[log.source] = np.arange(log.n_events)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    ends = np.concatenate(
-        [position[start + part._ends] for start, part in zip(starts, parts, strict=True)]
-    )
+    ends: Any = range(log.n_events)
+    if not all(part._is_whole for part in parts):
+        found = (position[at + part._ends] for at, part in zip(starts, parts, strict=True))
+        ends = np.concatenate(list(found))
+        ends = np.sort(ends[ends >= 0])
     # log.source counted events in the parts' logs; it has to count in their inputs.
     log = replace(
         log,
         source=places[log.source],
         n_inputs=sum(n_inputs),
-        ties=_joined_ties([part._log.ties for part in parts]),
+        ties=joined_ties([part._log.ties for part in parts]),
         tie_key=joined_tie_keys([part._log.tie_key for part in parts]),
     )
-    return {"log": log, "catalog": catalog, "ends": np.sort(ends[ends >= 0]), "users": None}
+    return {"log": log, "catalog": catalog, "ends": ends, "users": None}
 
 
-def _joined_ties(ties: list[str]) -> str:
+def joined_ties(ties: list[str]) -> str:
     """How tied events stand: as the parts have it, or in part as in the input."""
     return ties[0] if len(set(ties)) == 1 else "keep" if "keep" in ties else "key"
 
@@ -84,21 +86,20 @@ def _event_users(parts: list[Any]) -> tuple[IdArray, IntArray]:
 def _event_weights(parts: list[Any]) -> Any:
     """Weights of all events, or None if no part has any."""
     weights = [part._log.weights for part in parts]
-    if all(w is None for w in weights):
-        return None
-    if any(w is None for w in weights):
+    return None if weights[0] is None else np.concatenate(weights)
+
+
+def check_alike(parts: list[Any]) -> None:
+    """Raise if user ids, weights or times of the parts do not go together."""
+    kinds = {kind_of_ids(part._log.user_ids) for part in parts}
+    if len(kinds) > 1:
+        raise ValueError("users are strings in one part and integers in another.")
+    if len({part._log.weights is None for part in parts}) > 1:
         raise ValueError(
             "some parts have weights and others have none; give all of them weights, for instance "
             "with X.with_weights(np.ones(len(X))), or none with X.with_weights(None)."
         )
-    return np.concatenate(weights)
-
-
-def _check_same_kinds(parts: list[Any]) -> None:
-    """Raise if user ids are strings in one part and integers in another."""
-    kinds = {kind_of_ids(part._log.user_ids) for part in parts}
-    if len(kinds) > 1:
-        raise ValueError("users are strings in one part and integers in another.")
+    check_comparable([part._log.times for part in parts])
 
 
 def merge_catalogs(catalogs: list[Catalog]) -> Catalog:

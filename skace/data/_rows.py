@@ -11,6 +11,7 @@ from skace._typing import Float64Array, IdArray, IntArray
 from skace.data import _repr
 from skace.data._catalog import Catalog
 from skace.data._log import EventLog
+from skace.data._row_numbers import RowNumbers, as_array, chosen, values_at
 from skace.data._row_values import in_row_order
 from skace.data._times import Times
 
@@ -22,7 +23,7 @@ class LogRows:
 
     _log: EventLog
     _catalog: Catalog
-    _ends: IntArray  # (n_rows,) a row's past is log.items[offsets[user]:end]
+    _numbers: RowNumbers  # (n_rows,) log position of each row
     _users: IntArray | None  # (n_rows,) user codes, for query rows only
     _backend: Any  # implementation of the frame that the log came from
 
@@ -33,14 +34,14 @@ class LogRows:
         self,
         log: EventLog,
         catalog: Catalog,
-        ends: IntArray,
+        ends: RowNumbers,
         users: IntArray | None = None,
         backend: Any = None,
     ) -> Self:
         """Store the parts; ``users`` given makes the rows queries."""
         self._log = log
         self._catalog = catalog
-        self._ends = ends
+        self._numbers = ends
         self._users = users
         self._backend = backend
         return self
@@ -50,7 +51,7 @@ class LogRows:
         own = {
             "log": self._log,
             "catalog": self._catalog,
-            "ends": self._ends,
+            "ends": self._numbers,
             "users": self._users,
             "backend": self._backend,
         }
@@ -65,6 +66,21 @@ class LogRows:
     def is_query(self) -> bool:
         """Whether the rows are questions without an answer (see `next_queries`)."""
         return self._users is not None
+
+    @property
+    def _ends(self) -> IntArray:
+        """Log position of each row, (n_rows,); its past is log.items[offsets[user]:end].
+
+        Of all rows this array is made anew whenever it is asked for.
+        """
+        return as_array(self._numbers)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether these are all rows of the log, in its order, and known to be without a look."""
+        # An array never equals a range, and is not looked through.
+        is_range = isinstance(self._numbers, range)
+        return self._users is None and is_range and self._numbers == range(self._log.n_events)
 
     @property
     def _row_users(self) -> IntArray:
@@ -84,7 +100,7 @@ class LogRows:
                 "query rows have no item: they ask what comes next. Use rows of the log, "
                 "not next_queries(), for fit, score and target_ranks."
             )
-        return self._log.items[self._ends]
+        return values_at(self._log.items, self._numbers)
 
     @property
     def users(self) -> IdArray:
@@ -103,7 +119,8 @@ class LogRows:
         In UTC where the caller's times had a time zone.
         """
         self._refuse_queries("timestamps")
-        return None if self._log.timestamps is None else self._log.timestamps[self._ends]
+        times = self._log.timestamps
+        return None if times is None else values_at(times, self._numbers)
 
     @property
     def _times(self) -> Times | None:
@@ -120,13 +137,14 @@ class LogRows:
     def weights(self) -> Float64Array | None:
         """Weight of each row's event, shape (n_rows,), or None. Query rows have none."""
         self._refuse_queries("weights")
-        return None if self._log.weights is None else self._log.weights[self._ends]
+        weights = self._log.weights
+        return None if weights is None else values_at(weights, self._numbers)
 
     @property
     def source_rows(self) -> IntArray:
         """Place of each row in the caller's input, shape (n_rows,)."""
         self._refuse_queries("source_rows")
-        return self._log.source[self._ends]
+        return values_at(self._log.source, self._numbers)
 
     @property
     def n_users(self) -> int:
@@ -141,7 +159,7 @@ class LogRows:
     @property
     def shape(self) -> tuple[int]:
         """``(n_rows,)``."""
-        return (int(self._ends.size),)
+        return (len(self._numbers),)
 
     def _refuse_queries(self, what: str) -> None:
         if self.is_query:
@@ -177,7 +195,7 @@ class LogRows:
         return in_row_order(values, self.source_rows, self._log)
 
     def __len__(self) -> int:
-        return int(self._ends.size)
+        return len(self._numbers)
 
     def __getitem__(self, key: Any) -> Self:
         if isinstance(key, tuple):  # scikit-learn sends (indices, Ellipsis)
@@ -186,7 +204,7 @@ class LogRows:
             key = key[0]
         rows = self._check_rows(key)
         users = None if self._users is None else self._users[rows]
-        return self._derive(ends=self._ends[rows], users=users)
+        return self._derive(ends=chosen(self._numbers, rows), users=users)
 
     def _check_rows(self, key: Any) -> Any:
         """Slice or array that picks rows, from any kind of index."""

@@ -19,10 +19,12 @@ from skace._validation import first_few
 __all__ = [
     "Moment",
     "Times",
+    "check_comparable",
     "check_times",
     "is_before",
     "joined_times",
     "read_moment",
+    "refuse_two_units",
     "zone_name",
 ]
 
@@ -31,6 +33,7 @@ _EPOCHS = {
     unit: (315_532_800 * factor, 4_102_444_800 * factor)
     for unit, factor in {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6}.items()
 }
+_PIECE = 2**21  # times that are compared together, which limits memory
 # Whole numbers up to here are all different.
 _WHOLE = {"float16": 2**11, "float32": 2**24, "float64": 2**53}
 
@@ -111,7 +114,7 @@ def check_times(values: Any, n_events: int, name: str = "timestamps") -> Times |
         )
     _refuse_missing(array, name)
     _refuse_rounded(array, name)
-    _refuse_two_units([array], name)
+    refuse_two_units([array], name)
     return Times(array, zone)
 
 
@@ -201,7 +204,7 @@ def _refuse_rounded(array: npt.NDArray[Any], name: str) -> None:
         )
 
 
-def _refuse_two_units(arrays: list[npt.NDArray[Any]], name: str) -> None:
+def refuse_two_units(arrays: list[npt.NDArray[Any]], name: str) -> None:
     """Raise if some numbers are seconds since 1970 and others milli- or microseconds."""
     arrays = [array for array in arrays if array.size and array.dtype.kind != "M"]
     if max((int(array.max()) for array in arrays), default=0) < _EPOCHS["milliseconds"][0]:
@@ -221,16 +224,22 @@ def _refuse_two_units(arrays: list[npt.NDArray[Any]], name: str) -> None:
 
 
 def joined_times(parts: list[Times | None]) -> Times | None:
-    """Times of several logs, one after the other.
-
-    Raises
-    ------
-    ValueError
-        If only some have times, or theirs cannot be compared.
-    """
+    """Times of several logs, one after the other, once they are known to compare."""
     times = [part for part in parts if part is not None]
     if not times:
         return None
+    arrays = [part.values for part in times]
+    unit = np.result_type(*arrays)
+    if unit.kind == "M":
+        unit = _unit_that_holds(arrays, unit)
+    return Times(np.concatenate([array.astype(unit) for array in arrays]), times[0].zone)
+
+
+def check_comparable(parts: list[Times | None]) -> None:
+    """Raise if only some logs have times, or theirs cannot be compared."""
+    times = [part for part in parts if part is not None]
+    if not times:
+        return
     if len(times) < len(parts):
         raise ValueError("some parts have timestamps and others have none; give all of them times.")
     arrays = [part.values for part in times]
@@ -247,11 +256,14 @@ def joined_times(parts: list[Times | None]) -> Times | None:
             f"{has_zone.index(False)} have none, so it is not known which came first; give them a "
             "zone, for example with .dt.tz_localize."
         )
-    _refuse_two_units(arrays, "the timestamps of the parts")
-    unit = np.result_type(*arrays)
-    if unit.kind == "M":
-        unit = _unit_that_holds(arrays, unit)
-    return Times(np.concatenate([array.astype(unit) for array in arrays]), times[0].zone)
+    refuse_two_units(
+        [piece for array in arrays for piece in _pieces(array)], "the timestamps of the parts"
+    )
+
+
+def _pieces(array: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """Views of an array that are compared with something one after the other."""
+    return [array[begin : begin + _PIECE] for begin in range(0, array.size, _PIECE)]
 
 
 def _unit_that_holds(arrays: list[npt.NDArray[Any]], finest: Any) -> Any:

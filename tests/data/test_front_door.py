@@ -731,7 +731,7 @@ def test_what_a_frame_lacks_is_named_with_the_remedy():
         Interactions.from_frame(frame)
     assert Interactions.from_frame(frame, timestamp="when").timestamps.tolist() == [3]
     assert Interactions.from_frame(frame, timestamp=None).timestamps is None
-    with pytest.raises(TypeError, match=r"^frame is a LazyFrame.*call \.collect\(\) first"):
+    with pytest.raises(ValueError, match="Name the column of times with timestamp=, or pass"):
         Interactions.from_frame(frame.lazy())
     with pytest.raises(TypeError, match=r"^frame is a LazyFrame.*call \.collect\(\) first"):
         Catalog.from_frame(frame.lazy())
