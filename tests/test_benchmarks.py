@@ -5,6 +5,7 @@ import csv
 import importlib.util
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -378,6 +379,21 @@ def test_ace_is_measured_on_a_file(scripts, tmp_path):
     sizes = json.loads((tmp_path / "ace_memmap.json").read_text())["sizes"]
     assert [record["rows"] for record in sizes] == [300, 500]
     assert all(record["peak MiB"] > 0 for record in sizes)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_log_on_disk_is_measured_by_its_events(scripts, tmp_path, capsys):
+    script = scripts("scale/parquet.py")
+    script.in_own_process = _run_here
+    with warnings.catch_warnings():
+        words = ["--events", "1000,2500", "--items", "50", "--folder", str(tmp_path)]
+        script.main([*words, "--output", str(tmp_path / "out")])
+    assert "append in memory" in capsys.readouterr().out
+    sizes = json.loads((tmp_path / "out" / "parquet.json").read_text())["sizes"]
+    assert [record["events"] for record in sizes] == [1000, 2500]
+    assert all(record["same"] and record["bytes of a row at rest"] == 0 for record in sizes)
+    assert all(0 < record["read"]["GiB before"] <= record["read"]["GiB"] for record in sizes)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def _run_here(function, *arguments):
