@@ -18,7 +18,7 @@ SAY := @printf -- '-- %s\n'
 IF_WRONG_SHOW := > $(VENV)/.output 2>&1 || { cat $(VENV)/.output; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-portable lint docs docs-check hooks format bench bench-quality \
+.PHONY: help demo test test-slow test-portable lint docs docs-check hooks format package bench bench-quality \
 	leaderboard clean
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make lint            linters, types, layers and docs alone"
 	@echo "make docs            the pages, with the gallery, in docs/_build/html (runs every example)"
 	@echo "make docs-check      looks at these pages in a browser (chromium)"
+	@echo "make package         sdist and wheel, checked, in dist"
 	@echo "make format          let the formatter rewrite what it can"
 	@echo "make hooks           run the linters before every commit from now on"
 	@echo "make bench           seconds and memory of every part (asv), for comparing commits"
@@ -80,6 +81,11 @@ docs-check: docs
 	$(SAY) "pages in a browser (chromium); screenshots in docs/_build/screenshots"
 	@$(BIN)/python docs/check_pages.py docs/_build/html docs/_build/screenshots
 
+package: $(VENV)/.develops
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . $(IF_WRONG_SHOW)
+	@$(BIN)/twine check --strict dist/*
+
 format: $(VENV)/.develops
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -123,7 +129,7 @@ $(VENV)/.runs: pyproject.toml | $(VENV)/.torch
 
 $(VENV)/.develops: $(VENV)/.runs
 	$(SAY) "installing test tools and linters"
-	@$(PIP) install --editable ".[plots,tests]" --group lint $(PIP_ARGS)
+	@$(PIP) install --editable ".[plots,tests]" --group lint --group package $(PIP_ARGS)
 	@touch $@
 
 $(VENV)/.documents: $(VENV)/.runs

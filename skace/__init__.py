@@ -3,6 +3,7 @@
 
 from skace._moved import find_moved
 from skace._show_versions import show_versions
+from skace._version import installed_version
 from skace.data import Catalog, Interactions, as_interactions
 from skace.embeddings import ACETransformer, OnItems, TextEncoder, WhiteningTransformer
 from skace.metrics import mrr_scorer, ndcg_scorer, ranking_scorer, recall_scorer
@@ -23,7 +24,7 @@ from skace.recommenders import (
     recommendation_pipeline,
 )
 
-__version__ = "0.1.0.dev0"
+__version__ = installed_version()
 
 __all__ = [
     "ACETransformer",

@@ -26,6 +26,7 @@ from skace._file_members import check_members
 from skace._fitted_shapes import check_fitted_arrays
 from skace._moved import MOVED
 from skace._validation import first_few
+from skace._version import release_of
 from skace._whole_files import replace_file
 
 __all__ = ["TRUSTED_TYPES", "dump", "load"]
@@ -191,7 +192,7 @@ def load(
     Warns
     -----
     UserWarning
-        If another version of skace wrote the file.
+        If another release of skace wrote the file.
 
     Notes
     -----
@@ -355,8 +356,8 @@ def _build(skops_io: ModuleType, content: bytes, trusted: Iterable[str]) -> Any:
 
 
 def _warn_of_other_version(path: Any, versions: dict[str, str]) -> None:
-    """Warn if another skace wrote the file."""
-    if versions["skace"] != skace.__version__:
+    """Warn if another release wrote the file; those on the way to one are not told apart."""
+    if release_of(versions["skace"]) != release_of(skace.__version__):
         warnings.warn(
             f"{path} was written by skace {versions['skace']}, this is {skace.__version__}; check "
             "its answers on rows of which you know them, or fit it anew.",

@@ -51,6 +51,7 @@ def answers(estimator, X):
     return np.asarray(estimator.transform(X.catalog.features))
 
 
+@pytest.mark.filterwarnings("ignore:.*was written by skace")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(("archive", "name"), MEMBERS)
 def test_an_old_file_opens_and_works(archive, name, X, tmp_path):
@@ -91,6 +92,7 @@ def test_a_parameter_that_came_later_has_its_default(name):
         assert clone(old).get_params(deep=False)[parameter] is default
 
 
+@pytest.mark.filterwarnings("ignore:.*was written by skace")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", ["ease", "sasrec", "ace"])
 def test_a_fitted_estimator_of_before_all_parameters_learns_on(name, X):

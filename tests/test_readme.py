@@ -15,6 +15,7 @@ PAGES = [
     "README.rst",
     "CONTRIBUTING.rst",
     "CHANGES.rst",
+    "SECURITY.rst",
     "tests/README.rst",
     "benchmarks/README.rst",
 ]

@@ -5,7 +5,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+import skace
 from skace import _show_versions
+from skace._version import installed_version, release_of
 
 
 def report(capsys):
@@ -48,3 +50,27 @@ def test_without_torch_it_says_how_to_get_it(capsys):
 def test_cuda_devices_are_listed(capsys):
     _, facts = report(capsys)
     assert facts["cuda:0"].endswith(" GiB")
+
+
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [
+        ("0.2.0.dev3+g1f", [0, 2]),
+        ("1.10.2", [1, 10, 2]),
+        ("2", [2]),
+        ("0+unknown", []),
+        ("unknown", []),
+    ],
+)
+def test_a_version_belongs_to_a_release(text, release):
+    assert release_of(text) == release
+
+
+def test_the_version_is_that_of_the_installation(monkeypatch):
+    assert skace.__version__ == installed_version()
+
+    def absent(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("skace._version.version", absent)
+    assert installed_version() == "0+unknown"
