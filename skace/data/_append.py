@@ -39,7 +39,7 @@ def appended(
     new = _in_catalog(new_events._log, new_events.catalog, catalog)
     new = _continued(old, new)
     pair = _Pair.of(old, new)
-    rest = {
+    rest: dict[str, Any] = {
         "zone": old.zone,
         "n_inputs": old.n_inputs + new.n_inputs,
         "ties": joined_ties([old.ties, new.ties]),
@@ -114,7 +114,7 @@ class _Pair:
         of_old, of_new = slice(olds[0], olds[-1]), slice(news[0], news[-1])
         times = [None if t is None else t[s] for t, s in self._times(of_old, of_new)]
         places = _places(olds - olds[0], news - news[0], *times)
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for name in _OF_EVENTS:
             old, new = getattr(self.old, name), getattr(self.new, name)
             # numpy.insert keeps the order of what goes to one place.

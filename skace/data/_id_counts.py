@@ -52,7 +52,8 @@ def codes_of(ids: Any, known: IdArray) -> IntArray:
     """Place of each id of a pyarrow array among all different ones, ascending."""
     coded = ids.dictionary_encode()
     places = np.searchsorted(known, _in_numpy(coded.dictionary))
-    return places[coded.indices.to_numpy()]
+    codes: IntArray = places[coded.indices.to_numpy()]
+    return codes
 
 
 def _in_numpy(ids: Any) -> IdArray:

@@ -24,7 +24,8 @@ def as_array(numbers: RowNumbers) -> IntArray:
 def chosen(numbers: RowNumbers, key: Any) -> RowNumbers:
     """Numbers at a slice, at places or under a mask of as many; a slice of a range is one."""
     if isinstance(key, slice) or not isinstance(numbers, range):
-        return numbers[key]
+        found: RowNumbers = numbers[key]
+        return found
     places = np.flatnonzero(key) if key.dtype.kind == "b" else key.astype(np.int64)
     n = len(numbers)
     is_beyond = (places < -n) | (places >= n)
