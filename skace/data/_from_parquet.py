@@ -22,6 +22,7 @@ from skace.data._log_files import folder_for_log
 from skace.data._log_writer import LogWriter
 from skace.data._parquet_events import EventBatch, EventColumns, ParquetEvents
 from skace.data._row_values import check_weights
+from skace.data._tie_key import read_tie_key
 from skace.data._times import Times, check_times, refuse_two_units
 
 __all__ = ["backend_of", "is_lazy", "log_of_lazy_frame", "log_of_parquet"]
@@ -43,6 +44,7 @@ def log_of_parquet(
     catalog: Catalog | None,
     *,
     drop_duplicates: bool,
+    tie_key: Any = None,
     folder: Any = None,
 ) -> tuple[EventLog, Catalog]:
     """Log whose arrays are mapped from files in ``folder``, or in a temporary one.
@@ -57,6 +59,7 @@ def log_of_parquet(
         raise ValueError("the log is empty; Interactions needs at least one event.")
     with folder_for_log(folder) as where:
         coding = _coding_of(events, catalog)
+        key = read_tie_key(tie_key, coding.catalog)
         with (
             tempfile.TemporaryDirectory(dir=where, ignore_cleanup_errors=True) as scratch,
             LogWriter(where, drop_duplicates=drop_duplicates) as writer,
@@ -65,7 +68,11 @@ def log_of_parquet(
             for part in spill.parts(zone):
                 writer.add(part)
         log = writer.finish(
-            coding.user_ids, is_temporary=folder is None, zone=zone, n_inputs=events.n_events
+            coding.user_ids,
+            is_temporary=folder is None,
+            zone=zone,
+            n_inputs=events.n_events,
+            tie_key=key,
         )
         warn_of_odd_ids(coding.user_ids, "users")
     return log, coding.catalog

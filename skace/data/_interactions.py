@@ -352,9 +352,9 @@ class Interactions(JoinedRows):
             EventColumns(user, item, timestamp, weight),
             catalog,
             drop_duplicates=bool(drop_duplicates),
+            tie_key=tie_key,
             folder=folder,
         )
-        log = replace(log, tie_key=read_tie_key(tie_key, catalog))
         return object.__new__(cls)._set(log, catalog, range(log.n_events))
 
     @classmethod

@@ -309,6 +309,7 @@ BAD = {
     "an absent column": ({}, {"user": "who"}, ValueError, "has no column 'who'; its columns are"),
     "absent times": ({}, {"timestamp": "when"}, ValueError, "Name the column of times"),
     "a folder in use": ({}, {"folder": "."}, ValueError, "is no empty folder"),
+    "no key": ({}, {"tie_key": "price"}, ValueError, "names a column, but the catalog has no feat"),
     "no catalog": ({}, {"catalog": [7, 9]}, TypeError, "catalog must be a Catalog"),
     "a small catalog": ({}, {"catalog": Catalog([7])}, ValueError, "lacks 1 item.* 9;"),
     "ids in floats": ({"user_id": [1.0, 2, 3]}, {}, ValueError, "'user_id' .*is double; ids must"),
