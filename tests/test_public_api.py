@@ -98,8 +98,6 @@ EXPORTS = {
         "LocalModel",
         "OnItems",
         "SAIDTextEncoder",
-
-
         "PreferenceTextEncoder",
         "SemanticIdEncoder",
         "TextEncoder",

@@ -23,8 +23,8 @@ from skace.embeddings.anisotropy._pairs import Hubness, alignment, hubness, unif
 from skace.embeddings.anisotropy._partition import partition_isotropy
 from skace.embeddings.text._contrastive import ContrastiveTextEncoder
 from skace.embeddings.text._encoder import TextEncoder
-from skace.embeddings.text._said import SAIDTextEncoder
 from skace.embeddings.text._preference import PreferenceTextEncoder
+from skace.embeddings.text._said import SAIDTextEncoder
 from skace.embeddings.text.models._function import FunctionModel
 from skace.embeddings.text.models._http import HttpModel
 from skace.embeddings.text.models._local import LocalModel
@@ -40,8 +40,8 @@ __all__ = [
     "ItemTransformerMixin",
     "LocalModel",
     "OnItems",
-    "SAIDTextEncoder",
     "PreferenceTextEncoder",
+    "SAIDTextEncoder",
     "SemanticIdEncoder",
     "TextEncoder",
     "WhiteningTransformer",

@@ -53,16 +53,16 @@ def make_check_data(n_features=8, *, texts=False):
     data : CheckData
         The same content at each call.
     """
-    return pickle.loads(_stored_data(n_features))  # noqa: S301 - our own bytes
+    return pickle.loads(_stored_data(n_features, texts=texts))  # noqa: S301 - our own bytes
 
 
 @cache
-def _stored_data(n_features):
+def _stored_data(n_features, *, texts):
     """The data as bytes, which are read faster than the data are made."""
-    return pickle.dumps(_new_data(n_features))
+    return pickle.dumps(_new_data(n_features, texts=texts))
 
 
-def _new_data(n_features):
+def _new_data(n_features, *, texts):
     """The data, made from nothing."""
     rng = np.random.RandomState(7)
     lengths = np.tile([1, 2, 3, 5, 8, 11], N_USERS // 6)

@@ -180,8 +180,8 @@ def _count_epochs(monkeypatch):
 @pytest.fixture(scope="module")
 def trained(model):
     """An encoder, and what the process remembers right after it was trained."""
-    _contrastive_core._TOWERS.clear()
-    return _encoder(model).fit(SMALL), _contrastive_core._TOWERS._entries.copy()
+    _tuned_core._TOWERS.clear()
+    return _encoder(model).fit(SMALL), _tuned_core._TOWERS._entries.copy()
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_what_weights_depend_on_decides_whether_a_process_trains_again(
     model, trained, monkeypatch, change, trains
 ):
     first, remembered = trained
-    _contrastive_core._TOWERS._entries.update(remembered)
+    _tuned_core._TOWERS._entries.update(remembered)
     counts = _count_epochs(monkeypatch)
     again = _encoder(model, **change).fit(SMALL)
     assert bool(counts) == trains

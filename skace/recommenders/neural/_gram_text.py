@@ -12,7 +12,7 @@ from skace._parameter_objects import check_is_object
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import HandleUnknown, Precision, RandomState
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders._fit_inputs import in_float32
+from skace.recommenders._fit_rows import in_float32
 from skace.recommenders._holdout import check_something_remains
 from skace.recommenders.neural._item_codes import check_same_ids
 from skace.recommenders.neural._item_texts import ItemTexts
@@ -289,7 +289,7 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
 
     _gives_vectors = False
 
-    _transient = (*SequentialRecommender._transient, "_network", "_asked", "_stages")
+    _transient = (*SequentialRecommender._transient, "_network", "_asked")
 
     # Parameters that shape what is read; a fitted model keeps those of its fit.
     _architecture: tuple[str, ...] = ("max_length", "passage_length", "passage_positions")
@@ -413,7 +413,14 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
     def _trains_twice(self, n_passes):
         return False
 
-    def _build_trainer(self, rows, is_row, weights, device, rng):
+    def _settings(self):
+        return self
+
+    def _train(self, rows, rng, task, stages):
+        super()._train(rows, rng, task, stages)
+        self.__dict__.pop("_asked", None)  # it may hold the weights of an epoch that was not kept
+
+    def _build_trainer(self, fit):
         from skace._torch._runtime import resolve_precision
         from skace._torch.training._generation import (
             Examples,
@@ -423,8 +430,9 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         )
         from skace._torch.training._parallel import Ranks
 
-        self._write_passages(rows, is_row, weights, rng)
-        ends = np.flatnonzero(is_row)
+        self._write_passages(fit)
+        rows, weights = fit.rows, fit.weights
+        ends = np.flatnonzero(fit.is_row)
         firsts = rows.offsets[rows.X._log.users_at(ends)]
         ends, firsts = ends[ends > firsts], firsts[ends > firsts]
         begins = np.maximum(firsts, ends - self.max_length)
@@ -433,15 +441,15 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
         return GenerationTrainer(
             network=self._network,
-            examples=Examples(rows.items, begins, ends, own),
+            examples=Examples(fit.items, begins, ends, own),
             passages=self._passages(),
             optimizers=[build_optimizer(self._network, self.learning_rate, self.weight_decay)],
             schedule=Schedule(n_updates * n_epochs, self.warmup),
             batch_size=self.batch_size,
             accumulation=self.accumulation,
             max_gradient=self.max_gradient,
-            dtype=resolve_precision(self.precision, device),
-            rng=rng,
+            dtype=resolve_precision(self.precision, fit.device),
+            rng=fit.rng,
             ranks=Ranks.current(),
         )
 
@@ -454,10 +462,6 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         from skace._torch.generation._t5 import weights_as_numpy
 
         return {"network_state_": weights_as_numpy(self._network)}
-
-    def _store_state(self):
-        self.__dict__.pop("_asked", None)
-        vars(self).update(self._network_state())
 
     def _fitted_state(self):
         return super()._fitted_state() | self._network_state()

@@ -32,10 +32,11 @@ class TextBuilding:
 
     # Network.
 
-    def _build_network(self, rows, device, generator):
+    def _build_network(self, fit, generator):
         """The loaded network, or the fitted one, with the ids of all items set."""
+        rows = fit.rows
         if not rows.is_fresh:
-            network = self._rebuild_network(device)
+            network = self._rebuild_network(fit.device)
             self._add_ids(rows)
             return network
         from skace._torch.generation._fusion import FusionNetwork
@@ -46,7 +47,7 @@ class TextBuilding:
         self.special_tokens_ = origin.special
         self.architecture_ = {name: getattr(self, name) for name in self._architecture}
         self._learn_ids(rows.X.catalog, generator)
-        return FusionNetwork(t5, self._n_places(), origin.special["start"]).to(device)
+        return FusionNetwork(t5, self._n_places(), origin.special["start"]).to(fit.device)
 
     def _n_places(self):
         """Places of passages: the user's, and one for each event."""
@@ -142,11 +143,12 @@ class TextBuilding:
 
     # Passages.
 
-    def _write_passages(self, rows, is_row, weights, rng):
+    def _write_passages(self, fit):
         """Set the passages of items that have none: ids, similar items, texts."""
+        rows = fit.rows
         catalog, columns = rows.X.catalog, rows.columns
         if rows.is_fresh:
-            similar, known = self._similar(rows, is_row, weights, rng), []
+            similar, known = self._similar(fit), []
         else:
             known = [*map(_tokens_of, self.passage_tokens_)]
             catalog = _new_items(catalog, columns, len(known))
@@ -173,22 +175,21 @@ class TextBuilding:
             passages.append(cut(tokens + reader.of(f"; {text}"), length, end))
         return passages
 
-    def _similar(self, rows, is_row, weights, rng):
+    def _similar(self, fit):
         """Columns of the items most similar to each, by what was done with them."""
-        X, n_items = rows.X, self.item_ids_.size
+        X, n_items, weights = fit.rows.X, self.item_ids_.size, fit.weights
         k = min(self.n_neighbors, n_items - 1)
         # Rows of weight 0 stay: without them, what is left would seem to leak.
-        ends = np.flatnonzero(
-            is_row if weights is None else is_row | (rows.is_row & (weights == 0))
-        )
-        has_past = ends > rows.offsets[X._log.users_at(ends)]
+        is_read = fit.is_row if weights is None else fit.is_row | (fit.rows.is_row & (weights == 0))
+        ends = np.flatnonzero(is_read)
+        has_past = ends > fit.rows.offsets[X._log.users_at(ends)]
         if k == 0 or not has_past.any():
             return [[]] * n_items
         learned = X._derive(ends=ends).with_weights(None if weights is None else weights[ends])
         with warnings.catch_warnings():
             # Our own fit has told of that.
             warnings.simplefilter("ignore", FutureLeakageWarning)
-            fitted = seeded_clone(self._neighbors(), rng).fit(learned)
+            fitted = seeded_clone(self._neighbors(), fit.rng).fit(learned)
         found, scores = similar_items(fitted, self.item_ids_, k)
         columns = self._rows_of_ids(found.ravel(), "similar items").reshape(found.shape)
         unscored = final_estimator(fitted, [])[0]._unscored()
