@@ -21,6 +21,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # How long an example takes says more about the machine than about the code. Every run draws other
 # examples, so that few of them a run are many in a week.
 settings.register_profile("skace", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=300)
 settings.load_profile("skace")
 
 HIDDEN = ("torch", "skace._torch")

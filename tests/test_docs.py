@@ -82,7 +82,7 @@ def folder(tmp_path, monkeypatch):
 FIRST_PATH = DOCS / "user_guide" / "first_path.rst"
 
 
-# The first one runs the whole contract, twice; the others write and read files.
+# The first one runs the whole contract, twice; the others train longer than most.
 TAKES_MINUTES = [
     DOCS / "user_guide" / "own_models.rst",
     DOCS / "user_guide" / "published_data.rst",
