@@ -207,6 +207,20 @@ def test_one_seed_gives_one_projector_and_leaves_the_generators_of_others_alone(
     assert_array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
 
 
+@pytest.mark.parametrize("projector", ["text", "table"])
+def test_types_and_gradients_of_the_caller_do_not_matter(model, projector):
+    expected = _encoder(model, projector=projector).fit_transform(SMALL)
+    _said_core._LEARNED.clear()
+    _text_core._MEMORY.clear()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            found = _encoder(model, projector=projector).fit_transform(SMALL)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_allclose(found, expected, atol=2e-3)
+
+
 def test_an_instance_as_seed_goes_on(model):
     encoder = _encoder(model, random_state=np.random.RandomState(0))
     first = encoder.fit_transform(SMALL)

@@ -183,7 +183,7 @@ class CausalModel:
         before = [prompt.expand(len(tokens), -1, -1), vectors.to(embedded.dtype).unsqueeze(1)]
         states = self.states(torch.cat([*before, embedded], dim=1))[:, len(self._prompt) :]
         is_token = targets != _NO_TARGET
-        per_token = torch.zeros(targets.shape, device=self.device)
+        per_token = torch.zeros(targets.shape, dtype=torch.float32, device=self.device)
         found = token_losses(states[is_token], targets[is_token], self.logits, self.n_words)
         per_token = per_token.masked_scatter(is_token, found)
         return per_token.sum(dim=1) / is_token.sum(dim=1)

@@ -12,7 +12,7 @@ from torch import nn
 from skace._torch.text._causal_model import CausalModel
 from skace._typing import IntArray
 
-__all__ = ["Projector", "ProjectorTrainer", "descend", "mean_losses"]
+__all__ = ["Projector", "ProjectorTrainer", "descend", "mean_losses", "projector_trainer"]
 
 _MAX_GRADIENT = 1.0  # norm to which the gradient of a step is cut
 _NEAR = 16  # batches whose texts are put in order of length
@@ -101,6 +101,49 @@ class ProjectorTrainer:
         return float(loss.detach())
 
 
+def projector_trainer(
+    model: CausalModel,
+    readings: npt.NDArray[np.float32],
+    tokens: Sequence[IntArray],
+    *,
+    n_hidden: int,
+    learning_rate: float,
+    batch_size: int,
+    token_dropout: float,
+    rng: np.random.RandomState,
+) -> ProjectorTrainer:
+    """A new projector, its weights drawn from torch's generator, and what trains it by Adam.
+
+    Parameters
+    ----------
+    model : CausalModel
+        What is to regenerate the texts.
+    readings : ndarray of shape (n, d)
+        What it made of them.
+    tokens : sequence of n arrays
+        The texts.
+    n_hidden : int
+        Width of the hidden layer.
+    learning_rate : float
+        Step size.
+    batch_size : int
+        Texts of a step.
+    token_dropout : float
+        Part of the tokens that are read as zeros.
+    rng : RandomState
+        Draws the order of the texts, and these tokens.
+    """
+    known = torch.from_numpy(readings).to(model.device)
+    scale = known.std(dim=0, correction=0)
+    scale[scale == 0] = 1
+    projector = Projector(known.mean(dim=0), scale, n_hidden, model.mean_length).to(model.device)
+    optimizer = torch.optim.Adam(projector.parameters(), lr=learning_rate)
+    return ProjectorTrainer(
+        model, projector, known, tokens, optimizer, batch_size, token_dropout, rng
+    )
+
+
+@torch.enable_grad()
 def descend(
     model: CausalModel,
     tokens: Sequence[IntArray],

@@ -219,26 +219,17 @@ class SAIDEncoderOfTexts(EncoderOfTexts):
 
     def _build_trainer(self, model, readings, tokens, seed):
         """What runs the epochs."""
-        import torch
+        from skace._torch.text._said_training import projector_trainer
 
-        from skace._torch.text._said_training import Projector, ProjectorTrainer
-
-        mean, scale = readings.mean(axis=0), readings.std(axis=0)
-        projector = Projector(
-            torch.from_numpy(mean),
-            torch.from_numpy(np.where(scale > 0, scale, 1).astype(np.float32)),
-            self.hidden_dim or readings.shape[1],
-            model.mean_length,
-        ).to(model.device)
-        return ProjectorTrainer(
+        return projector_trainer(
             model,
-            projector,
-            torch.from_numpy(readings).to(model.device),
+            readings,
             tokens,
-            torch.optim.Adam(projector.parameters(), lr=self._step_size()),
-            self.batch_size,
-            self.token_dropout,
-            np.random.RandomState(seed),
+            n_hidden=self.hidden_dim or readings.shape[1],
+            learning_rate=self._step_size(),
+            batch_size=self.batch_size,
+            token_dropout=self.token_dropout,
+            rng=np.random.RandomState(seed),
         )
 
     def _run_epochs(self, trainer, report):
