@@ -51,11 +51,7 @@ class IdWords:
         n_tokens : int
             Number of different tokens.
         """
-
-        def names(text):
-            return [reader.name(token) for token in reader.words_of(text)]
-
-        found = node_words(codes, texts, n_words=1, analyzer=names)
+        found = node_words(codes, texts, n_words=1, analyzer=reader.names_of)
         tokens = {
             prefix: reader.number(words[0]) if words else -1 for prefix, words in found.items()
         }

@@ -42,6 +42,10 @@ class TextTokens:
         """Those tokens of a text that may stand for a node of the tree of ids."""
         return [token for token in self.of(text) if self._is_word(token)]
 
+    def names_of(self, text):
+        """Texts of these tokens."""
+        return [self.name(token) for token in self.words_of(text)]
+
     def _is_word(self, token):
         """Whether a token says something."""
         name = self.name(token)
