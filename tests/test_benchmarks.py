@@ -611,3 +611,26 @@ def test_indexes_are_measured(scripts, folder):
     share, p50, p99 = scripts("speed/index.py").run([*words, str(folder)])["faiss"]
     assert share >= 0.95
     assert 0 < p50 <= p99
+
+
+def test_tuning_is_tried_on_frequent_items_and_users_who_took_several(scripts):
+    script = scripts("quality/next_item_tuning.py")
+    texts = pa.table({"title": [f"Item {number}" for number in range(6)]})
+    users, items = [*"aaaabbbcccc"], [0, 1, 2, 5, 0, 1, 4, 2, 1, 0, 2]
+    X = Interactions(users, items, np.arange(11), catalog=Catalog(np.arange(6), texts))
+    found = script.smaller(X, 3, 2)
+    assert found.users.tolist() == [*"aaacccc"]  # b took two of the three
+    assert found.items.tolist() == [0, 1, 2, 2, 1, 0, 2]
+    assert found.catalog.features["title"].to_pylist() == ["Item 0", "Item 1", "Item 2"]
+    words = "learning_rate=5e-5,max_epochs=2,prompt=None"
+    expected = {"learning_rate": 5e-5, "max_epochs": 2, "prompt": None}
+    assert script.parameters_of(words) == expected
+    assert script.parameters_of("") == {}
+
+
+def test_neighbours_of_texts_are_ranked_without_what_was_seen(scripts):
+    script = scripts("quality/next_item_tuning.py")
+    vectors = np.array([[1, 0, 0], [1, 0.1, 0], [1, 0.5, 0], [-1, 0, 0.5], [0, -1, -1.0]])
+    X = Interactions([*"aab"], [3, 0, 4], catalog=Catalog(np.arange(5), vectors))
+    rows = Interactions([*"aaa"], [3, 0, 1], catalog=X.catalog)[[2]]
+    assert script.ranks_of_neighbours(X, rows).tolist() == [1]

@@ -64,7 +64,7 @@ def parameters_of(words):
 
 def ranks_of_neighbours(X, rows):
     """Rank of each row's item among the nearest texts of those before it, seen ones left out."""
-    model = ItemKNNEstimator(cooccurrence_weight=0.0, n_neighbors=500, exclude_seen=True)
+    model = ItemKNNEstimator(k=1, cooccurrence_weight=0.0, n_neighbors=500, exclude_seen=True)
     return model.fit(X).target_ranks(rows)
 
 

@@ -28,4 +28,5 @@ def last_of_several(X: Interactions, rows: IntArray) -> IntArray:
     users = X._log.users_at(rows)
     is_last = np.append(np.diff(users) != 0, True)
     is_second = np.append(False, np.diff(users) == 0)
-    return rows[(is_last & is_second)[: rows.size]]
+    found: IntArray = rows[(is_last & is_second)[: rows.size]]
+    return found

@@ -288,7 +288,7 @@ NO_TEXTS = Interactions([*"aab"], [0, 1, 1], catalog=Catalog([0, 1, 2], np.array
     ("X", "parameters", "finding"),
     [
         (["w1", "w2"], {}, r"^PreferenceTextEncoder learns what users prefer, but X holds texts o"),
-        (pd.Series(["w1"]), {}, r"^PreferenceTextEncoder learns what users prefer, but X holds te"),
+        (pd.Series(["w1"]), {}, r"^PreferenceTextEncoder learns what users prefer, but X holds"),
         (NO_TEXTS, {"missing": "zero"}, r"^no row of X that teaches is of an item with a text, so"),
         (_shop(), {"estimator": EASEEstimator}, r"^estimator is the class EASEEstimator; pass an "),
         (_shop(), {"estimator": "sasrec"}, r"^estimator is the text 'sasrec'; pass an object such"),

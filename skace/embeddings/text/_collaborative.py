@@ -5,7 +5,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -103,7 +102,7 @@ def _warm_items(model: Any, X: Interactions) -> IntArray:
 
 def _clusters(vectors: Any, n_clusters: int, rng: np.random.RandomState) -> IntArray:
     """Cluster of each row by its direction, numbered from 0 without gaps."""
-    rows = normalize(sp.csr_array(vectors) if sp.issparse(vectors) else np.asarray(vectors))
+    rows = normalize(vectors)
     if n_clusters > rows.shape[0]:
         warnings.warn(
             f"n_categories={n_clusters} is more than the {rows.shape[0]} item(s) that were "
