@@ -49,10 +49,11 @@ class _InPieces(torch.autograd.Function):
     ) -> torch.Tensor:
         losses, gradients = [], []
         learns = ctx.needs_input_grad[0]
-        for rows, wanted in zip(states.split(step), targets.split(step), strict=True):
+        for start in range(0, len(states), step):
+            piece = slice(start, start + step)
             with torch.set_grad_enabled(learns):
-                leaf = rows.detach().requires_grad_(learns)
-                loss = F.cross_entropy(logits_of(leaf).float(), wanted, reduction="none")
+                leaf = states[piece].detach().requires_grad_(learns)
+                loss = F.cross_entropy(logits_of(leaf).float(), targets[piece], reduction="none")
                 if learns:
                     # A token's loss depends on its own state alone: one sum gives all gradients.
                     gradients += torch.autograd.grad(loss.sum(), leaf)
