@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -132,7 +132,8 @@ class GenerationTrainer:
         for begin in range(0, len(numbers), self.batch_size):
             loss = self._loss(numbers[begin : begin + self.batch_size])
             # Ranks exchange the mean of their gradients; what we want is that of the sum.
-            (loss * (self.ranks.size / self._tokens_of_an_update)).backward()
+            cost: Any = loss * (self.ranks.size / self._tokens_of_an_update)
+            cost.backward()
             total += loss.detach().double()
         if self.max_gradient is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient)
