@@ -633,4 +633,4 @@ def test_neighbours_of_texts_are_ranked_without_what_was_seen(scripts):
     vectors = np.array([[1, 0, 0], [1, 0.1, 0], [1, 0.5, 0], [-1, 0, 0.5], [0, -1, -1.0]])
     X = Interactions([*"aab"], [3, 0, 4], catalog=Catalog(np.arange(5), vectors))
     rows = Interactions([*"aaa"], [3, 0, 1], catalog=X.catalog)[[2]]
-    assert script.ranks_of_neighbours(X, rows).tolist() == [1]
+    assert script.ranks_of_neighbours(X, rows).tolist() == [0]
