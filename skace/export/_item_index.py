@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from skace._topk import top_k
 from skace._validation import check_ids
 from skace.export._served import model_to_serve
 
 __all__ = ["ItemIndex"]
 
+_ROUNDING = 1e-5  # by which scores of one item differ from product to product, relative
 _BLOCK_ROWS = 64  # queries that are compared with all items at once
 _LINKS = 32  # of a vector to its neighbours in a graph
 _BUILD_EFFORT = 128  # candidates for these links
@@ -194,7 +194,8 @@ class ItemIndex:
             Length of the lists.
 
         recall : float, default=0.99
-            Share of the k best items that is to be found, in (0, 1].
+            Share of the k best items that is to be found, in (0, 1]; an item that scores as
+            much as the last of them counts as one of them.
 
         Returns
         -------
@@ -210,16 +211,16 @@ class ItemIndex:
         if not 0 < recall <= 1:
             raise ValueError(f"recall must be in (0, 1], got {recall!r}.")
         self._check_k(k)
-        exact = np.concatenate(
+        least = np.concatenate(
             [
-                top_k(states[first : first + _BLOCK_ROWS] @ self._vectors.T, k)
+                _kth_largest(states[first : first + _BLOCK_ROWS] @ self._vectors.T, k)
                 for first in range(0, len(states), _BLOCK_ROWS)
             ]
         )
         effort = self._search.least_effort(k)
         while True:
-            rows, _ = self._ranked(states, k, effort)
-            reached = _share_found(rows, exact)
+            _, scores = self._ranked(states, k, effort)
+            reached = float((scores >= (least - _ROUNDING * np.abs(least))[:, None]).mean())
             if reached >= recall:
                 self._effort = effort
                 return reached
@@ -347,11 +348,9 @@ def _lifted(vectors):
     return np.column_stack([vectors, np.sqrt(squares.max() - squares)]).astype(np.float32)
 
 
-def _share_found(rows, exact):
-    """Share of the entries of each row of ``exact`` that ``rows`` holds, the mean of all."""
-    return float(
-        np.mean([np.isin(best, own).mean() for own, best in zip(rows, exact, strict=True)])
-    )
+def _kth_largest(scores, k):
+    """The k-th largest score of each row: what is as good belongs to the best, twins included."""
+    return np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k]
 
 
 def _missing(package):
