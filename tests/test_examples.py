@@ -1,9 +1,11 @@
 """Every page of the gallery runs, draws, and shows what its text says."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import inspect
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -211,6 +213,51 @@ def test_a_search_runs_on_dask():
     assert len(scores) == 4
     assert min(scores) > 0.05
     assert "best: {" in printed
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize(
+    ("engine", "package"), [("dask", "distributed"), ("ray", "ray"), ("spark", "pyspark")]
+)
+def test_users_are_answered_on_a_cluster_as_in_one_process(engine, package):
+    pytest.importorskip(package)
+    if engine == "spark" and shutil.which("java") is None:
+        pytest.skip("Spark needs Java")
+    printed = run_alone(str(EXAMPLES / f"score_on_{engine}.py"))
+    assert re.search(r"^\d{3} users", printed, re.M)
+    assert "as one process answers: True" in printed
+
+
+@pytest.mark.minutes
+def test_optuna_tunes_and_prunes():
+    pytest.importorskip("optuna_integration")
+    printed = run_alone(str(EXAMPLES / "tune_with_optuna.py"))
+    assert re.search(r"^search: \{'ace__alpha': [\d.]+, 'rec__dropout': [\d.]+\}$", printed, re.M)
+    (n_pruned,) = re.findall(r"study: 8 trials, (\d) of them ended early", printed)
+    assert 0 < int(n_pruned) < 7
+
+
+@pytest.mark.minutes
+def test_mlflow_keeps_parameters_curve_and_file():
+    pytest.importorskip("mlflow")
+    printed = run_alone(str(EXAMPLES / "track_with_mlflow.py"))
+    scores = re.findall(r"^alpha [\d.]+: NDCG@10 (\S+) after 3 epochs$", printed, re.M)
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 2
+    assert f"from its file: {scores[0]}" in printed
+
+
+@pytest.mark.minutes
+def test_a_model_goes_to_the_hub_and_comes_back():
+    hub = pytest.importorskip("huggingface_hub")
+    printed = run_alone(str(EXAMPLES / "share_on_hub.py"))
+    assert "card: skace ['recommendation', 'skops']" in printed
+    assert "the same answers: True" in printed
+    # The folder that stands for the Hub takes no call that the Hub would not take.
+    stand_in = runpy.run_path(str(EXAMPLES / "share_on_hub.py"))["FolderHub"]
+    for name in ("create_repo", "upload_folder", "hf_hub_download"):
+        own = set(inspect.signature(getattr(stand_in, name)).parameters)
+        assert own <= set(inspect.signature(getattr(hub.HfApi, name)).parameters)
 
 
 @pytest.mark.minutes
