@@ -105,8 +105,9 @@ class CausalModel:
         """Mean of the vectors of all tokens, (d,), and the mean of their lengths."""
         total, length = torch.zeros(self.n_dims, dtype=torch.float64, device=self.device), 0.0
         with torch.no_grad():
-            for ids in torch.arange(self.n_words, device=self.device).split(_CHUNK):
-                vectors = self.embed(ids).double()
+            for start in range(0, self.n_words, _CHUNK):
+                stop = min(start + _CHUNK, self.n_words)
+                vectors = self.embed(torch.arange(start, stop, device=self.device)).double()
                 total += vectors.sum(dim=0)
                 length += float(vectors.norm(dim=1).sum())
         return (total / self.n_words).float(), length / self.n_words
