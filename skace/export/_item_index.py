@@ -136,7 +136,7 @@ class ItemIndex:
             If the scores of the model are no inner products of dense vectors.
         """
         model = model_to_serve(estimator)
-        vectors = getattr(model, "item_vectors_", None)
+        vectors: Any = getattr(model, "item_vectors_", None)
         has_weights = vectors is None or sp.issparse(vectors) or hasattr(model, "coef_")
         if has_weights or not model._gives_vectors:
             raise TypeError(
@@ -172,14 +172,14 @@ class ItemIndex:
         ValueError
             If the queries have another width than the vectors, or k is out of its range.
         """
-        states = _checked(states, "states")
-        if states.shape[1] != self._width:
+        asked = _checked(states, "states")
+        if asked.shape[1] != self._width:
             raise ValueError(
-                f"states have {states.shape[1]} columns, but the vectors have {self._width}; ask "
+                f"states have {asked.shape[1]} columns, but the vectors have {self._width}; ask "
                 "with what encode of the same model returns."
             )
         self._check_k(k)
-        rows, scores = self._ranked(states, k, self._effort)
+        rows, scores = self._ranked(asked, k, self._effort)
         return self._item_ids[rows], scores
 
     def calibrate(self, states: npt.ArrayLike, k: int = 20, recall: float = 0.99) -> float:
@@ -207,19 +207,19 @@ class ItemIndex:
         ValueError
             If an argument is out of its range, or no effort reaches the share.
         """
-        states = _checked(states, "states")
+        asked = _checked(states, "states")
         if not 0 < recall <= 1:
             raise ValueError(f"recall must be in (0, 1], got {recall!r}.")
         self._check_k(k)
         least = np.concatenate(
             [
-                _kth_largest(states[first : first + _BLOCK_ROWS] @ self._vectors.T, k)
-                for first in range(0, len(states), _BLOCK_ROWS)
+                _kth_largest(asked[first : first + _BLOCK_ROWS] @ self._vectors.T, k)
+                for first in range(0, len(asked), _BLOCK_ROWS)
             ]
         )
         effort = self._search.least_effort(k)
         while True:
-            _, scores = self._ranked(states, k, effort)
+            _, scores = self._ranked(asked, k, effort)
             reached = float((scores >= (least - _ROUNDING * np.abs(least))[:, None]).mean())
             if reached >= recall:
                 self._effort = effort

@@ -64,7 +64,7 @@ def load_causal_model(
         options["gguf_file"] = gguf_file
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, **options)
-        network = AutoModelForCausalLM.from_pretrained(model, **options)
+        network: Any = AutoModelForCausalLM.from_pretrained(model, **options)
     except (OSError, ValueError) as error:
         where = f"model={model!r} (revision {revision or 'latest'})"
         raise OSError(f"{where} could not be loaded as a causal language model: {error}") from error

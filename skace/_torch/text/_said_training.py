@@ -149,7 +149,7 @@ def descend(
     tokens: Sequence[IntArray],
     *,
     learning_rate: float,
-    is_dropped: Sequence[npt.NDArray[np.bool_]] | None,
+    is_dropped: npt.NDArray[np.bool_] | None,
     n_steps: int,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     """Vectors of texts, each by a descent of its own that starts at the mean of all words.

@@ -47,7 +47,8 @@ class _InPieces(torch.autograd.Function):
         logits_of: Callable[[torch.Tensor], torch.Tensor],
         step: int,
     ) -> torch.Tensor:
-        losses, gradients = [], []
+        losses: list[torch.Tensor] = []
+        gradients: list[torch.Tensor] = []
         learns = ctx.needs_input_grad[0]
         for start in range(0, len(states), step):
             piece = slice(start, start + step)

@@ -55,7 +55,7 @@ class CausalSource:
         folder = Path(model).expanduser()
         self._is_folder = folder.is_dir()
         self._loaded: Any = None
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "model": str(folder) if self._is_folder else model,
             "revision": None if self._is_folder else revision,
             "gguf_file": gguf_file,
