@@ -31,9 +31,9 @@ def create_app(path):
     class Question(BaseModel):
         """What is asked: ids of the items that a visitor took, oldest first."""
 
-        history: list[str | int] = Field(max_length=1000)
-        k: int = Field(default=10, ge=1, le=1000)
-        exclude_seen: bool = True
+        history: list[str | int] = Field(max_length=10_000)
+        k: int | None = Field(default=None, ge=1, le=1000)  # None: as the model says
+        exclude_seen: bool | None = None
 
     class Answer(BaseModel):
         """Best items first, and which model found them."""
@@ -53,10 +53,10 @@ def create_app(path):
         try:
             item_ids, scores = model.recommend(
                 [question.history],
-                min(question.k, model.item_ids.size),
+                None if question.k is None else min(question.k, model.item_ids.size),
                 exclude_seen=question.exclude_seen,
             )
-        except ValueError as error:  # an id that the model does not know
+        except (TypeError, ValueError) as error:  # an id that the model does not know
             raise HTTPException(422, str(error)) from error
         is_eligible = scores[0] > float("-inf")
         return Answer(

@@ -106,6 +106,8 @@ class ItemIndex:
             raise ValueError(
                 f"item_ids has {self._item_ids.size} ids for {self.n_items} vectors; pass one each."
             )
+        if np.unique(self._item_ids).size < self.n_items:
+            raise ValueError("item_ids holds an id twice; give each vector one of its own.")
         _check_positive(effort, "effort", or_none=True)
         _check_positive(n_threads, "n_threads")
         self._search = _LIBRARIES[library](_lifted(self._vectors), n_threads)
@@ -179,7 +181,11 @@ class ItemIndex:
                 "with what encode of the same model returns."
             )
         self._check_k(k)
-        rows, scores = self._ranked(asked, k, self._effort)
+        effort = self._effort
+        rows, scores = self._ranked(asked, k, effort)
+        while np.isneginf(scores).any() and effort < self._search.most_effort:
+            effort = min(2 * effort, self._search.most_effort)  # too few were looked at
+            rows, scores = self._ranked(asked, k, effort)
         return self._item_ids[rows], scores
 
     def calibrate(self, states: npt.ArrayLike, k: int = 20, recall: float = 0.99) -> float:
@@ -233,8 +239,9 @@ class ItemIndex:
 
     def _check_k(self, k):
         """Raise unless lists can have this length."""
-        if not 1 <= k <= self.n_items:
-            raise ValueError(f"k must be in the range [1, {self.n_items}], got {k!r}.")
+        is_int = isinstance(k, (int, np.integer)) and not isinstance(k, bool)
+        if not is_int or not 1 <= k <= self.n_items:
+            raise ValueError(f"k must be an int in the range [1, {self.n_items}], got {k!r}.")
 
     def _ranked(self, states, k, effort):
         """Rows and scores of the best that are found, by exact scores."""
@@ -302,7 +309,12 @@ class _Graph(_Search):
 class _Cells(_Search):
     """Cells around centres, of which the nearest are looked at, by faiss."""
 
-    def __init__(self, vectors, n_threads):  # noqa: ARG002 (faiss takes those of OpenMP)
+    def __init__(self, vectors, n_threads):
+        if n_threads != 1:
+            raise ValueError(
+                f"n_threads={n_threads} is for usearch; faiss takes as many threads as OpenMP has: "
+                "call faiss.omp_set_num_threads instead."
+            )
         try:
             import faiss
         except ImportError as error:

@@ -78,9 +78,11 @@ class ServedItems:
             If k is out of its range, or a history holds an id that the model does not know and
             was not told to skip.
         """
+        _check_histories(histories)
         k = self.meta["k"] if k is None else k
-        if not 1 <= k <= self.item_ids.size:
-            raise ValueError(f"k must be in the range [1, {self.item_ids.size}], got {k!r}.")
+        _check_k(k, self.item_ids.size)
+        if not isinstance(exclude_seen, (bool, np.bool_, type(None))):
+            raise TypeError(f"exclude_seen must be True, False or None, got {exclude_seen!r}.")
         exclude_seen = self.meta["exclude_seen"] if exclude_seen is None else exclude_seen
         best = np.empty((len(histories), k), dtype=np.int64)
         values = np.empty((len(histories), k), dtype=np.float32)
@@ -104,12 +106,25 @@ class ServedItems:
         Returns
         -------
         scores : ndarray of shape (n_items,), float32
-            In the order of ``item_ids``; higher is better.
+            In the order of ``item_ids``; higher is better. Items of the history have theirs too,
+            whatever ``exclude_seen`` of the model is.
         """
         return self._scores(self._rows_of(history))
 
     def _rows_of(self, history):
         """Row of each event's item, without those of unknown items if they are to be skipped."""
+        history = history.tolist() if isinstance(history, np.ndarray) else history
+        if not isinstance(history, (list, tuple)):
+            raise TypeError(
+                f"a history must be a list of item ids, got {history!r:.40} of type "
+                f"{type(history).__name__}."
+            )
+        odd = [item for item in history if not self._is_id(item)]
+        if odd:
+            raise TypeError(
+                f"the ids of the model are {self._kind}, but a history holds {odd[0]!r} of type "
+                f"{type(odd[0]).__name__}; convert it first."
+            )
         rows = [self._known.get(item, -1) for item in history]
         if -1 in rows:
             if self.meta["handle_unknown"] == "error":
@@ -117,6 +132,17 @@ class ServedItems:
                 raise ValueError(f"the model does not know the item ids {unknown[:5]}.")
             rows = [row for row in rows if row >= 0]
         return np.array(rows, dtype=np.int64)
+
+    @property
+    def _kind(self):
+        """What ids are, in words."""
+        return "strings" if self.item_ids.dtype.kind == "U" else "integers"
+
+    def _is_id(self, item):
+        """Whether something is of the type of the ids; True is none, although it equals 1."""
+        if self.item_ids.dtype.kind == "U":
+            return isinstance(item, str)
+        return isinstance(item, (int, np.integer)) and not isinstance(item, bool)
 
     def _scores_of(self, rows):
         """Scores after a history of rows that is not empty, by the model."""
@@ -165,6 +191,10 @@ class NumpyModel(ServedItems):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path)
+        if "kind" not in self.meta:
+            raise ValueError(
+                f"{path} holds the ids of an ONNX file; open that one with skace.export.OnnxModel."
+            )
         self._answer = _KINDS[self.meta["kind"]]
 
     def encode(self, histories: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
@@ -188,6 +218,7 @@ class NumpyModel(ServedItems):
         """
         if self.meta["kind"] not in ("network", "tree"):
             raise ValueError(f"{self.meta['model']} is no network, which alone have states.")
+        _check_histories(histories)
         weights = _Weights(self._arrays)
         states = np.zeros((len(histories), weights["item_vectors"].shape[1]), dtype=np.float32)
         for row, history in enumerate(histories):
@@ -221,11 +252,11 @@ class _Weights:
         bias = f"{name}.bias"
         return product + self[bias] if bias in self else product
 
-    def norm(self, name, x):
+    def norm(self, name, x, eps=1e-5):
         share = np.float32(1 / x.shape[-1])
         centred = x - np.add.reduce(x, axis=-1, keepdims=True) * share
         squares = np.add.reduce(centred * centred, axis=-1, keepdims=True) * share
-        scale = self[f"{name}.weight"] / np.sqrt(squares + np.float32(1e-5))
+        scale = self[f"{name}.weight"] / np.sqrt(squares + np.float32(eps))
         return centred * scale + self[f"{name}.bias"]
 
 
@@ -396,6 +427,34 @@ def _ligr_block(x, meta, w, **where):
     return x + _sigmoid(w.linear("feedforward_gate", x)) * fed
 
 
+def _hstu_block(x, meta, w, *, is_causal, is_last):  # noqa: ARG001 (as the others)
+    normed, width = w.norm("norm", x), x.shape[1]
+    weight, bias = w["gate_qkv.weight"], w["gate_qkv.bias"]
+    asking = normed[-1:] if is_last else normed
+    asked = _silu(asking @ weight[: 2 * width].T + bias[: 2 * width])
+    read = _silu(normed @ weight[2 * width :].T + bias[2 * width :])
+    query, key, value = (
+        _by_head(part, meta) for part in (asked[:, width:], read[:, :width], read[:, width:])
+    )
+    mixed = _summed(query, key, value, w.at("positions"), meta)
+    mixed = asked[:, :width] * w.norm("mixed_norm", mixed, eps=1e-6)
+    return (x[-1:] if is_last else x) + w.linear("mix_heads", mixed)
+
+
+def _summed(query, key, value, w, meta):
+    """Values summed by SiLU of their products with queries, the last ones: (n, D)."""
+    n, length = query.shape[1], key.shape[1]
+    places = np.arange(length - n, length)
+    back = places[:, None] - np.arange(length)  # (n, T) events that a key stands before
+    if meta.get("positions") == "rotary":
+        query, key = _turned(query, places), _turned(key, np.arange(length))
+    alike = query @ key.transpose(0, 2, 1)
+    if meta.get("positions") == "relative":
+        alike = alike + w["scores.weight"][np.maximum(back, 0)].transpose(2, 0, 1)
+    weights = np.where(back < 0, np.float32(0), _silu(alike)) / np.float32(meta["max_length"])
+    return (weights @ value).transpose(1, 0, 2).reshape(n, -1)
+
+
 def _asking(x, where):
     """Events whose states are asked for, (n, D): in the last block the last one alone."""
     return x[-1:] if where["is_last"] else x
@@ -473,6 +532,10 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def _silu(x):
+    return x * _sigmoid(x)
+
+
 def _gelu(x):
     """``x`` times the normal distribution function, by erf of Abramowitz and Stegun, 7.1.26."""
     z = np.abs(x) * np.float32(math.sqrt(0.5))
@@ -486,6 +549,27 @@ def _gelu(x):
         * np.exp(-z * z)
     )
     return x * (0.5 + 0.5 * np.sign(x) * (1 - tail))
+
+
+def _check_histories(histories):
+    """Raise unless these are histories, one after the other."""
+    if isinstance(histories, dict):
+        raise TypeError(
+            "histories must be a list with one list of item ids for each visitor, got a dict; pass "
+            "list(histories.values())."
+        )
+    if not isinstance(histories, (list, tuple)):
+        raise TypeError(
+            "histories must be a list with one list of item ids for each visitor, got "
+            f"{type(histories).__name__}."
+        )
+
+
+def _check_k(k, most):
+    """Raise unless lists can have this length."""
+    is_int = isinstance(k, (int, np.integer)) and not isinstance(k, bool)
+    if not is_int or not 1 <= k <= most:
+        raise ValueError(f"k must be an int in the range [1, {most}], got {k!r}.")
 
 
 def _best(scores, k):
@@ -506,4 +590,4 @@ _KINDS = {
     "tree": _by_tree,
 }
 _ENCODERS = {"sasrec": _sasrec, "bert4rec": _bert4rec, "gru4rec": _gru4rec, "fmlp": _fmlp}
-_BLOCKS = {"post": _post_block, "pre": _pre_block, "ligr": _ligr_block}
+_BLOCKS = {"post": _post_block, "pre": _pre_block, "ligr": _ligr_block, "hstu": _hstu_block}

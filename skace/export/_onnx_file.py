@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import os
+from hashlib import sha256
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
@@ -41,8 +42,8 @@ def export_onnx(
         one of these.
 
     path : str or path-like
-        Where to write, ending in ``.onnx``. The ids go to a file of the same name that ends in
-        ``.npz``. Existing files are replaced.
+        Where to write, ending in ``.onnx``. The ids go to a file of the same name with ``.npz``
+        behind it. Existing files are replaced.
 
     answer : {"top_k", "scores", "states"}, default="top_k"
         What the graph returns: the rows and scores of the best items, the scores of all
@@ -121,18 +122,25 @@ def export_onnx(
         raise ValueError(f"item_table must be 'float32' or 'int8', got {item_table!r}.")
     model = _network_to_serve(estimator)
     k = _length_of_lists(model, k, answer)
-    reads_seen = answer == "top_k" and (
-        model.exclude_seen if exclude_seen is None else bool(exclude_seen)
-    )
+    if not isinstance(exclude_seen, (bool, np.bool_, type(None))):
+        raise TypeError(f"exclude_seen must be True, False or None, got {exclude_seen!r}.")
+    if answer == "states" and exclude_seen is not None:
+        raise ValueError(
+            f"exclude_seen={exclude_seen} is for lists and scores, but answer='states'; leave it "
+            "out."
+        )
+    excludes = model.exclude_seen if exclude_seen is None else bool(exclude_seen)
+    reads_seen = answer == "top_k" and excludes
     _check_onnx()
     proto = _graph(model, {"top_k": k, "scores": 0, "states": -1}[answer], item_table, reads_seen)
-    meta = {"answer": answer, "k": k, "exclude_seen": reads_seen}
-    if answer != "top_k":  # whoever reads the scores decides
-        meta["exclude_seen"] = model.exclude_seen if exclude_seen is None else bool(exclude_seen)
+    meta = {"answer": answer, "k": k, "exclude_seen": excludes}
     meta["max_length"] = model.architecture_["max_length"]
+    # The same in both files, so that those of two models are not taken for one.
+    meta["token"] = sha256(proto.SerializeToString()).hexdigest()
+    proto.metadata_props.add(key="token", value=meta["token"])
     if table_file:
         _move_table(proto, path.with_suffix(".items"))
-    write_items(path.with_suffix(".npz"), model, meta)
+    write_items(path.with_name(f"{path.name}.npz"), model, meta)
     replace_file(path, proto.SerializeToString())
     return path
 
@@ -152,8 +160,10 @@ def _length_of_lists(model, k, answer):
     """The parameter k, checked."""
     if k is not None and answer != "top_k":
         raise ValueError(f"k={k!r} is for answer='top_k', but answer={answer!r}; leave it out.")
-    k = model.k if k is None else k
     n_items = model.item_ids_.size
+    if answer != "top_k":
+        return min(model.k, n_items)
+    k = model.k if k is None else k
     if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= n_items:
         raise ValueError(f"k must be an int in the range [1, {n_items}], got {k!r}.")
     return int(k)

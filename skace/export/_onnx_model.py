@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skace.export._numpy_model import ServedItems
+from skace.export._numpy_model import ServedItems, _check_histories, _check_k
 
 __all__ = ["OnnxModel"]
 
@@ -59,13 +59,21 @@ class OnnxModel(ServedItems):
                 "OnnxModel needs onnxruntime: pip install 'skace[export]'."
             ) from error
         path = Path(path)
-        super().__init__(path.with_suffix(".npz"))
+        super().__init__(path.with_name(f"{path.name}.npz"))
+        if "answer" not in self.meta:
+            raise ValueError(
+                f"the file of ids beside {path} is a model of its own; open it with NumpyModel."
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = n_threads, 1
         options.log_severity_level = 3
         self.session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
+        if self.session.get_modelmeta().custom_metadata_map.get("token") != self.meta["token"]:
+            raise ValueError(
+                f"{path} and the file of ids beside it are of two models; write or copy both anew."
+            )
 
     def encode(self, histories: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
         """State of each history, for an index of ``item_vectors_``.
@@ -86,6 +94,7 @@ class OnnxModel(ServedItems):
             If the file was not written with ``answer="states"``, or a history is empty.
         """
         self._check_answer("states")
+        _check_histories(histories)
         rows = [self._rows_of(history) for history in histories]
         empty = [number for number, own in enumerate(rows) if own.size == 0]
         if empty:
@@ -129,6 +138,7 @@ class OnnxModel(ServedItems):
             If the file cannot answer so, or a history holds an id that the model does not know
             and was not told to skip.
         """
+        _check_histories(histories)
         if self.meta["answer"] == "scores":
             return super().recommend(histories, k, exclude_seen=exclude_seen)
         self._check_answer("top_k")
@@ -174,11 +184,8 @@ class OnnxModel(ServedItems):
 
     def _check_lists(self, k, exclude_seen):
         """Raise for lists that are not what the graph makes."""
-        if k is not None and not 1 <= k <= self.meta["k"]:
-            raise ValueError(
-                f"k must be in the range [1, {self.meta['k']}], for which the file was written, "
-                f"got {k!r}."
-            )
+        if k is not None:
+            _check_k(k, self.meta["k"])
         if exclude_seen not in (None, self.meta["exclude_seen"]):
             raise ValueError(
                 f"exclude_seen={exclude_seen!r}, but the file was written with "

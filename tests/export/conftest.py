@@ -30,6 +30,8 @@ NETWORKS = {
     "sasrec": sasrec,
     "sasrec, relative, pre": lambda: sasrec(positions="relative", block="pre"),
     "sasrec, rotary, ligr": lambda: sasrec(positions="rotary", block="ligr", n_layers=1),
+    "sasrec, hstu": lambda: sasrec(positions="relative", block="hstu", n_layers=1),
+    "sasrec, hstu, rotary": lambda: sasrec(positions="rotary", block="hstu"),
     "sasrec, without features": lambda: sasrec(item_table=IDTable(), embedding_dim=12),
     "sasrec, two views": lambda: sasrec(item_table=DualViewTable(), embedding_dim=16),
     "sasrec, adapter": lambda: sasrec(item_table=SpectralAdapter(), embedding_dim=8),

@@ -99,7 +99,28 @@ def test_questions_are_checked(library, vectors, states):
     index = ItemIndex(vectors, library=library)
     with pytest.raises(ValueError, match="states have 5 columns, but the vectors have 12"):
         index.search(states[:, :5])
-    with pytest.raises(ValueError, match=r"k must be in the range \[1, 900\], got 901"):
+    with pytest.raises(ValueError, match=r"k must be an int in the range \[1, 900\], got 901"):
         index.search(states, k=901)
     with pytest.raises(ValueError, match=r"recall must be in \(0, 1\], got 2"):
         index.calibrate(states, recall=2)
+
+
+def test_lists_are_filled_although_few_cells_hold_so_many():
+    pytest.importorskip("faiss")
+    vectors = np.random.default_rng(0).normal(size=(1000, 16))
+    best, scores = ItemIndex(vectors, library="faiss").search(vectors[:3], k=100)
+    assert np.isfinite(scores).all()
+    assert all(np.unique(row).size == 100 for row in best)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"item_ids": [1, 1, 2]}, "item_ids holds an id twice"),
+        ({"library": "faiss", "n_threads": 2}, "n_threads=2 is for usearch"),
+    ],
+)
+def test_what_an_index_cannot_keep_to_is_refused(arguments, text):
+    pytest.importorskip("faiss")
+    with pytest.raises(ValueError, match=text):
+        ItemIndex(np.eye(3), **arguments)

@@ -1,6 +1,7 @@
 """export_numpy and NumpyModel."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from skace import ACETransformer, EASEEstimator, SASRecEstimator, VotingRecommender
+from skace import ACETransformer, EASEEstimator, Interactions, SASRecEstimator, VotingRecommender
 from skace.export import NumpyModel, export_numpy
 from skace.recommenders import NeuralRecommender
 
@@ -54,7 +55,7 @@ def test_the_model_says_how_it_answers(shop_rows, tmp_path):
     model = EASEEstimator(k=3, exclude_seen=True, handle_unknown="ignore").fit(shop_rows)
     answers = NumpyModel(export_numpy(model, tmp_path / "model.npz"))
     history = shop_rows.catalog.item_ids[:4].tolist()
-    item_ids, _ = answers.recommend([[*history, "unheard of"]])
+    item_ids, _ = answers.recommend([[*history, 987654]])
     assert item_ids.shape == (1, 3)
     assert not set(history) & set(item_ids[0])
 
@@ -169,10 +170,10 @@ def test_an_unfitted_model_is_refused(tmp_path):
 
 def test_what_is_asked_is_checked(served):
     _, answers = served("ease")
-    with pytest.raises(ValueError, match=r"k must be in the range \[1, 60\], got 61"):
+    with pytest.raises(ValueError, match=r"k must be an int in the range \[1, 60\], got 61"):
         answers.recommend([[]], 61)
     with pytest.raises(ValueError, match="does not know the item ids"):
-        answers.recommend([["unheard of"]])
+        answers.recommend([[987654]])
 
 
 def test_other_files_are_refused(tmp_path):
@@ -182,3 +183,51 @@ def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "newer.npz", meta=np.array('{"format": 99}'))
     with pytest.raises(ValueError, match="has format 99"):
         NumpyModel(tmp_path / "newer.npz")
+
+
+@pytest.fixture
+def of_words(tmp_path):
+    """A served model whose ids are words, some of one letter, and that skips unknown ones."""
+    X = Interactions.from_sequences([["pen", "ink", "a"], ["ink", "pen", "b"], ["a", "b", "ink"]])
+    model = EASEEstimator(k=2, handle_unknown="ignore").fit(X)
+    return NumpyModel(export_numpy(model, tmp_path / "model.npz"))
+
+
+@pytest.mark.parametrize(
+    ("histories", "text"),
+    [
+        ("pen", "histories must be a list with one list of item ids for each visitor, got str."),
+        ({"ann": ["pen"]}, "got a dict; pass list(histories.values())."),
+        (np.array([["pen", "ink"]]), "got ndarray."),
+        (["pen"], "a history must be a list of item ids, got 'pen' of type str."),
+        ([{"pen"}], "a history must be a list of item ids, got {'pen'} of type set."),
+        ([["pen", 3]], "the ids of the model are strings, but a history holds 3 of type int;"),
+        ([[None]], "a history holds None of type NoneType;"),
+    ],
+)
+def test_what_is_no_list_of_histories_is_refused(of_words, histories, text):
+    with pytest.raises(TypeError, match=re.escape(text)):
+        of_words.recommend(histories)
+
+
+@pytest.mark.parametrize("history", [[True], [2.0], ["2"]])
+def test_ids_of_another_kind_are_refused_although_they_may_be_equal(tmp_path, history):
+    model = EASEEstimator(k=2, handle_unknown="ignore")
+    model.fit(Interactions.from_sequences([[1, 2, 3], [2, 3, 1]]))
+    answers = NumpyModel(export_numpy(model, tmp_path / "model.npz"))
+    with pytest.raises(TypeError, match="the ids of the model are integers, but a history holds"):
+        answers.recommend([history])
+    assert answers.recommend([np.array([1, 2])])[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"exclude_seen": "no"}, TypeError, "exclude_seen must be True, False or None, got 'no'"),
+        ({"k": 2.0}, ValueError, "k must be an int in the range [1, 4], got 2.0"),
+        ({"k": True}, ValueError, "k must be an int in the range [1, 4], got True"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(of_words, arguments, error, text):
+    with pytest.raises(error, match=re.escape(text)):
+        of_words.recommend([["pen"]], **arguments)

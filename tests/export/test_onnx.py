@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
-from skace.export import OnnxModel, export_onnx
+from skace import SASRecEstimator
+from skace.export import NumpyModel, OnnxModel, export_onnx
+from skace.item_tables import IDTable
 
 onnx = pytest.importorskip("onnx")
 for package in ("onnxscript", "onnxruntime"):
@@ -72,7 +74,7 @@ def test_sizes_are_open(lists):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"k": 8}, r"k must be in the range \[1, 7\], for which the file was written, got 8"),
+        ({"k": 8}, r"k must be an int in the range \[1, 7\], got 8"),
         ({"exclude_seen": False}, "the file was written with exclude_seen=True"),
     ],
 )
@@ -121,3 +123,18 @@ def test_bad_arguments_are_named(fitted, tmp_path, arguments, text):
 def test_what_is_no_network_is_refused(fitted, tmp_path):
     with pytest.raises(TypeError, match="EASEEstimator is no network; use export_numpy"):
         export_onnx(fitted("ease"), tmp_path / "model.onnx")
+
+
+@pytest.mark.minutes
+def test_files_of_two_models_are_not_taken_for_one(shop_rows, tmp_path):
+    make = lambda seed: SASRecEstimator(  # noqa: E731
+        k=2, embedding_dim=4, n_layers=1, max_epochs=1, early_stopping=False, random_state=seed,
+        item_table=IDTable(),
+    ).fit(shop_rows)  # fmt: skip
+    for name, seed in (("old", 0), ("new", 1)):
+        export_onnx(make(seed), tmp_path / f"{name}.onnx", answer="scores")
+    (tmp_path / "new.onnx.npz").replace(tmp_path / "old.onnx.npz")
+    with pytest.raises(ValueError, match="the file of ids beside it are of two models"):
+        OnnxModel(tmp_path / "old.onnx")
+    with pytest.raises(ValueError, match=r"open that one with skace.export.OnnxModel"):
+        NumpyModel(tmp_path / "old.onnx.npz")
