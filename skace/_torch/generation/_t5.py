@@ -147,11 +147,13 @@ def build_t5(config: str, *, is_tied: bool) -> nn.Module:
     """
     library = _transformers()
     values = json.loads(config)
+    for name in ("dtype", "torch_dtype"):  # of the checkpoint; weights here are float32
+        values.pop(name, None)
     shape = library.AutoConfig.for_model(values.pop("model_type"), **values)
     for name in ("scale_decoder_outputs", "tie_word_embeddings"):
         if name in values:  # some versions derive one from the other
             setattr(shape, name, values[name])
-    network = library.AutoModelForSeq2SeqLM.from_config(shape)
+    network = library.AutoModelForSeq2SeqLM.from_config(shape).float()
     head, table = network.lm_head, network.shared
     if is_tied:
         head.weight = table.weight

@@ -89,7 +89,8 @@ def preference_head(width: int, rates: Float32Array) -> nn.Linear:
     head = nn.Linear(width, rates.size)
     nn.init.zeros_(head.weight)
     with torch.no_grad():
-        head.bias.copy_(torch.from_numpy(np.log(rates)))
+        # A category that nobody's texts tell of has rate 0, and its logarithm no use.
+        head.bias.copy_(torch.from_numpy(np.log(np.maximum(rates, np.finfo(np.float32).tiny))))
     return head
 
 

@@ -69,9 +69,9 @@ class ProjectorTrainer:
 
     def run_epoch(self) -> float:
         """Learn from every text once; return the mean loss in nats per token."""
-        total = 0.0
-        for rows in self.batches():
-            total += rows.size * self.step(rows)
+        batches, total = self.batches(), 0.0
+        for rows in batches:
+            total += self.step(rows, len(self.tokens) / len(batches))
         return total / len(self.tokens)
 
     def batches(self) -> list[IntArray]:
@@ -85,8 +85,11 @@ class ProjectorTrainer:
             batches += np.array_split(near, -(-near.size // self.batch_size))
         return [batches[place] for place in self.rng.permutation(len(batches))]
 
-    def step(self, rows: IntArray) -> float:
-        """Update the projector with some texts; return the loss."""
+    def step(self, rows: IntArray, mean_size: float) -> float:
+        """Update the projector with some texts; return their summed loss.
+
+        Divided by the mean size of a batch, so that a text weighs the same in a small one.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         tokens = [self.tokens[row] for row in rows]
         is_dropped = None
@@ -94,8 +97,8 @@ class ProjectorTrainer:
             shape = (rows.size, max(row.size for row in tokens))
             is_dropped = self.rng.random_sample(shape) < self.token_dropout
         vectors = self.projector(self.readings[torch.from_numpy(rows)])
-        loss = self.model.losses(vectors, tokens, is_dropped).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self.model.losses(vectors, tokens, is_dropped).sum()
+        (loss / mean_size).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.projector.parameters(), _MAX_GRADIENT)
         self.optimizer.step()
         return float(loss.detach())

@@ -96,8 +96,10 @@ class GenerationTrainer:
     ranks: Ranks = field(default_factory=Ranks)
     model: nn.Module = field(init=False)
     _rates: list[torch.optim.lr_scheduler.LambdaLR] = field(init=False)
+    _tokens_of_an_update: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self._tokens_of_an_update = self._mean_tokens()
         self.model = self.ranks.wrap(_Step(self.network))
         self._rates = [
             torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
@@ -142,13 +144,12 @@ class GenerationTrainer:
             rate.step()
         return total
 
-    @property
-    def _tokens_of_an_update(self) -> float:
+    def _mean_tokens(self) -> float:
         """Weight of a mean update of an epoch, counted in tokens of ids."""
         weights, items = self.examples.weights, self.examples.items[self.examples.ends]
         n_tokens = (self.passages.ids >= 0).sum(axis=1) + 1
         n_updates = -(-len(weights) // (self.batch_size * self.accumulation))
-        return float((weights * n_tokens[items]).sum()) / n_updates
+        return float((weights * n_tokens[items]).sum()) / max(1, n_updates)
 
     def _loss(self, numbers: IntArray) -> torch.Tensor:
         """Summed loss of this rank's part of a batch."""

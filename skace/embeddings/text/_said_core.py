@@ -46,6 +46,7 @@ _TRAINING = (
     "learning_rate",
     "max_epochs",
     "random_state",
+    "device",
 )
 
 
@@ -149,7 +150,7 @@ class SAIDEncoderOfTexts(EncoderOfTexts):
     def _provenance(self, dates):
         """Where the vectors come from, as texts."""
         facts = {"training": f"SAID ({self.projector}), {self._n_epochs()} epochs"}
-        if self.projector == "text":
+        if self._has_projector():
             facts["projector"] = projector_hash(self.projector_state_)
         return super()._provenance(dates) | facts
 
@@ -157,16 +158,20 @@ class SAIDEncoderOfTexts(EncoderOfTexts):
 
     def _finish(self, vectors):
         """Send readings through the projector, if there is one, then scale."""
-        if self.projector == "text":
+        if self._has_projector():
             vectors = project(self.projector_state_, vectors)
         return self._scale(vectors)
 
     def _table_name(self, table):
         """Name of the matrix of these texts, finished in this way."""
         name = super()._table_name(table)
-        if self.projector == "text":
+        if self._has_projector():
             return f"{name}-{projector_hash(self.projector_state_)}"
         return name
+
+    def _has_projector(self):
+        """Whether the last fit trained one; the parameter may have been set since."""
+        return hasattr(self, "projector_state_")
 
     # One vector after another.
 

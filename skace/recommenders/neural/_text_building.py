@@ -242,7 +242,10 @@ def _new_items(catalog, columns, n_known):
 
 def _order_of(texts, catalog):
     """Order of items by text, then by id: the same however they come, or are called."""
-    return np.lexsort((catalog.item_ids, np.array(texts.plain)))
+    ids = catalog.item_ids.tolist()
+    # As numpy, texts would all take as much room as the longest.
+    by_text = sorted(range(len(texts.plain)), key=lambda row: (texts.plain[row], ids[row]))
+    return np.array(by_text, dtype=np.int64)
 
 
 def _numbered(paths, order, taken, reader):
