@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LogFiles", "folder_for_log"]
+__all__ = ["TOKEN", "LogFiles", "folder_for_log"]
+
+TOKEN = "token"  # file of a text that no other log has
 
 
 class LogFiles:
-    """Where arrays of a log are mapped from; a pickle of it holds the path alone.
+    """Where arrays of a log are mapped from; a pickle of it holds the path and the token alone.
 
     Parameters
     ----------
@@ -27,18 +29,44 @@ class LogFiles:
     names : iterable of str
         The arrays.
 
+    token : str
+        What the file `TOKEN` of the folder has to hold, so that a pickle never opens another log.
+
     is_temporary : bool, default=False
         Whether the folder goes when this object does.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is gone.
+
+    ValueError
+        If there is another log in it by now.
     """
 
-    def __init__(self, folder: Any, names: Any, *, is_temporary: bool = False) -> None:
+    def __init__(self, folder: Any, names: Any, token: str, *, is_temporary: bool = False) -> None:
         self.folder = Path(folder)
+        self._token = token
+        _require_token(self.folder, token)
         self.arrays = {name: _mapped(self.folder / f"{name}.npy") for name in names}
         if is_temporary:
             weakref.finalize(self, _remove, self.folder, os.getpid())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return LogFiles, (os.fspath(self.folder.absolute()), tuple(self.arrays))
+        return LogFiles, (os.fspath(self.folder.absolute()), tuple(self.arrays), self._token)
+
+
+def _require_token(folder: Path, token: str) -> None:
+    """Raise if the log that had this token is no longer in the folder."""
+    try:
+        found = (folder / TOKEN).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise _gone(folder) from error
+    if found != token:
+        raise ValueError(
+            f"the log in {str(folder)!r} was written anew since; read it again: "
+            "Interactions.from_parquet(path, folder=...)."
+        )
 
 
 def _mapped(path: Path) -> npt.NDArray[Any]:
@@ -47,12 +75,17 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
         # As a plain array: what a memmap gives back when it is sliced would still call itself one.
         return np.asarray(np.load(path, mmap_mode="r"))
     except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"the events of this log were kept in {str(path.parent)!r}, which is gone. A temporary "
-            "folder goes with the object that it was made for; give a log that is to be opened "
-            "again, or by other machines, a folder that stays: "
-            "Interactions.from_parquet(path, folder=...)."
-        ) from error
+        raise _gone(path.parent) from error
+
+
+def _gone(folder: Path) -> FileNotFoundError:
+    """Error for a log whose files are no longer there."""
+    return FileNotFoundError(
+        f"the events of this log were kept in {str(folder)!r}, which is gone. A temporary "
+        "folder goes with the object that it was made for; give a log that is to be opened "
+        "again, or by other machines, a folder that stays: "
+        "Interactions.from_parquet(path, folder=...)."
+    )
 
 
 def _remove(folder: Path, owner: int) -> None:

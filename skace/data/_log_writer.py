@@ -1,6 +1,7 @@
 """LogWriter: a log that is written user after user, and then mapped."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import secrets
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +17,7 @@ from skace.data._log import (
     take_events,
     warn_of_repeats,
 )
-from skace.data._log_files import LogFiles
+from skace.data._log_files import TOKEN, LogFiles
 
 __all__ = ["LogWriter"]
 
@@ -84,8 +85,10 @@ class LogWriter:
         offsets = np.concatenate([[0], *self._counts]).cumsum(dtype=np.int64)
         np.save(self._folder / "offsets.npy", offsets)
         np.save(self._folder / "user_ids.npy", user_ids)
+        token = secrets.token_hex(16)
+        (self._folder / TOKEN).write_text(token, encoding="utf-8")
         names = [*self._files, "offsets", "user_ids"]
-        files = LogFiles(self._folder, names, is_temporary=is_temporary)
+        files = LogFiles(self._folder, names, token, is_temporary=is_temporary)
         absent = dict.fromkeys(set(_OF_EVENTS) - set(names))
         log = EventLog(**files.arrays, **absent, files=files, facts=self._facts, **properties)  # type: ignore[arg-type]
         warn_of_repeats(self._facts["repeated"], self._repeats, log.n_events)

@@ -4,6 +4,7 @@
 import gc
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -254,6 +255,17 @@ def test_copies_hold_the_path_of_the_log(copied, mapped):
     assert_same_log(a_pickle(turned), other.reorder_ties("shuffle", random_state=0))
 
 
+def test_a_log_that_was_written_anew_is_not_taken_for_the_old_one(mapped):
+    X, other = mapped
+    folder, stored = X._log.files.folder, pickle.dumps(X)
+    shutil.rmtree(folder)
+    again = Interactions.from_parquet(folder.parent / "log.parquet", folder=folder)
+    assert_same_log(a_pickle(again), other)
+    for each in (stored, pickle.dumps(X)):
+        with pytest.raises(ValueError, match=r"the log in .*map' was written anew since; read it"):
+            pickle.loads(each)
+
+
 def test_workers_map_the_log_of_their_parent(mapped):
     X, other = mapped
     found = joblib.Parallel(n_jobs=2)(joblib.delayed(_base_of)(X, k) for k in range(2))
@@ -274,9 +286,9 @@ def test_a_temporary_log_goes_with_its_object(tmp_path, monkeypatch):
     folder, stored, part = X._log.files.folder, pickle.dumps(X), X[[3]].with_weights([1])
     del X
     gc.collect()
-    assert sorted(path.name for path in folder.iterdir()) == [
-        f"{name}.npy" for name in ("items", "offsets", "source", "timestamps", "user_ids")
-    ]
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(
+        [*part._log.files.arrays, "token"]
+    )
     assert len(part.items) == 1  # of the same log, which therefore is still there
     del part
     gc.collect()
