@@ -280,7 +280,9 @@ class Interactions(JoinedRows):
         path : str, path, or list of these
             Files, folders of files, or patterns such as ``"log/2024-*.parquet"``. Events come in
             the order of the files and of their rows; files of a folder or pattern in
-            natural order, ``part.2`` before ``part.10``.
+            natural order, ``part.2`` before ``part.10``. A pattern may fit folders, too. Unfinished
+            and hidden files below, with a name or folder that begins with "_" or ".", are passed
+            over unless the pattern begins a name so.
 
         user : str, default="user_id"
             Column of user ids.

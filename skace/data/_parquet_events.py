@@ -16,6 +16,7 @@ from skace.data._given import require_events
 __all__ = ["EventBatch", "EventColumns", "ParquetEvents"]
 
 _BATCH = 2**20  # events that are in memory together
+_HIDDEN = "_."  # how names begin that are passed over, as Spark and Dask do
 
 
 class EventColumns(NamedTuple):
@@ -43,8 +44,10 @@ class ParquetEvents:
     Parameters
     ----------
     path : str, path, or list of these
-        Files, folders of files, or patterns. Files of a folder or pattern are in natural order:
-        ``part.2`` stands before ``part.10``.
+        Files, folders of files, or patterns of both. Files of a folder or pattern are in natural
+        order: ``part.2`` stands before ``part.10``. What is below a folder, or fits a pattern, in a
+        file or folder whose name begins with "_" or "." is passed over (``_temporary``, ``.part``):
+        it is unfinished or hidden. A pattern finds it if it begins a name so itself.
 
     columns : EventColumns
         What to read.
@@ -141,8 +144,9 @@ def _files_of(path: Path) -> list[Path]:
     """Files of one name, which may be a file, a folder or a pattern."""
     if path.is_file():
         return [path]
-    names = path.rglob("*.parquet") if path.is_dir() else _matches(path)
-    files = sorted((name for name in names if name.is_file()), key=_natural)
+    names = _in_folder(path) if path.is_dir() else _matches(path)
+    # A set: a pattern with ** finds a folder as well as what is in it.
+    files = sorted({name for name in names if name.is_file()}, key=_natural)
     if not files:
         raise FileNotFoundError(
             f"path={str(path)!r} names no file, and no folder or pattern of some."
@@ -150,12 +154,25 @@ def _files_of(path: Path) -> list[Path]:
     return files
 
 
+def _in_folder(folder: Path) -> Iterator[Path]:
+    """Finished files of a folder and of the folders in it."""
+    return (name for name in folder.rglob("*.parquet") if not _is_hidden(name, folder))
+
+
 def _matches(pattern: Path) -> Iterator[Path]:
-    """What fits a pattern, which may begin at the root."""
+    """What fits a pattern, which may begin at the root; of folders, the files in them."""
     is_plain = [not set(part) & set("*?[") for part in pattern.parts]
     n_plain = is_plain.index(False) if False in is_plain else len(is_plain)
-    rest = pattern.parts[n_plain:]
-    return Path(*pattern.parts[:n_plain]).glob(str(Path(*rest))) if rest else iter(())
+    base, rest = Path(*pattern.parts[:n_plain]), pattern.parts[n_plain:]
+    means_hidden = any(part[0] in _HIDDEN for part in rest)
+    for match in base.glob(str(Path(*rest))) if rest else ():
+        if means_hidden or not _is_hidden(match, base):
+            yield from _in_folder(match) if match.is_dir() else [match]
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether a part of the path below the folder marks what is unfinished or no data."""
+    return any(part[0] in _HIDDEN for part in path.relative_to(folder).parts)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

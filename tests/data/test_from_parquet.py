@@ -188,6 +188,39 @@ def test_files_are_named_in_three_ways(name, tmp_path):
     assert_same_log(Interactions.from_parquet(name(tmp_path)), Interactions.from_frame(frame))
 
 
+TREE = (
+    "m/1.parquet",
+    "m/2.parquet/part-0.parquet",  # a folder, as Spark and Dask write it
+    "m/2.parquet/part-1.parquet",
+    "m/2.parquet/_temporary/0/part-1.parquet",
+    "m/2.parquet/.part-0.parquet",
+    "m/_3.parquet",
+    "m/_4.parquet/part-0.parquet",
+    "m/day=3/part-0.parquet",
+)
+FOUND = {
+    "m": [0, 1, 2, 7],
+    "m/*.parquet": [0, 1, 2],
+    "m/*": [0, 1, 2, 7],
+    "m/**": [0, 1, 2, 7],
+    "m/**/*": [0, 1, 2, 7],
+    "m/_*.parquet": [5, 6],
+    "m/_3.parquet": [5],
+    "m/_4.parquet": [6],
+    "m/2*/_temporary/**/*.parquet": [3],
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_finished_files_of_folders_are_found(name, tmp_path):
+    for number, file in enumerate(TREE):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(COLUMNS | {"item_id": [number] * 3}), tmp_path / file)
+    X = Interactions.from_parquet(tmp_path / name)
+    assert np.unique(X.items).tolist() == FOUND[name]
+    assert len(X) == 3 * len(FOUND[name])
+
+
 @pytest.fixture
 def mapped(tmp_path):
     """The same log from files and from memory."""
