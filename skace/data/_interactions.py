@@ -326,8 +326,8 @@ class Interactions(JoinedRows):
             If pyarrow is absent.
 
         ValueError
-            If a column is absent or is of another type in another file, if ids are missing, if
-            ``folder`` is not empty, and as the constructor does.
+            If a column is absent or is of another type in another file, if a file is named twice,
+            if ids are missing, if ``folder`` is not empty, and as the constructor does.
 
         Notes
         -----

@@ -61,7 +61,8 @@ class ParquetEvents:
         If there is no such file.
 
     ValueError
-        If a column is absent, ids are neither integers nor strings, or files differ.
+        If a column is absent, ids are neither integers nor strings, files differ, or one is named
+        twice.
     """
 
     def __init__(self, path: Any, columns: EventColumns) -> None:
@@ -132,12 +133,27 @@ def _paths_of(path: Any) -> list[Path]:
     given = list(path) if isinstance(path, (list, tuple)) else [path]
     if not given:
         raise ValueError("path is an empty list; name at least one file.")
-    found: list[Path] = []
     for one in given:
         if not isinstance(one, (str, Path)):
             raise TypeError(f"path must be a text, a path, or a list of these, got {one!r}.")
-        found += _files_of(Path(one).expanduser())
+        if one == "":
+            raise ValueError('path holds an empty text; "." is the working folder, if it is meant.')
+    found = [file for one in given for file in _files_of(Path(one).expanduser())]
+    _require_different(found)
     return found
+
+
+def _require_different(files: list[Path]) -> None:
+    """Raise if the events of a file would be counted twice."""
+    known: dict[Path, Path] = {}
+    for file in files:
+        target = file.resolve()
+        if target in known:
+            raise ValueError(
+                f"path names a file twice, as {str(known[target])!r} and as {str(file)!r}; name it "
+                "once."
+            )
+        known[target] = file
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -175,10 +191,11 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part[0] in _HIDDEN for part in path.relative_to(folder).parts)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Sort key in which numbers inside of names count as such."""
     parts = re.split(r"(\d+)", str(path))
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    numbers = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return numbers, str(path)  # part.1 and part.01 are no tie, which the file system would break
 
 
 def _kind_of(kind: Any) -> str:

@@ -10,6 +10,7 @@ import sys
 import warnings
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 import dask.dataframe
 import joblib
@@ -188,6 +189,24 @@ def test_files_are_named_in_three_ways(name, tmp_path):
     assert_same_log(Interactions.from_parquet(name(tmp_path)), Interactions.from_frame(frame))
 
 
+def test_the_order_of_files_is_that_of_their_names(tmp_path, monkeypatch):
+    names = ["1.parquet", "01.parquet", "001.parquet", "2.parquet", "10.parquet"]
+    for number, name in enumerate(names):
+        pq.write_table(pa.table(COLUMNS | {"item_id": [number] * 3}), tmp_path / name)
+    for order in (names, names[::-1]):
+        found = [tmp_path / name for name in order]
+        monkeypatch.setattr(Path, "rglob", lambda *_, found=found: iter(found))
+        X = Interactions.from_parquet(tmp_path, timestamp=None)
+        assert X.items[np.argsort(X.source_rows)][::3].tolist() == [2, 1, 0, 3, 4]
+
+
+def test_a_link_is_the_file_itself(tmp_path):
+    pq.write_table(pa.table(COLUMNS), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").symlink_to(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"twice, as '.*a\.parquet' and as '.*b\.parquet'"):
+        Interactions.from_parquet(tmp_path)
+
+
 TREE = (
     "m/1.parquet",
     "m/2.parquet/part-0.parquet",  # a folder, as Spark and Dask write it
@@ -351,6 +370,14 @@ BAD = {
     "no such file": ({}, {"path": "nowhere.parquet"}, FileNotFoundError, "names no file"),
     "no path": ({}, {"path": 3}, TypeError, "path must be a text, a path, or a list"),
     "an empty list": ({}, {"path": []}, ValueError, "path is an empty list"),
+    "an empty text": ({}, {"path": ""}, ValueError, "path holds an empty text"),
+    "an empty text of two": ({}, {"path": ["log.parquet", ""]}, ValueError, "an empty text"),
+    "a file named twice": (
+        {},
+        {"path": ["log.parquet", "*.parquet"]},
+        ValueError,
+        r"a file twice, as 'log\.parquet' and as 'log\.parquet'; name it once",
+    ),
     "an absent column": ({}, {"user": "who"}, ValueError, "has no column 'who'; its columns are"),
     "absent times": ({}, {"timestamp": "when"}, ValueError, "Name the column of times"),
     "a folder in use": ({}, {"folder": "."}, ValueError, "is no empty folder"),
