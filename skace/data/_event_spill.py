@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skace._typing import Float64Array, IdArray, IntArray
+from skace.data._changed_files import files_changed
 from skace.data._log import EventLog, sort_codes
 from skace.data._times import Times
 
@@ -77,7 +78,13 @@ class EventSpill:
         weights: Float64Array | None,
         begin: int,
     ) -> None:
-        """Take in the next events of the input; users by number, items as catalog rows."""
+        """Take in the next events of the input; users by number, items as catalog rows.
+
+        Raises
+        ------
+        RuntimeError
+            If a part has more events than were counted.
+        """
         events = np.empty(users.size, dtype=self._events.dtype)
         events["users"], events["items"] = users, items
         events["source"] = np.arange(begin, begin + users.size)
@@ -87,6 +94,8 @@ class EventSpill:
         parts = np.searchsorted(self._users, users, side="right") - 1
         events = events[np.argsort(parts, kind="stable")]
         counts = np.bincount(parts, minlength=self._filled.size)
+        if (self._filled + counts > self._bounds[1:]).any():
+            raise files_changed()
         ends = np.cumsum(counts)
         for part in np.flatnonzero(counts):
             at, n = self._filled[part], counts[part]

@@ -8,6 +8,7 @@ import numpy as np
 
 from skace._typing import IdArray, IntArray
 from skace._validation import check_ids
+from skace.data._changed_files import files_changed
 
 __all__ = ["IdCounts", "codes_of"]
 
@@ -49,9 +50,18 @@ class IdCounts:
 
 
 def codes_of(ids: Any, known: IdArray) -> IntArray:
-    """Place of each id of a pyarrow array among all different ones, ascending."""
+    """Place of each id of a pyarrow array among all different ones, ascending.
+
+    Raises
+    ------
+    RuntimeError
+        If there is an id that is not among them.
+    """
     coded = ids.dictionary_encode()
-    places = np.searchsorted(known, _in_numpy(coded.dictionary))
+    different = _in_numpy(coded.dictionary)
+    places = np.minimum(np.searchsorted(known, different), known.size - 1)
+    if not np.array_equal(known[places], different):
+        raise files_changed()
     codes: IntArray = places[coded.indices.to_numpy()]
     return codes
 

@@ -325,6 +325,9 @@ class Interactions(JoinedRows):
         ImportError
             If pyarrow is absent.
 
+        RuntimeError
+            If the files change while they are read.
+
         ValueError
             If a column is absent or is of another type in another file, if a file is named twice,
             if ids are missing, if ``folder`` is not empty, and as the constructor does.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 
 from skace._validation import first_few
+from skace.data._changed_files import files_changed
 from skace.data._given import require_events
 
 __all__ = ["EventBatch", "EventColumns", "ParquetEvents"]
@@ -108,7 +109,13 @@ class ParquetEvents:
                 )
 
     def batches(self, *, ids_only: bool = False) -> Iterator[EventBatch]:
-        """Yield all events, at most 2**20 at a time."""
+        """Yield all events, at most 2**20 at a time.
+
+        Raises
+        ------
+        RuntimeError
+            If there are more or fewer than at the beginning.
+        """
         user, item, timestamp, weight = self._columns
         if ids_only:
             timestamp = weight = None
@@ -126,6 +133,9 @@ class ParquetEvents:
                     begin,
                 )
                 begin += batch.num_rows
+        # With this no part of an EventSpill is short either: none takes too many.
+        if begin != self.n_events:
+            raise files_changed()
 
 
 def _paths_of(path: Any) -> list[Path]:

@@ -429,6 +429,36 @@ def test_files_that_differ_or_are_none_are_refused(tmp_path):
         Interactions.from_parquet(tmp_path)
 
 
+CHANGED = {
+    "an event less": lambda frame: frame[:-1],
+    "an event more": lambda frame: pl.concat([frame, frame[:1]]),
+    "an event of another user": lambda frame: frame.sort("user_id").with_columns(
+        user_id=frame["user_id"].sort().shift(1, fill_value=frame["user_id"].min())
+    ),
+    "a new user between": lambda frame: frame.with_columns(user_id=frame["user_id"] * 2 + 1),
+    "a new last user": lambda frame: frame.with_columns(user_id=frame["user_id"] + 9),
+    "a new item": lambda frame: frame.with_columns(item_id=pl.lit("i7b")),
+    "no events": lambda frame: frame[:0],
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_files_that_change_are_refused(change, tmp_path, monkeypatch):
+    frame, path, first_reading = events(), tmp_path / "log.parquet", _from_parquet._coding_of
+    frame.write_parquet(path)
+
+    def coding_of(*args):
+        coding = first_reading(*args)
+        path.unlink()  # what is mapped still is the file before
+        CHANGED[change](frame).write_parquet(path)
+        return coding
+
+    monkeypatch.setattr(_from_parquet, "_coding_of", coding_of)
+    with pytest.raises(RuntimeError, match=r"changed while they were read; .*read a copy"):
+        Interactions.from_parquet(tmp_path, folder=tmp_path / "map")
+    assert [path.name for path in tmp_path.iterdir()] == ["log.parquet"]
+
+
 def test_repeats_are_warned_of_as_in_memory(tmp_path):
     frame = pl.concat([events(200), events(200)])
     write(frame, tmp_path, (0, 150, 400))
