@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skace._typing import IdArray, IntArray
+from skace._typing import BoolArray, IdArray, IntArray
 from skace.data._catalog import Catalog
 from skace.data._event_spill import users_of_parts
 from skace.data._log import EventLog, without_repeats
@@ -71,13 +71,23 @@ def _continued(old: EventLog, new: EventLog) -> EventLog:
     new = replace(new, source=new.source + old.n_inputs)
     if old.timestamps is None or new.timestamps is None:
         return new
-    times = new.timestamps.astype(old.timestamps.dtype)
-    if (times.astype(new.timestamps.dtype) != new.timestamps).any():
+    with np.errstate(invalid="ignore"):  # what does not fit is refused
+        times = new.timestamps.astype(old.timestamps.dtype)
+        back = times.astype(new.timestamps.dtype)
+    if (back != new.timestamps).any() or _is_other_sign(times, new.timestamps).any():
         raise ValueError(
             f"the timestamps of new_events are {new.timestamps.dtype} and lose something as "
             f"{old.timestamps.dtype}, which those of X are; join them with Interactions.concat."
         )
     return replace(new, timestamps=times)
+
+
+def _is_other_sign(times: npt.NDArray[Any], others: npt.NDArray[Any]) -> BoolArray:
+    """Where one is negative alone, as -1 is 2**64 - 1 without a sign, and -1 again with it."""
+    if times.dtype.kind == "M":  # always signed
+        return np.zeros(times.shape, dtype=bool)
+    is_other: BoolArray = (times < 0) != (others < 0)
+    return is_other
 
 
 @dataclass(frozen=True)

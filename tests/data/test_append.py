@@ -111,6 +111,24 @@ REFUSED = {
         ValueError,
         "new_events are float64 and lose something as int64.*with Interactions.concat",
     ),
+    "times below zero": (
+        Interactions(["u"], [1], np.array([1], dtype=np.uint64)),
+        Interactions(["u"], [1], [-1]),
+        ValueError,
+        "new_events are int64 and lose something as uint64.*with Interactions.concat",
+    ),
+    "times above all": (
+        TWO,
+        Interactions(["u"], [1], np.array([2**64 - 1], dtype=np.uint64)),
+        ValueError,
+        "new_events are uint64 and lose something as int64.*with Interactions.concat",
+    ),
+    "negative times in floats": (
+        Interactions(["u"], [1], np.array([1], dtype=np.uint64)),
+        Interactions(["u"], [1], [-1.0]),
+        ValueError,
+        "new_events are float64 and lose something as uint64",
+    ),
 }
 
 
