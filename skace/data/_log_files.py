@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ class LogFiles:
     """
 
     def __init__(self, folder: Any, names: Any, token: str, *, is_temporary: bool = False) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # also where the working folder is another one later
         self._token = token
         _require_token(self.folder, token)
         self.arrays = {name: _mapped(self.folder / f"{name}.npy") for name in names}
@@ -53,7 +53,11 @@ class LogFiles:
             weakref.finalize(self, _remove, self.folder, os.getpid())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return LogFiles, (os.fspath(self.folder.absolute()), tuple(self.arrays), self._token)
+        return LogFiles, (os.fspath(self.folder), tuple(self.arrays), self._token)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return itself: nothing can be written, and a temporary folder stays for all copies."""
+        return self
 
 
 def _require_token(folder: Path, token: str) -> None:

@@ -1,6 +1,7 @@
 """Logs that are sorted on disk are those that are sorted in memory, and stay there."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import copy
 import gc
 import pickle
 import re
@@ -20,6 +21,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import BaseEstimator, clone
 
 from skace import (
     Catalog,
@@ -305,6 +307,41 @@ def test_copies_hold_the_path_of_the_log(copied, mapped):
     np.testing.assert_array_equal(a_pickle(X.with_weights(weights)).weights, weights)
     turned = X.reorder_ties("shuffle", random_state=0)
     assert_same_log(a_pickle(turned), other.reorder_ties("shuffle", random_state=0))
+
+
+class Holder(BaseEstimator):
+    """An estimator with a log as a parameter."""
+
+    def __init__(self, X=None):
+        self.X = X
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda X: clone(Holder(X)).X],
+    ids=["copy", "deep", "clone"],
+)
+def test_copies_keep_a_temporary_log(copied, tmp_path):
+    pq.write_table(pa.table(COLUMNS), tmp_path / "log.parquet")
+    X = Interactions.from_parquet(tmp_path)
+    again, folder = copied(X), X._log.files.folder
+    del X
+    gc.collect()
+    assert copied(again).items.tolist() == [9, 7, 7]
+    assert a_pickle(again)._log.files.folder == folder
+    del again
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_log_is_found_from_another_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table(COLUMNS), "log.parquet")
+    X = Interactions.from_parquet("log.parquet", folder="map")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir("other")
+    assert a_pickle(X).items.tolist() == [9, 7, 7]
+    assert X._log.files.folder == tmp_path / "map"
 
 
 def test_a_log_that_was_written_anew_is_not_taken_for_the_old_one(mapped):
