@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,7 +102,7 @@ def _remove(folder: Path, owner: int) -> None:
 def folder_for_log(folder: Any) -> Iterator[Path]:
     """Empty folder to write a log into, new in the system's temporary folder if none is given.
 
-    It is emptied again where an error ends the block.
+    Where an error ends the block, it is emptied again, and removed if it was not there before.
 
     Raises
     ------
@@ -110,10 +110,11 @@ def folder_for_log(folder: Any) -> Iterator[Path]:
         If there is something in it.
     """
     if folder is None:
-        path = Path(tempfile.mkdtemp(prefix="skace-"))
+        path, was_there = Path(tempfile.mkdtemp(prefix="skace-")), False
     else:
         path = Path(folder)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        was_there = path.exists()
+        if was_there and (not path.is_dir() or any(path.iterdir())):
             raise ValueError(
                 f"folder={str(path)!r} is no empty folder; name one that is empty, or a new one."
             )
@@ -121,5 +122,18 @@ def folder_for_log(folder: Any) -> Iterator[Path]:
     try:
         yield path
     except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
+        if was_there:
+            _clear(path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
         raise
+
+
+def _clear(folder: Path) -> None:
+    """Remove what is in a folder, as far as the system lets it."""
+    with suppress(OSError):  # another error is on its way, which says more
+        for path in list(folder.iterdir()):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()

@@ -453,6 +453,27 @@ def test_what_cannot_be_read_is_refused(fault, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["log.parquet"]
 
 
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("column", [{"item_id": ["a", "b", ""]}, {"timestamp": [1, None, 3]}])
+def test_an_error_leaves_the_folder_as_it_was(column, was_there, tmp_path):
+    pq.write_table(pa.table(COLUMNS | column), tmp_path / "log.parquet")
+    folder = tmp_path / "map"
+    if was_there:
+        folder.mkdir()
+    with pytest.raises(ValueError, match=r"row 2|position 1"):
+        Interactions.from_parquet(tmp_path, folder=folder)
+    assert folder.exists() == was_there
+    assert not was_there or not list(folder.iterdir())
+
+
+def test_a_log_is_cleared_after_a_late_error(tmp_path, mapped):
+    folder = tmp_path / "joined"
+    folder.mkdir()
+    with warnings.catch_warnings(action="error"), pytest.raises(RepeatedEventsWarning):
+        mapped[0].append(mapped[0], folder=folder)
+    assert list(folder.iterdir()) == []
+
+
 def test_files_that_differ_or_are_none_are_refused(tmp_path):
     pq.write_table(pa.table(COLUMNS), tmp_path / "a.parquet")
     times = [datetime(2024, 1, day) for day in (1, 2, 3)]
