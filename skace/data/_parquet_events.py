@@ -70,13 +70,18 @@ class ParquetEvents:
         if find_spec("pyarrow") is None:
             raise ImportError("from_parquet needs pyarrow; install it: pip install pyarrow.")
         self._columns = columns
-        self._paths = _paths_of(path)
+        self._paths: list[Path] = []  # of files with events
         self.n_events = 0
         types: dict[str, tuple[str, Path]] = {}
-        for file in self._paths:
+        for file in _paths_of(path):
             opened = self._open(file)
-            self.n_events += opened.metadata.num_rows
-            self._check_schema(opened.schema_arrow, file, types)
+            table = nw.from_native(opened.schema_arrow.empty_table(), eager_only=True)
+            require_events(table, *self._columns, name=f"the file {str(file)!r}")
+            # Types of columns without a value say nothing: an empty day of pandas has floats.
+            if opened.metadata.num_rows:
+                self._check_types(opened.schema_arrow, file, types)
+                self._paths.append(file)
+                self.n_events += opened.metadata.num_rows
 
     def _open(self, file: Path) -> Any:
         """Open one file, whose pages are mapped rather than read."""
@@ -88,10 +93,8 @@ class ParquetEvents:
                 f"{str(file)!r} is no parquet file, or a damaged one: {error}"
             ) from error
 
-    def _check_schema(self, schema: Any, file: Path, types: dict[str, tuple[str, Path]]) -> None:
-        """Raise for columns that are absent, no ids, or of other types than in files before."""
-        table = nw.from_native(schema.empty_table(), eager_only=True)
-        require_events(table, *self._columns, name=f"the file {str(file)!r}")
+    def _check_types(self, schema: Any, file: Path, types: dict[str, tuple[str, Path]]) -> None:
+        """Raise for columns that are no ids, or of other types than in files before."""
         for column in filter(None, self._columns):
             own = str(schema.field(column).type)
             if column in (self._columns.user, self._columns.item):

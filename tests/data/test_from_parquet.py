@@ -209,6 +209,23 @@ def test_a_link_is_the_file_itself(tmp_path):
         Interactions.from_parquet(tmp_path)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "object", "string", "int64"])
+@pytest.mark.parametrize("name", ["0.parquet", "2.parquet"])
+def test_an_empty_day_may_have_other_types(name, dtype, tmp_path):
+    pq.write_table(pa.table(COLUMNS), tmp_path / "1.parquet")
+    pd.DataFrame(columns=list(COLUMNS), dtype=dtype).to_parquet(tmp_path / name)
+    assert_same_log(
+        Interactions.from_parquet(tmp_path), Interactions.from_frame(pd.DataFrame(COLUMNS))
+    )
+
+
+def test_an_empty_day_has_all_columns(tmp_path):
+    pq.write_table(pa.table(COLUMNS), tmp_path / "1.parquet")
+    pd.DataFrame(columns=["user_id", "timestamp"]).to_parquet(tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match=r"the file '.*2\.parquet' .*item_id"):
+        Interactions.from_parquet(tmp_path)
+
+
 TREE = (
     "m/1.parquet",
     "m/2.parquet/part-0.parquet",  # a folder, as Spark and Dask write it
