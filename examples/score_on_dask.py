@@ -22,14 +22,14 @@ from skace.persistence import dump, load
 
 
 @lru_cache(maxsize=1)
-def opened(path):
-    """The model, read once by each worker."""
+def opened(path, _changed_at):
+    """The model, read once by each worker, and again where the file is a newer one."""
     return load(path)
 
 
 def best_items(path, queries):
     """Ids of the best items of some users."""
-    return opened(path).predict(queries)
+    return opened(path, Path(path).stat().st_mtime_ns).predict(queries)
 
 
 def main():
