@@ -221,6 +221,18 @@ def test_users_are_answered_on_a_cluster_as_in_one_process():
     assert "as one process answers: True" in printed
 
 
+def test_workers_open_a_model_that_was_written_anew(tmp_path):
+    pytest.importorskip("distributed")
+    page = runpy.run_path(str(EXAMPLES / "score_on_dask.py"), run_name="page")
+    names = page["best_items"].__globals__
+    names["load"] = lambda path: SimpleNamespace(predict=lambda _: Path(path).read_text())
+    path = tmp_path / "model"
+    for second, text in enumerate(["old", "new"]):
+        path.write_text(text)
+        os.utime(path, (second, second))
+        assert page["best_items"](str(path), None) == text
+
+
 @pytest.mark.minutes
 def test_optuna_tunes_and_prunes():
     pytest.importorskip("optuna_integration")
