@@ -1,4 +1,4 @@
-"""files_changed: what is said where files are not read twice alike."""
+"""What is said where files are not read twice alike."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 __all__ = ["files_changed"]
