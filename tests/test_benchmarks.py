@@ -577,14 +577,14 @@ def test_purity_is_the_share_of_neighbours_of_ones_own_kind(scripts):
 
 @pytest.mark.minutes
 def test_beams_are_compared_with_exact_ranks(scripts, tmp_path, capsys):
-    sizes = {"users": 40, "items": 12, "events": 200, "epochs": 1, "width": 16, "beams": 2}
+    sizes = {"users": 40, "items": 48, "events": 200, "epochs": 1, "width": 16, "beams": 2}
     words = [f"--{name}={size}" for name, size in sizes.items()]
     found = scripts("quality/beams.py").run([*words, f"--output={tmp_path}"])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
         "popularity", "2", "exact",
     ]  # fmt: skip
-    assert found[2]["reached"] < found[12]["reached"] == 1
-    assert (tmp_path / "beams-12.json").exists()
+    assert found[2]["reached"] < found[48]["reached"] == 1
+    assert (tmp_path / "beams-48.json").exists()
 
 
 def test_int8_tables_are_compared(scripts, folder, capsys):
