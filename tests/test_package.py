@@ -39,7 +39,7 @@ items = polars.DataFrame({"item_id": ids, "vector": [list(vector) for vector in 
 blocks = re.findall(r"code-block:: python\\n\\n((?:    .*\\n|\\n)+)", sys.argv[3])
 for block in blocks[:1]:
     exec(re.sub("^    ", "", block, flags=re.M))
-print(search.predict([["B001", "B007"]]).shape, "in", skace.__version__)
+print(pipe.predict([["B001", "B007"]]).shape, "in", skace.__version__)
 """
 
 
