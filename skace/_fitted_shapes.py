@@ -9,7 +9,7 @@ import numpy as np
 __all__ = ["check_fitted_arrays"]
 
 # Kinds of dtype and axes of each array. In one estimator an axis of one name has one length; "s"
-# is any length. Of lists and dicts of arrays only the kind is known.
+# is any length. Of lists and dicts of arrays the axes are not known everywhere.
 _OF_RECOMMENDERS = {
     "item_ids_": ("iuU", "n"),
     "item_counts_": ("iu", "n"),
@@ -21,6 +21,9 @@ _OF_RECOMMENDERS = {
     "coef_": ("f", "nn"),
     "item_features_": ("f", "nf"),
     "feature_sample_": ("f", "sf"),
+    "feature_mean_": ("f", "f"),
+    "text_neighbors_": ("f", "nn"),
+    "pair_counts_": ("f", "nn"),
     "weights_": ("f", "m"),
     "item_codes_": ("iu", "nl"),
     "node_codes_": ("i", "pl"),
@@ -39,6 +42,11 @@ _OF_TRANSFORMERS = {
     "shrinkage_": ("f", "g"),
     "mean_": ("f", "d"),
     "_is_chosen": ("b", "d"),
+    "node_centroids_": ("f", "cd"),
+    "node_parents_": ("iu", "c"),
+    "node_codes_": ("iu", "c"),
+    "node_counts_": ("iu", "c"),
+    "inertia_": ("f", "l"),
 }
 _OF_MOMENTS = {
     "shift": ("f", "d"),
@@ -49,14 +57,16 @@ _OF_MOMENTS = {
     "rows": ("f", "sd"),
     "roots": ("f", "s"),
 }
-_NUMBERS = {"n_features_in_": "d", "n_item_features_": "f"}  # that tell an axis
+# Numbers that tell an axis.
+_NUMBERS = {"n_features_in_": "d", "n_item_features_": "f", "n_levels_": "l"}
 
-_COUNTED = {"estimators_": "m", "singular_values_": "g", "whitening_": "g"}
+_COUNTED = {"estimators_": "m", "singular_values_": "g", "whitening_": "g", "codebooks_": "l"}
 _OF_MANY = {
-    "whitening_": "f",
-    "encoder_state_": "fiub",
-    "item_table_state_": "fiub",
-    "network_state_": "f",
+    "whitening_": ("f", None),
+    "codebooks_": ("f", "sd"),
+    "encoder_state_": ("fiub", None),
+    "item_table_state_": ("fiub", None),
+    "network_state_": ("f", None),
 }
 
 
@@ -90,8 +100,8 @@ def check_fitted_arrays(estimator: Any) -> None:
     _check_arrays(name, known, layout, lengths)
     if isinstance(known.get("_moments"), dict):
         _check_arrays(f"the moments of {name}", known["_moments"], _OF_MOMENTS, lengths)
-    for many, kinds in _OF_MANY.items():
-        _check_many(f"{many} of {name}", known.get(many, ()), kinds)
+    for many, (kinds, axes) in _OF_MANY.items():
+        _check_many(f"{many} of {name}", known.get(many, ()), kinds, axes, lengths)
     if sum(len(matrix) for matrix in known.get("whitening_", ())) not in (0, lengths.get("d")):
         raise ValueError(f"the matrices of {name} have another number of rows than the input has.")
 
@@ -120,10 +130,14 @@ def _check_array(name: str, array: Any, kinds: str, axes: str, lengths: dict[str
         )
 
 
-def _check_many(name: str, many: Any, kinds: str) -> None:
-    """Raise unless a list or dict holds arrays of these kinds."""
+def _check_many(
+    name: str, many: Any, kinds: str, axes: str | None, lengths: dict[str, int]
+) -> None:
+    """Raise unless a list or dict holds arrays of these kinds and axes."""
     for array in many.values() if isinstance(many, dict) else many:
-        if array.dtype.kind not in kinds:
+        if axes is not None:
+            _check_array(f"an array in {name}", array, kinds, axes, lengths)
+        elif array.dtype.kind not in kinds:
             raise ValueError(
                 f"{name} holds an array of shape {array.shape} and kind {array.dtype.kind!r}; "
                 f"expected kind {kinds!r}."

@@ -144,12 +144,12 @@ def answers(estimator, X):
     return np.asarray(found, dtype=np.float64).round(6).tolist()
 
 
-def main(path):
-    """Write all files into an archive."""
+def write_archive(path, named):
+    """Write the files of estimators by name, and what the fitted ones answer."""
     warnings.simplefilter("ignore")
     X, expected = data(), {}
     with ZipFile(path, "x", ZIP_DEFLATED) as archive:
-        for name, estimator in [*estimators(), ("sasrec, aligned table", aligned(X))]:
+        for name, estimator in named:
             write(archive, f"{name}, unfitted", clone(estimator))
             if "encoder" not in name:  # which would need a language model
                 estimator.fit(X)
@@ -168,4 +168,4 @@ def write(archive, name, estimator):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    write_archive(sys.argv[1], [*estimators(), ("sasrec, aligned table", aligned(data()))])
