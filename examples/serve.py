@@ -12,7 +12,7 @@ old one, and then one name changes. Needs ``pip install fastapi uvicorn`` (or ``
     curl -X POST localhost:8000/reload            # after another model.npz was put in its place
 
 Where neither skace nor scikit-learn is to be installed, let ``export_numpy(..., reader=True)``
-write ``skace_numpy_model.py`` beside the model, and import `NumpyModel` from there.
+write the folder ``skace_numpy_model`` beside the model, and import `NumpyModel` from there.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

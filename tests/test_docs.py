@@ -80,6 +80,7 @@ def folder(tmp_path, monkeypatch):
 
 
 FIRST_PATH = DOCS / "user_guide" / "first_path.rst"
+REAL_SHOP = DOCS / "user_guide" / "real_shop.rst"
 
 
 # The first one runs the whole contract, twice; the others train longer than most.
@@ -95,7 +96,7 @@ TAKES_MINUTES = [
     [
         pytest.param(page, marks=[pytest.mark.minutes] if page in TAKES_MINUTES else [])
         for page in PAGES
-        if _blocks(page) and page != FIRST_PATH
+        if _blocks(page) and page not in (FIRST_PATH, REAL_SHOP)
     ],
     ids=_name,
 )
@@ -104,6 +105,19 @@ def test_code_of_the_page_runs_in_its_order(page, folder):  # noqa: ARG001 (wher
 
 
 @pytest.mark.minutes
+def test_the_shop_as_it_is_gets_the_answers_that_its_page_tells(folder, margin):  # noqa: ARG001
+    names = _run(REAL_SHOP)
+    ndcg, test, train = (names[name] for name in ("ndcg", "test", "train"))
+    own = names["make_pipeline"](names["words"], names["ItemKNNEstimator"](k=5)).fit(train)
+    popularity = names["PopularityEstimator"]().fit(train)
+    margin(ndcg(own, test), above=ndcg(popularity, test))
+    assert names["deleted"].tolist() == [77777]
+    assert (len(names["X"]), names["X"].n_users) == (2530, 401)
+    places = names["places"]
+    assert places.loc[places["item_id"] == 20001, "rank"].item() < 20
+    assert 20003 in names["model"][-1].item_ids_
+
+
 def test_first_path_leaves_files_model_and_chart(folder, margin):
     names = _run(FIRST_PATH)
     written = {path.name for path in folder.iterdir()}

@@ -99,16 +99,15 @@ class Board:
         train, test = self.splits[number]
         estimator = entry.make(train)
         if is_searched and entry.grid:
-            self._search(name, estimator, entry.grid)
+            self._search(name, reseeded(estimator, 0), entry.grid)
             estimator = clone(estimator).set_params(**self.chosen[name])
-        draws = [key for key in estimator.get_params() if key.endswith("random_state")]
+        draws = draws_of(estimator)
         if not draws and seed is not None:
             seed = None  # every seed gives the same
         if (name, number, seed) in self.found:
             return
         label = {"chosen": self.chosen.get(name, {}), "estimator": repr(estimator)}
-        estimator = clone(estimator).set_params(**dict.fromkeys(draws, seed))
-        compute = partial(fit_once, estimator, train, test)
+        compute = partial(fit_once, reseeded(estimator, seed), train, test)
         logging.info("%s, %s, seed %s, order %d", self.folder.name, name, seed, number)
         self.found[name, number, seed] = self.cells[number].fit(name, seed, label, compute)
 
@@ -116,12 +115,22 @@ class Board:
         """Parameters by NDCG@10 on validation rows, in the first order."""
         train = self.splits[0][0]
         grid = {key if key in estimator.get_params() else f"rec__{key}": grid[key] for key in grid}
-        done = self.cells[0].search(name, grid, partial(search, clone(estimator), grid, train))
+        done = self.cells[0].search(name, grid, partial(search, estimator, grid, train))
         self.chosen[name] = done["best"]
 
     def fits(self, name):
         """Everything measured of a row, in the order of splits and seeds."""
         return [fit for (row, _, _), fit in self.found.items() if row == name]
+
+
+def draws_of(estimator):
+    """Names of the parameters that seed something."""
+    return [name for name in estimator.get_params() if name.endswith("random_state")]
+
+
+def reseeded(estimator, seed):
+    """A copy in which whatever draws has this seed."""
+    return clone(estimator).set_params(**dict.fromkeys(draws_of(estimator), seed))
 
 
 def fit_once(estimator, train, test):

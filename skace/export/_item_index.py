@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from skace._validation import check_ids
+from skace.export._numpy_model._items import check_k
 from skace.export._served import model_to_serve
 
 __all__ = ["ItemIndex"]
@@ -180,7 +181,7 @@ class ItemIndex:
                 f"states have {asked.shape[1]} columns, but the vectors have {self._width}; ask "
                 "with what encode of the same model returns."
             )
-        self._check_k(k)
+        check_k(k, self.n_items)
         effort = self._effort
         rows, scores = self._ranked(asked, k, effort)
         while np.isneginf(scores).any() and effort < self._search.most_effort:
@@ -216,7 +217,7 @@ class ItemIndex:
         asked = _checked(states, "states")
         if not 0 < recall <= 1:
             raise ValueError(f"recall must be in (0, 1], got {recall!r}.")
-        self._check_k(k)
+        check_k(k, self.n_items)
         least = np.concatenate(
             [
                 _kth_largest(asked[first : first + _BLOCK_ROWS] @ self._vectors.T, k)
@@ -236,12 +237,6 @@ class ItemIndex:
                     f"recall={recall}; lower it."
                 )
             effort = min(int(effort * 1.5) + 1, self._search.most_effort)
-
-    def _check_k(self, k):
-        """Raise unless lists can have this length."""
-        is_int = isinstance(k, (int, np.integer)) and not isinstance(k, bool)
-        if not is_int or not 1 <= k <= self.n_items:
-            raise ValueError(f"k must be an int in the range [1, {self.n_items}], got {k!r}.")
 
     def _ranked(self, states, k, effort):
         """Rows and scores of the best that are found, by exact scores."""

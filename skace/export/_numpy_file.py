@@ -46,7 +46,7 @@ def export_numpy(
 ) -> Path:
     """Write a model to a file that numpy alone can answer from.
 
-    The file is read by `NumpyModel`, which needs neither torch nor scikit-learn. Its module
+    The file is read by `NumpyModel`, which needs neither torch nor scikit-learn. Its folder
     imports nothing but numpy, so that it can be copied to where it serves.
 
     Parameters
@@ -64,7 +64,7 @@ def export_numpy(
         entry is rounded to one of 255 steps of the largest one of its vector.
 
     reader : bool, default=False
-        Whether to write ``skace_numpy_model.py`` beside the file, in which `NumpyModel` is.
+        Whether to write the folder ``skace_numpy_model`` beside the file, in which `NumpyModel` is.
 
     Returns
     -------
@@ -121,7 +121,12 @@ def export_numpy(
         meta, arrays = _sums_over_events(model)
     write_items(path, model, meta, arrays)
     if reader:
-        shutil.copyfile(_numpy_model.__file__, path.with_name("skace_numpy_model.py"))
+        shutil.copytree(
+            Path(_numpy_model.__file__).parent,
+            path.with_name("skace_numpy_model"),
+            ignore=shutil.ignore_patterns("__pycache__"),
+            dirs_exist_ok=True,
+        )
     return path
 
 

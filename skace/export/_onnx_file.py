@@ -3,13 +3,13 @@
 
 import os
 from hashlib import sha256
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from skace._whole_files import replace_file
+from skace.export._numpy_model._items import check_exclude_seen, check_k
 from skace.export._served import as_int8, model_to_serve, write_items
 from skace.export._tree_arrays import tree_arrays
 from skace.recommenders import GRAMEstimator, NeuralRecommender
@@ -122,8 +122,7 @@ def export_onnx(
         raise ValueError(f"item_table must be 'float32' or 'int8', got {item_table!r}.")
     model = _network_to_serve(estimator)
     k = _length_of_lists(model, k, answer)
-    if not isinstance(exclude_seen, (bool, np.bool_, type(None))):
-        raise TypeError(f"exclude_seen must be True, False or None, got {exclude_seen!r}.")
+    check_exclude_seen(exclude_seen)
     if answer == "states" and exclude_seen is not None:
         raise ValueError(
             f"exclude_seen={exclude_seen} is for lists and scores, but answer='states'; leave it "
@@ -164,8 +163,7 @@ def _length_of_lists(model, k, answer):
     if answer != "top_k":
         return min(model.k, n_items)
     k = model.k if k is None else k
-    if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= n_items:
-        raise ValueError(f"k must be an int in the range [1, {n_items}], got {k!r}.")
+    check_k(k, n_items)
     return int(k)
 
 

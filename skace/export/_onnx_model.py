@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skace.export._numpy_model import ServedItems, _check_histories, _check_k
+from skace.export._numpy_model._items import ServedItems, check_histories, check_k
 
 __all__ = ["OnnxModel"]
 
@@ -94,7 +94,7 @@ class OnnxModel(ServedItems):
             If the file was not written with ``answer="states"``, or a history is empty.
         """
         self._check_answer("states")
-        _check_histories(histories)
+        check_histories(histories)
         rows = [self._rows_of(history) for history in histories]
         empty = [number for number, own in enumerate(rows) if own.size == 0]
         if empty:
@@ -138,7 +138,7 @@ class OnnxModel(ServedItems):
             If the file cannot answer so, or a history holds an id that the model does not know
             and was not told to skip.
         """
-        _check_histories(histories)
+        check_histories(histories)
         if self.meta["answer"] == "scores":
             return super().recommend(histories, k, exclude_seen=exclude_seen)
         self._check_answer("top_k")
@@ -185,7 +185,7 @@ class OnnxModel(ServedItems):
     def _check_lists(self, k, exclude_seen):
         """Raise for lists that are not what the graph makes."""
         if k is not None:
-            _check_k(k, self.meta["k"])
+            check_k(k, self.meta["k"])
         if exclude_seen not in (None, self.meta["exclude_seen"]):
             raise ValueError(
                 f"exclude_seen={exclude_seen!r}, but the file was written with "
