@@ -9,6 +9,7 @@ _NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the 
 
 
 def by_popularity(rows, meta, w):  # noqa: ARG001 (as the others)
+    """Popularity, whatever the history is."""
     return w["item_vectors"][:, 0].copy()
 
 

@@ -23,11 +23,13 @@ class Weights:
         return self._prefix + name in self._arrays
 
     def linear(self, name, x):
+        """A linear layer, with its bias where it has one."""
         product = x @ self[f"{name}.weight"].T
         bias = f"{name}.bias"
         return product + self[bias] if bias in self else product
 
     def norm(self, name, x, eps=1e-5):
+        """A layer norm over the last axis."""
         share = np.float32(1 / x.shape[-1])
         centred = x - np.add.reduce(x, axis=-1, keepdims=True) * share
         squares = np.add.reduce(centred * centred, axis=-1, keepdims=True) * share
