@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import datetime
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,9 +67,9 @@ class EventSpill:
         self._filled = self._bounds[:-1].copy()
         kinds = {"users": np.dtype(np.int64), "items": np.dtype(np.int64)} | fields
         kinds["source"] = np.dtype(np.int64)
-        self._events = np.memmap(
-            path, dtype=list(kinds.items()), mode="w+", shape=(int(offsets[-1]),)
-        )
+        dtype = np.dtype(list(kinds.items()))
+        _reserve(path, int(offsets[-1]) * dtype.itemsize)
+        self._events = np.memmap(path, dtype=dtype, mode="r+", shape=(int(offsets[-1]),))
 
     def add(
         self,
@@ -120,3 +121,16 @@ class EventSpill:
                 events["weights"] if "weights" in names else None,
             )
             yield replace(log, source=events["source"][log.source])
+
+
+def _reserve(path: Path, n_bytes: int) -> None:
+    """Make a file of this size, of zeros.
+
+    Where the system can, room for all of it is taken now: on a disk that fills up later, writing
+    into a mapped file would end the process instead of raising an error.
+    """
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        else:
+            file.truncate(n_bytes)

@@ -162,7 +162,9 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
                     nearest = pairwise_distances_argmin(rows[own], centroids)
                     at[own] = n_nodes + nearest
                     n_nodes += len(centroids)
-                    families.append((node, centroids, np.bincount(nearest, times[own])))
+                    # Of centroids that differ by a rounding error one may be nobody's nearest.
+                    counts = np.bincount(nearest, times[own], minlength=len(centroids))
+                    families.append((node, centroids, counts))
             if families:  # on the last levels of a small catalog all nodes are ends
                 self._append_nodes(families)
             inertia.append(times @ np.square(rows - self.node_centroids_[at]).sum(axis=1))

@@ -24,10 +24,10 @@ def _of_users(X):
 
 
 def test_users_read_what_they_took_and_tell_its_categories():
-    X = Interactions([*"aaaab"], [0, 1, 3, 4, 2])
+    X = Interactions([*"aaaaab"], [0, 1, 1, 3, 4, 2])
     shown, targets = _of_users(X)
-    assert np.not_equal(shown, 0).tolist() == [[True, True, True], [False, True, False]]
-    assert targets == [[pytest.approx(1 / 3), pytest.approx(2 / 3)], [1, 0]]
+    assert shown == [[1, 2, 1], [0, 1, 0]]  # what came twice counts twice
+    assert targets == [[0.25, 0.75], [1, 0]]
 
 
 def test_categories_count_by_weight():
@@ -65,6 +65,7 @@ def test_a_reading_holds_each_text_once_and_who_is_shown_it():
     assert reading.texts == ["a", "b", "c", "d"]
     assert reading.places.tolist() == [1, 3, 2, 0, 1, 2, 3]
     assert reading.readers.tolist() == [0, 0, 1, 2, 2, 2, 2]
+    assert reading.weights.tolist() == [1, 1, 5, 1, 1, 1, 1]
     assert reading.targets.tolist() == [[0, 1], [1, 0], [0.5, 0.5]]
     assert reading.targets.dtype == np.float32
 

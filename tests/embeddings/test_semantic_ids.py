@@ -112,6 +112,15 @@ def test_rows_that_are_equal_share_their_codes(planted, method):
     assert encoder.collision_rate_ == pytest.approx(5 / 9)
 
 
+def test_a_node_that_nobody_is_nearest_to_counts_nobody():
+    F = np.array([[1.0, 3], [1 + 2**-52, 3], [5, 5], [5, 5 + 2**-50]])  # pairs but for rounding
+    encoder = plain(n_clusters=2, n_levels=2).fit(F)
+    assert encoder.node_counts_.shape == encoder.node_parents_.shape
+    at_top = encoder.node_parents_ < 0
+    assert encoder.node_counts_[at_top].tolist() == [2, 2]
+    assert encoder.node_counts_[~at_top].sum() == 4
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_constant_catalog_has_one_id(method):
     with pytest.warns(UserWarning, match="n_clusters=128 is more than the 1 distinct row"):

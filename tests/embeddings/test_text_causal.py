@@ -212,8 +212,23 @@ def test_without_gguf_the_error_says_what_to_install(folder, monkeypatch):
         _load(folder, gguf_file="model.Q4_1.gguf")
 
 
-def test_a_model_that_looks_ahead_is_refused(make_sentence_model):
+def test_files_without_an_output_layer_are_refused(make_sentence_model):
     folder = make_sentence_model(16).parent / "bert"
+    finding = (
+        r"could not be loaded as a causal language model: its files lack \d+ of the weights of a "
+        r"BertLMHeadModel, such as cls\..*; take a model that was trained for this task"
+    )
+    with pytest.raises(OSError, match=finding):
+        _load(folder)
+
+
+def test_a_model_that_looks_ahead_is_refused(make_sentence_model, tmp_path):
+    from transformers import AutoTokenizer, BertConfig, BertLMHeadModel
+
+    source, folder = make_sentence_model(16).parent / "bert", tmp_path / "bert"
+    AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    with torch.random.fork_rng():
+        BertLMHeadModel(BertConfig.from_pretrained(source)).save_pretrained(folder)
     finding = (
         r"^model='.*bert' looks at words that are still to come, so it is no causal language "
         r"model; pass a decoder-only model"

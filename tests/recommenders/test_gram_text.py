@@ -132,6 +132,12 @@ def test_similar_items_are_learned_without_what_is_held_out(X, folder):
     assert len(model.validation_scores_) == 1
 
 
+def test_one_row_is_enough_to_look_for_similar_items(folder):
+    X = Interactions([0, 0], [0, 1], catalog=Catalog(np.arange(6), TEXTS))
+    model = GRAMTextEstimator(folder, **QUICK | {"n_neighbors": 2}).fit(X)
+    assert "similar items" in said(model, model.passage_tokens_)[0]
+
+
 def test_items_of_one_text_are_numbered(folder):
     X = log_of(["red pen", "blue ink", "red pen", "red pen"])
     order = np.array([2, 3, 0, 1])
@@ -187,6 +193,8 @@ def test_ids_are_numbered_until_they_differ():
     assert many[11] == (5, 101, 101)
     with pytest.raises(ValueError, match="no tokens of single digits"):
         distinct_ids([(5,), (5,)], set(), None)
+    with pytest.raises(ValueError, match=r"an item would have none.* no tokens of single digits"):
+        distinct_ids([()], set(), None)
 
 
 def test_the_next_of_a_ring_is_found(folder, training_seed, margin, least_lead):
@@ -336,6 +344,7 @@ def test_catalogs_without_texts_are_refused(X, folder, features, message):
         ({"max_length": 7}, "max_length=7, but the fitted model"),
         ({"semantic_ids": FrozenEstimator(IDS)}, "semantic_ids=FrozenEstimator"),
         ({"semantic_ids": None}, "semantic_ids=Pipeline"),
+        ({"fields": "title"}, r"fields='title', but the fitted model.* reads \['text'\]"),
     ],
 )
 def test_a_fitted_model_learns_on_as_what_it_is(X, model, changes, message):

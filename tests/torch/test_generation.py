@@ -137,6 +137,20 @@ def test_weights_and_texts_are_all_there_is_to_a_network(make_t5, shape):
     assert_allclose(found, expected, atol=2e-5)
 
 
+def test_files_that_lack_weights_are_refused(make_t5):
+    from safetensors.torch import load_file, save_file
+
+    folder = make_t5(WORDS)
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    del weights["decoder.final_layer_norm.weight"]
+    save_file(weights, path, {"format": "pt"})
+    with pytest.raises(
+        OSError, match=r"lack 1 of the weights .* such as decoder\.final_layer_norm"
+    ):
+        load_t5(str(folder))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -30,7 +30,7 @@ class LetterTower:
 
 
 class Fixed:
-    """Two readers: one of a, b and twice c, one of c."""
+    """Two readers: one of a, b and c, which counts twice, one of c."""
 
     targets = np.array([[0.5, 0.5, 0], [0, 0.25, 0.75]], dtype=np.float32)
 
@@ -39,9 +39,9 @@ class Fixed:
 
     def draw(self, rows, rng):  # noqa: ARG002
         assert sorted(rows) == [0, 1]
-        return Reading(
-            ["a", "b", "c"], np.array([0, 1, 2, 2, 2]), np.array([0, 0, 0, 0, 1]), self.targets
-        )
+        weights = np.array([1, 1, 2, 0.5], dtype=np.float32)
+        places, readers = np.array([0, 1, 2, 2]), np.array([0, 0, 0, 1])
+        return Reading(["a", "b", "c"], places, readers, weights, self.targets)
 
 
 def _trainer(readings=None, learning_rate=1e-2):
@@ -114,7 +114,8 @@ def test_users_and_items_teach_a_linear_model_the_same_categories(margin):
             readers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
             first = np.array([group[0] < "e" for group in groups], dtype=np.float32)
             targets = np.stack([first, 1 - first, 0 * first], axis=1)
-            return Reading(letters, np.array(places), readers, targets)
+            weights = np.ones(readers.size, dtype=np.float32)
+            return Reading(letters, np.array(places), readers, weights, targets)
 
     for groups in (["abc", "bcd", "efg", "fgh", "ad", "eh"], list("abcdefgh")):
         trainer = _trainer(Halves(groups))

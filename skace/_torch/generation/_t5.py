@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skace._torch._pretrained import load_pretrained
 from skace._typing import FloatArray
 
 __all__ = ["Origin", "build_t5", "check_t5", "load_t5", "load_weights", "weights_as_numpy"]
@@ -84,7 +85,7 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
     Raises
     ------
     OSError
-        If a part is missing.
+        If a part is missing, weights included.
 
     ValueError
         If the tokenizer has no JSON form, or does not fit the network.
@@ -93,7 +94,7 @@ def load_t5(model: str) -> tuple[nn.Module, Origin]:
     try:
         with _no_bars():
             tokenizer = library.AutoTokenizer.from_pretrained(model)
-            network = library.AutoModelForSeq2SeqLM.from_pretrained(model).float()
+            network = load_pretrained(library.AutoModelForSeq2SeqLM, model).float()
     except (OSError, ValueError) as error:
         raise OSError(f"model={model!r} could not be loaded: {error}") from error
     if not getattr(tokenizer, "is_fast", False):

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from skace._torch._pretrained import load_pretrained
 from skace._torch._runtime import resolve_device, resolve_precision
 from skace._torch.text._causal_model import CausalModel
 
@@ -50,7 +51,7 @@ def load_causal_model(
         If there is a ``gguf_file`` and gguf is not installed.
 
     OSError
-        If there is no such model, or it cannot be downloaded.
+        If there is no such model, it cannot be downloaded, or its files lack weights.
 
     ValueError
         If it is no causal language model, cannot read vectors or so many tokens.
@@ -64,7 +65,7 @@ def load_causal_model(
         options["gguf_file"] = gguf_file
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, **options)
-        network: Any = AutoModelForCausalLM.from_pretrained(model, **options)
+        network = load_pretrained(AutoModelForCausalLM, model, **options)
     except (OSError, ValueError) as error:
         where = f"model={model!r} (revision {revision or 'latest'})"
         raise OSError(f"{where} could not be loaded as a causal language model: {error}") from error

@@ -35,6 +35,10 @@ class Reading(Protocol):
         """Whom it is shown to, numbers below B, (n_showings,)."""
 
     @property
+    def weights(self) -> Float32Array:
+        """How much each showing counts, (n_showings,)."""
+
+    @property
     def targets(self) -> Float32Array:
         """Distribution over categories that each should tell, (B, n_categories)."""
 
@@ -53,7 +57,7 @@ class Readings(Protocol):
 class PreferenceTrainer(TowerTrainer):
     """One pass after another over the readers.
 
-    The mean g of the vectors of a reader's texts has to tell the distribution pi of the
+    The weighted mean g of the vectors of a reader's texts has to tell the distribution pi of the
     reader's categories: the loss is KL(pi || softmax(A g + b)), with the head (A, b).
     """
 
@@ -76,10 +80,11 @@ class PreferenceTrainer(TowerTrainer):
         places = torch.from_numpy(reading.places).to(self.device)
         readers = torch.from_numpy(reading.readers).to(self.device)
         targets = torch.from_numpy(reading.targets).to(self.device)  # (B, K)
-        vectors = self.vectors(reading.texts)[places]  # (n_showings, D)
+        weights = torch.from_numpy(reading.weights).to(self.device)[:, None]
+        vectors = self.vectors(reading.texts)[places] * weights  # (n_showings, D)
         sums = vectors.new_zeros(len(targets), vectors.shape[1]).index_add(0, readers, vectors)
-        counts = torch.bincount(readers, minlength=len(targets))
-        means = sums / counts[:, None]  # (B, D)
+        totals = weights.new_zeros(len(targets), 1).index_add(0, readers, weights)
+        means = sums / totals  # (B, D)
         found = torch.log_softmax(self.head(means), dim=1)
         return F.kl_div(found, targets, reduction="batchmean")
 

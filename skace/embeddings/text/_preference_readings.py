@@ -18,6 +18,7 @@ class Reading(NamedTuple):
     texts: list[str]  # (n_texts,) different ones
     places: IntArray  # (n_showings,) text of each showing
     readers: IntArray  # (n_showings,) below B, ascending
+    weights: Float32Array  # (n_showings,) how much each counts
     targets: Float32Array  # (B, n_categories) distributions
 
 
@@ -29,7 +30,8 @@ class PreferenceReadings:
     texts : list of str
         All different texts.
     shown : scipy.sparse.csr_array of shape (n_readers, n_texts)
-        Entries stand for texts that a reader may be shown; none is without.
+        How much the texts count that a reader may be shown, such as how often the reader took
+        them; none is without.
     targets : scipy.sparse.csr_array of shape (n_readers, n_categories)
         Distributions, of sum 1.
     max_items : int
@@ -56,17 +58,20 @@ class PreferenceReadings:
     def draw(self, rows: IntArray, rng: np.random.RandomState) -> Reading:
         """Some texts of each of these readers, not more than ``max_items``."""
         drawn = [self._draw_one(row, rng) for row in rows.tolist()]
-        texts, places = np.unique(np.concatenate(drawn), return_inverse=True)
+        entries = np.concatenate(drawn)
+        texts, places = np.unique(self._shown.indices[entries], return_inverse=True)
         readers = np.repeat(np.arange(rows.size), [part.size for part in drawn])
         targets = self._targets[rows].toarray().astype(np.float32)
         shown = [self._texts[text] for text in texts.tolist()]
-        return Reading(shown, places.ravel(), readers, targets)
+        weights = self._shown.data[entries].astype(np.float32)
+        return Reading(shown, places.ravel(), readers, weights, targets)
 
     def _draw_one(self, row: int, rng: np.random.RandomState) -> IntArray:
-        own = self._shown.indices[self._shown.indptr[row] : self._shown.indptr[row + 1]]
+        """Entries of the matrix of texts."""
+        own = np.arange(self._shown.indptr[row], self._shown.indptr[row + 1], dtype=np.int64)
         if own.size <= self._max_items:
-            return own.astype(np.int64)
-        return rng.choice(own, size=self._max_items, replace=False).astype(np.int64)
+            return own
+        return rng.choice(own, size=self._max_items, replace=False)
 
 
 def readings_of_users(

@@ -15,7 +15,7 @@ from skace.recommenders._base import SequentialRecommender
 from skace.recommenders._fit_rows import in_float32
 from skace.recommenders._holdout import check_something_remains
 from skace.recommenders.neural._item_codes import check_same_ids
-from skace.recommenders.neural._item_texts import ItemTexts
+from skace.recommenders.neural._item_texts import ItemTexts, as_names
 from skace.recommenders.neural._text_answers import TextAnswers
 from skace.recommenders.neural._text_building import TextBuilding
 from skace.recommenders.neural._training import NetworkTraining
@@ -231,9 +231,9 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
     history only is unknown.
 
     It is made for a GPU. For n rows, passages of T tokens and a past of l events, an epoch reads
-    ``n (l + 1) T`` tokens: some 40 PFLOP for t5-small on Amazon Beauty, minutes on a large GPU and
-    days on a CPU. Passages of items are read once for all answers; each of these then costs as
-    many steps of the decoder as the longest id has tokens, for ``n_beams`` beginnings.
+    ``n (l + 1) T`` tokens: for Amazon Beauty and the defaults some 350 million. Passages of items
+    are read once for all answers; each of these then costs as many steps of the decoder as the
+    longest id has tokens, for ``n_beams`` beginnings.
 
     With torch.distributed started, processes share the batches as those of other networks do.
 
@@ -387,6 +387,11 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
             check_t5(str(self.model))
             return
         self._check_architecture()
+        if self.fields is not None and as_names(self.fields) != self.fields_:
+            raise ValueError(
+                f"fields={self.fields!r}, but the fitted model, which is to be trained on, reads "
+                f"{self.fields_}; set it back, or fit anew."
+            )
         is_new = self._columns_of(X) < 0
         if is_new.any():
             ItemTexts(X.catalog.take(np.flatnonzero(is_new)), self.fields_)

@@ -125,7 +125,7 @@ def distinct_ids(paths, taken, digits):
     Raises
     ------
     ValueError
-        If paths are alike and there are no digits.
+        If paths are alike or empty and there are no digits.
     """
     counts, numbers, taken = Counter(paths), Counter(), {*taken}
     ids = []
@@ -134,10 +134,11 @@ def distinct_ids(paths, taken, digits):
         is_alone = counts[path] == 1 and path  # an id of no token at all cannot be spelled out
         while not is_alone or own in taken:
             if digits is None:
+                what = "several items would have the same id" if path else "an item would have none"
                 raise ValueError(
-                    "several items would have the same id, and the tokenizer of the model has no "
-                    "tokens of single digits by which to number them; give items texts that "
-                    "differ, or take a model whose tokenizer has them."
+                    f"{what}, and the tokenizer of the model has no tokens of single digits by "
+                    "which to number them; give items texts that differ and hold words that it "
+                    "knows, or take a model whose tokenizer has them."
                 )
             own = (*path, *(digits[int(digit)] for digit in str(numbers[path])))
             numbers[path] += 1

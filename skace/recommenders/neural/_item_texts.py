@@ -8,7 +8,7 @@ from skace._validation import first_few
 from skace.embeddings.text._columns import TextColumns
 from skace.embeddings.text._template import TextTemplate
 
-__all__ = ["ItemTexts"]
+__all__ = ["ItemTexts", "as_names"]
 
 
 class ItemTexts:
@@ -38,8 +38,7 @@ class ItemTexts:
                 "X with catalog=Catalog(item_ids, texts) or Catalog.from_frame(items, "
                 "features=['title', ...]). Of plain lists and frames of events it cannot learn."
             )
-        fields = [fields] if isinstance(fields, str) else fields
-        columns = TextColumns(features, fields)
+        columns = TextColumns(features, None if fields is None else as_names(fields))
         self.fields = columns.names
         values = columns.rows(0, columns.n_rows)
         self.plain = TextTemplate("{values}").render(values)
@@ -50,3 +49,8 @@ class ItemTexts:
                 f"{empty.size} item(s) have no text in {', '.join(map(repr, self.fields))}: "
                 f"{first_few(empty)}; give them one, an id is made of its words."
             )
+
+
+def as_names(fields):
+    """Names of columns as a list: one name stands for itself."""
+    return [fields] if isinstance(fields, str) else list(fields)

@@ -183,13 +183,14 @@ class TextBuilding:
         is_read = fit.is_row if weights is None else fit.is_row | (fit.rows.is_row & (weights == 0))
         ends = np.flatnonzero(is_read)
         has_past = ends > fit.rows.offsets[X._log.users_at(ends)]
-        if k == 0 or not has_past.any():
+        teaches = has_past if weights is None else has_past & (weights[ends] > 0)
+        if k == 0 or not teaches.any():
             return [[]] * n_items
         learned = X._derive(ends=ends).with_weights(None if weights is None else weights[ends])
         with warnings.catch_warnings():
             # Our own fit has told of that.
             warnings.simplefilter("ignore", FutureLeakageWarning)
-            fitted = seeded_clone(self._neighbors(), fit.rng).fit(learned)
+            fitted = seeded_clone(self._neighbors(int(teaches.sum())), fit.rng).fit(learned)
         found, scores = similar_items(fitted, self.item_ids_, k)
         columns = self._rows_of_ids(found.ravel(), "similar items").reshape(found.shape)
         unscored = final_estimator(fitted, [])[0]._unscored()
@@ -198,8 +199,8 @@ class TextBuilding:
             is_said[unscored] = False
         return [row[said].tolist() for row, said in zip(columns, is_said, strict=True)]
 
-    def _neighbors(self):
-        """What tells which items are similar."""
+    def _neighbors(self, n_rows):
+        """What tells which items are similar, by so many rows."""
         if self.neighbors is not None:
             return clone(self.neighbors)
         return SASRecEstimator(
@@ -210,6 +211,7 @@ class TextBuilding:
             n_layers=2,
             dropout=0.5,
             max_epochs=300,
+            early_stopping=n_rows > 1,
             validation_fraction=0.5,  # so that something remains of users with few events
             device=self.device,
             precision=self.precision,
