@@ -53,9 +53,10 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
 
     level : {"user", "item"}, default="user"
         Who tells categories. "user": with the mean g of the vectors of what a user took, the
-        frequencies pi of the categories in it, as in [1]_; what came again counts again in both. "item": each text, those of its
-        items. The loss is KL(pi || softmax(A g + b)), where A and b are learned and then
-        dropped. "item" reads each text once a pass and takes far less time.
+        frequencies pi of the categories in it, as in [1]_; what came again counts again in
+        both. "item": each text, those of its items. The loss is KL(pi || softmax(A g + b)),
+        where A and b are learned and then dropped. "item" reads each text once a pass and takes
+        far less time.
 
     max_items : int, default=16
         Different texts of a user that are read in a pass, drawn anew each time. Without effect on
