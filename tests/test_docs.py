@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import importlib
+import os
 import pkgutil
 import re
 import sys
@@ -15,6 +16,7 @@ import polars
 import pytest
 
 import skace
+from skace.datasets import make_shop
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -81,6 +83,7 @@ def folder(tmp_path, monkeypatch):
 
 FIRST_PATH = DOCS / "user_guide" / "first_path.rst"
 REAL_SHOP = DOCS / "user_guide" / "real_shop.rst"
+MOVIELENS = DOCS / "user_guide" / "movielens.rst"
 
 
 # The first one runs the whole contract, twice; the others train longer than most.
@@ -96,7 +99,7 @@ TAKES_MINUTES = [
     [
         pytest.param(page, marks=[pytest.mark.minutes] if page in TAKES_MINUTES else [])
         for page in PAGES
-        if _blocks(page) and page not in (FIRST_PATH, REAL_SHOP)
+        if _blocks(page) and page not in (FIRST_PATH, REAL_SHOP, MOVIELENS)
     ],
     ids=_name,
 )
@@ -116,6 +119,44 @@ def test_the_shop_as_it_is_gets_the_answers_that_its_page_tells(folder, margin):
     places = names["places"]
     assert places.loc[places["item_id"] == 20001, "rank"].item() < 20
     assert 20003 in names["model"][-1].item_ids_
+
+
+@pytest.mark.filterwarnings("ignore::skace.exceptions.TiedTargetsWarning")  # of which it tells
+def test_the_walk_through_movielens_runs_on_files_in_its_layout(folder, margin):
+    log = make_shop(n_users=100, n_items=60, n_events=2400, random_state=0).interactions
+    movies = np.array([1, 3114, 2355, *range(5000, 5057)])
+    ratings = {
+        "userId": log.users,
+        "movieId": movies[np.unique(log.items, return_inverse=True)[1]],
+        "rating": 4.0,
+        "timestamp": log.timestamps // 86400 * 86400,  # days: ties
+    }
+    (folder / "ml-latest-small").mkdir()
+    polars.DataFrame(ratings).unique(maintain_order=True).write_csv(
+        folder / "ml-latest-small" / "ratings.csv"
+    )
+    named = {"movieId": movies, "title": [f"Film {n + 10**4} ({n})" for n in movies]}
+    genres = {"genres": ["Comedy|Drama"] * movies.size}
+    polars.DataFrame(named | genres).write_csv(folder / "ml-latest-small" / "movies.csv")
+    names = _run(MOVIELENS)
+    margin(names["own"].mean(), above=names["ndcg"](names["popular"], names["test"]))
+    assert len(names["shares"]) == 3
+
+
+@pytest.mark.minutes
+@pytest.mark.filterwarnings("ignore::skace.exceptions.TiedTargetsWarning")
+def test_the_walk_through_movielens_tells_what_its_files_give(folder, monkeypatch):
+    data = Path(os.environ.get("SKACE_DATA", "")) / "ml-latest-small"
+    if not data.is_dir():
+        pytest.skip("needs the files, in the folder that SKACE_DATA names")
+    (folder / data.name).symlink_to(data)
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "quality"))
+    page = importlib.import_module("run_page")
+    lines = MOVIELENS.read_text(encoding="utf-8").splitlines()
+    told = dict(line.strip().split("  # ", 1) for line in lines if "  # " in line)
+    found = {source: repr(value) for source, value in page.answers_of(MOVIELENS)}
+    assert len(found) == 13
+    assert {source: told[source] for source in found} == found
 
 
 def test_first_path_leaves_files_model_and_chart(folder, margin):

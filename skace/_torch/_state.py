@@ -61,5 +61,6 @@ def _check_fit(name: str, saved: torch.Tensor, own: torch.Tensor, *, may_grow: b
         raise ValueError(
             f"{name} has shape {tuple(own.shape)}, the saved one {tuple(saved.shape)}."
         )
-    if saved.is_floating_point() != own.is_floating_point():
+    are_floats = saved.is_floating_point() and own.is_floating_point()
+    if not are_floats and saved.dtype != own.dtype:
         raise ValueError(f"{name} holds {own.dtype}, the saved one {saved.dtype}.")

@@ -117,6 +117,16 @@ def test_a_table_of_the_same_items_has_to_be_there_in_full():
         load_state(table(), {"weight": np.zeros((2, 2), dtype=np.float32)})
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int32, np.float32])
+def test_numbers_of_rows_are_whole_numbers(dtype):
+    module = nn.Module()
+    module.register_buffer("n_known", torch.tensor(3))
+    load_state(module, {"n_known": np.array(4)})
+    assert module.n_known.item() == 4
+    with pytest.raises(ValueError, match=r"^n_known holds torch\.int64, the saved one torch\."):
+        load_state(module, {"n_known": np.array(1, dtype=dtype)})
+
+
 def test_whole_numbers_are_no_weights():
     expected = r"^weight holds torch\.float32, the saved one torch\.int64\.$"
     with pytest.raises(ValueError, match=expected):
