@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -87,6 +88,30 @@ def test_compare_prints_and_stores_one_table(compare, scripts, folder, capsys):
     pairs = stored["paired tests"]
     assert [pair["minus"] for pair in pairs] == ["random", "pca", "whitening", "ace@1"]
     assert pairs[0]["difference"] == pytest.approx(rows[4]["R@20"] - rows[0]["R@20"])
+
+
+def test_a_folder_is_made_of_two_files_of_ones_own(scripts, compare, tmp_path, capsys):
+    shop = make_shop(n_users=60, n_items=60, n_events=900, random_state=0)
+    log = shop.interactions
+    events = {"who": log.users, "sku": log.items, "when": log.timestamps}
+    pl.DataFrame(events).write_csv(tmp_path / "events.csv")
+    items = pl.DataFrame(shop.item_columns).rename({"item_id": "sku"})
+    items.filter(pl.col("sku") != log.items[0]).write_csv(tmp_path / "items.csv")
+    words = [str(tmp_path / name) for name in ("events.csv", "items.csv")]
+    words += ["--user", "who", "--item", "sku", "--time", "when", "--fields", "title,category"]
+    words += ["--width", "8", "--k-core", "2", "--output", str(tmp_path / "made")]
+    scripts("quality/folder_of_csv.py").main(words)
+    assert (
+        "1 items without a text get the mean of the others; vectors of 8 numbers"
+        in capsys.readouterr().out
+    )
+    X, expected = compare.read_data(tmp_path / "made"), log.k_core(2)
+    assert X.users.tolist() == expected.users.tolist()
+    assert X.items.tolist() == expected.items.tolist()
+    assert X.timestamps.tolist() == expected.timestamps.tolist()
+    is_empty = X.catalog.item_ids == log.items[0]
+    vectors = X.catalog.features
+    np.testing.assert_allclose(vectors[is_empty][0], vectors[~is_empty].mean(axis=0), atol=1e-5)
 
 
 def test_what_full_ranks_say_of_sampled_ones(scripts):
