@@ -20,6 +20,8 @@ extensions = [
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.towncrier.ext",
+    "sphinxext.opengraph",
     "gallery_pages",
     "mathml",
     "metric_names",
@@ -29,6 +31,13 @@ extensions = [
 # Change notes are input of towncrier; the others are written by the build itself.
 exclude_patterns = ["_build", "_ext", "_templates", "changes", "gallery/backreferences"]
 templates_path = ["_templates"]
+# What's new: the change notes that no version has yet.
+towncrier_draft_autoversion_mode = "draft"
+towncrier_draft_include_empty = False
+towncrier_draft_working_directory = str(Path(__file__).parents[1])
+# Previews of links: title and first sentences of a page.
+ogp_social_cards = {"enable": False}
+ogp_enable_meta_description = True
 extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 extlinks_detect_hardcoded_links = False
 smartquotes = False
