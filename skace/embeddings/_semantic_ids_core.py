@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
-from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, check_random_state
@@ -111,6 +110,8 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         """Centroids of distinct rows, of which each is the nearest to some row."""
         if len(rows) <= self.n_clusters:
             return rows.copy()
+        from sklearn.cluster import KMeans  # forty modules, for nobody else
+
         kmeans = KMeans(
             self.n_clusters,
             n_init=self.n_init,

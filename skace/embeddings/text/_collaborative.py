@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
@@ -102,6 +101,8 @@ def _warm_items(model: Any, X: Interactions) -> IntArray:
 
 def _clusters(vectors: Any, n_clusters: int, rng: np.random.RandomState) -> IntArray:
     """Cluster of each row by its direction, numbered from 0 without gaps."""
+    from sklearn.cluster import KMeans  # forty modules, for nobody else
+
     rows = normalize(vectors)
     if n_clusters > rows.shape[0]:
         warnings.warn(

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skace.inspection import node_words
-
 __all__ = ["IdWords", "distinct_ids"]
 
 
@@ -51,6 +49,8 @@ class IdWords:
         n_tokens : int
             Number of different tokens.
         """
+        from skace.inspection import node_words  # charts and all, for nobody else
+
         found = node_words(codes, texts, n_words=1, analyzer=reader.names_of)
         tokens = {
             prefix: reader.number(words[0]) if words else -1 for prefix, words in found.items()
