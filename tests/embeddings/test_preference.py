@@ -193,6 +193,16 @@ def test_the_recommender_of_the_caller_is_neither_fitted_nor_changed(model):
     assert not hasattr(estimator, "item_ids_")
 
 
+def test_a_recommender_that_cannot_be_written_to_a_file_teaches_as_well(model):
+    class Local(EASEEstimator):  # which pickle does not find
+        pass
+
+    X = _shop()
+    found = _encoder(model, Local()).fit(X)
+    assert_array_equal(found.categories_, _encoder(model).fit(X).categories_)
+    assert found.loss_curve_ == _encoder(model, Local()).fit(X).loss_curve_
+
+
 def test_a_seed_gives_one_training_and_another_one_another(model):
     X, revisions = _shop(), []
     for seed in (0, 0, 1):

@@ -1,6 +1,7 @@
 """PreferenceLesson: what has to be told apart, found out only when it is taught."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pickle
 from typing import Any, NamedTuple
 
 import joblib
@@ -28,14 +29,22 @@ class PreferenceLesson(NamedTuple):
     text_of_item: IntArray  # (n_items,) -1 for items without text
     estimator: Any  # with its seeds
 
-    def digest(self) -> str:
-        """Hash of all that the categories and their readers depend on."""
+    def digest(self) -> str | None:
+        """Hash of all that the categories and their readers depend on.
+
+        None for an estimator that cannot be written to a file, of which nobody can tell whether
+        another one is equal.
+        """
         log = self.X._log
         times = None if log.timestamps is None else log.timestamps[self.rows.positions]
         _, users = np.unique(self.rows.users, return_inverse=True)
         parts = (users.ravel(), self.rows.items, self.rows.weights, times)
         ids = self.X.catalog.item_ids
-        return str(joblib.hash((parts, ids, self.texts, self.text_of_item, self.estimator)))
+        whole = (parts, ids, self.texts, self.text_of_item, self.estimator)
+        try:
+            return str(joblib.hash(whole))
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return None
 
     def categories(self, n_categories: int, rng: np.random.RandomState) -> IntArray:
         """Category of each item, -1 for those that were not learned, (n_items,)."""

@@ -150,11 +150,12 @@ class TunedEncoderOfTexts(EncoderOfTexts):
             made.append(self._train(base, lesson, rng, report))
             return made[0]
 
-        if not isinstance(self.random_state, Integral):
+        digest = lesson.digest() if isinstance(self.random_state, Integral) else None
+        if digest is None:
             return train()
         settings = [repr(getattr(self, name)) for name in self._training]
         identity = sorted(base.identity.items())
-        key = (type(self).__name__, *settings, *identity, lesson.digest())
+        key = (type(self).__name__, *settings, *identity, digest)
         found = _TOWERS.get(key, train)
         # What a callback has cut short is not for others.
         is_whole = len(found.loss_curve) == self.max_epochs
