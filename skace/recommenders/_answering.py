@@ -337,7 +337,8 @@ class HistoryAnswers:
 
     def _blocks_of(self, histories, columns, *, exclude_seen, forbid=None, n_best=None):
         """Yield what `_score_blocks` does, for histories."""
-        n_columns = self.item_ids_.size if columns is None else columns.size
+        takes_all = columns is None or self._scores_all_items
+        n_columns = self.item_ids_.size if takes_all else columns.size
         step = max(1, _BLOCK_BYTES // (4 * n_columns))
         for first in range(0, len(histories), _ROWS_AHEAD):
             ahead = self._read_ahead(histories.take(slice(first, first + _ROWS_AHEAD)))

@@ -88,6 +88,8 @@ class SequentialRecommender(
 
     # Whether scores are inner products of `encode` and ``item_vectors_``.
     _gives_vectors = True
+    # Whether all items are scored for the sake of a few: blocks of rows are smaller then.
+    _scores_all_items = False
     # Whether items that the model was not fitted on have a part in these vectors.
     _encodes_unknown = True
 

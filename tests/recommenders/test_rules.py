@@ -13,7 +13,12 @@ from sklearn.pipeline import make_pipeline
 
 import skace
 from skace import Catalog, EASEEstimator, Interactions, LeaveLastOut, OnItems
-from skace.recommenders import _answering
+from skace.recommenders import (
+    DiversifiedRecommender,
+    ItemKNNEstimator,
+    SequentialRecommender,
+    _answering,
+)
 from skace.recommenders.rules._quotas import Quota, best_within
 
 N_ITEMS, N_USERS = 12, 9
@@ -342,3 +347,22 @@ def test_a_flat_sparse_mask_is_a_mask(model, rows):
     found = model.recommend(rows, candidates=sp.coo_array(mask))
     expected = model.recommend(rows, candidates=mask)
     np.testing.assert_array_equal(found.item_ids, expected.item_ids)
+
+
+@pytest.mark.parametrize(
+    "estimator", [ItemKNNEstimator(), DiversifiedRecommender(EASEEstimator())], ids=repr
+)
+def test_a_few_candidates_take_no_more_memory_than_all(estimator, X, monkeypatch):
+    model = estimator.fit(X)
+    scored = []
+    score = SequentialRecommender._scores_of_block
+
+    def spy(self, histories, columns, n_best):
+        scored.append(len(histories))
+        return score(self, histories, columns, n_best)
+
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", 4 * model.item_ids_.size * 3)
+    monkeypatch.setattr(SequentialRecommender, "_scores_of_block", spy)
+    found = model.recommend(X, 2, candidates=X.catalog.item_ids[:2])
+    assert max(scored) == 3
+    assert np.isin(found.item_ids, X.catalog.item_ids[:2]).all()

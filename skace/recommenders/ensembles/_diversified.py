@@ -134,6 +134,7 @@ class DiversifiedRecommender(SequentialRecommender):
     }
 
     _gives_vectors = False
+    _scores_all_items = True
     _transient = (*SequentialRecommender._transient, "_asked")
 
     def __init__(

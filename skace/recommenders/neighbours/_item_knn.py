@@ -198,6 +198,7 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
 
     # `encode` has a column for each item of the model and none for others.
     _encodes_unknown = False
+    _scores_all_items = True
 
     def __init__(
         self,
