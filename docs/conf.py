@@ -22,6 +22,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "gallery_pages",
     "mathml",
+    "measured",
+    "measured_chart",
+    "measured_tables",
     "metric_names",
     "public_names",
     "type_lines",
@@ -85,7 +88,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
 }
-html_sidebars = {name: [] for name in ("index", "install", "faq", "migration", "benchmarks")}
+html_sidebars = {name: [] for name in ("index", "install", "faq", "migration", "results")}
 # Signatures of many parameters: one a line.
 maximum_signature_line_length = 80
 python_maximum_signature_line_length = 80

@@ -40,6 +40,8 @@ SCORES = {
     "N@10": partial(ndcg_at_k, k=10, average=False),
 }
 
+ASIDE = {"output", "minutes", "format"}  # options that no figure depends on
+
 
 def make_parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -74,7 +76,7 @@ def told(arguments):
             return [plain(one) for one in value]
         return value.name if isinstance(value, Path) else value
 
-    return {name: plain(value) for name, value in vars(arguments).items()}
+    return {name: plain(value) for name, value in vars(arguments).items() if name not in ASIDE}
 
 
 def command_of(arguments):
@@ -82,7 +84,7 @@ def command_of(arguments):
     default = told(make_parser().parse_args(["--data", ""]))
     words = ["python", "benchmarks/quality/leaderboard.py"]
     for name, value in told(arguments).items():
-        if value == default[name] or name in {"output", "minutes", "format"}:
+        if value == default[name]:
             continue
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:  # a flag has no value
@@ -291,14 +293,17 @@ def record_of(board, names, arguments):
         )
     order = "as the file has it" if board.order == "file" else f"{len(board.splits)} shuffled ones"
     train, test = board.splits[0]
+    vectors = (train.catalog.provenance or {}).get("file")
     size = {"test rows": len(test), "items": len(train.catalog.item_ids)}
     return {
         "title": f"{board.folder.name}: {size['test rows']:,} test rows, {size['items']:,} items",
         **size,
         "protocol": (
             "Leave-one-out, ranks among all items; history excluded, with a star allowed. Order "
-            f"of tied events: {order}. Vectors: {(train.catalog.provenance or {}).get('file')}."
+            f"of tied events: {order}. Vectors: {vectors}."
         ),
+        "ties": order,
+        "vectors": vectors,
         "command": command_of(arguments),
         "arguments": told(arguments),
         **describe_machine(),
