@@ -1,26 +1,30 @@
 """Open every built page in a browser and report what a reader would stumble over.
 
-Checked at the width of a screen and of a telephone: nothing is wider than the page, images load,
-the console shows no error, links inside the pages lead somewhere, and the search finds a word.
-Screenshots of all but the reference pages are written, for eyes. `make docs-check` runs it.
+Checked at the width of a screen and of a telephone, pages other than those of the reference in the
+light and in the dark: nothing is wider than the page, lines are not too long to read, text stands
+out from its ground, images load, the console shows no error, links inside the pages lead somewhere,
+and the search finds what people look for. Screenshots of all but the reference pages are written,
+for eyes. `make docs-check` runs it.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
 import functools
 import http.server
+import itertools
 import shutil
 import sys
 import threading
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote_plus, unquote, urldefrag, urljoin, urlsplit
 
 WIDTHS = {"screen": 1280, "telephone": 390}
 HEIGHT = 900
 LONGEST_SHOT = 6000
-SEARCHED = "anisotropy"
+SEARCHED = ("anisotropy", "similar items", "cold start", "install", "results")
+LOOKS = ("light", "dark")
 # Elements that reach beyond the right edge, but for what stands in a box of its own that scrolls,
 # as wide tables and code do. The article as a whole scrolls too, which no reader would want.
 FIND_OVERFLOW = """
@@ -42,6 +46,42 @@ return found;
 FIND_LOST_IMAGES = """
 return [...document.images].filter(image => !image.complete || image.naturalWidth === 0)
   .map(image => image.src);
+"""
+# Lines of prose beyond some 90 characters, of which one is about half as wide as it is high.
+FIND_LONG_LINES = """
+return [...document.querySelectorAll("main article p")].map(
+  element => [element, element.clientWidth / parseFloat(getComputedStyle(element).fontSize)])
+  .filter(([element, width]) => width > 46 && element.innerText.length > 90)
+  .slice(0, 3)
+  .map(([element, width]) => width.toFixed() + " em: " + element.innerText.slice(0, 40));
+"""
+# Text of less contrast than 4.5 to 1 (WCAG AA) against the first ground below it that has a colour.
+FIND_PALE_TEXT = """
+const channels = colour => (colour.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+const light = colour => {
+  const [r, g, b] = channels(colour).slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = element => {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = getComputedStyle(at).backgroundColor;
+    if ((channels(colour)[3] ?? 1) > 0.5) return colour;
+  }
+  return getComputedStyle(document.documentElement).backgroundColor;
+};
+const kinds = "p, li, td, th, dt, dd, a, code, span, h1, h2, h3, figcaption";
+const found = new Map();
+for (const element of document.querySelectorAll(`main article :is(${kinds})`)) {
+  const text = [...element.childNodes].filter(node => node.nodeType === 3)
+    .map(node => node.data).join("").trim();
+  if (!text || !element.checkVisibility({visibilityProperty: true, opacityProperty: true})
+      || element.closest(".headerlink, button, .sd-btn, svg")) continue;
+  const style = getComputedStyle(element), below = ground(element);
+  const [a, b] = [light(style.color), light(below)].sort((x, y) => y - x);
+  if ((a + 0.05) / (b + 0.05) < 4.5) found.set(style.color + " on " + below, text.slice(0, 30));
+}
+return [...found].slice(0, 3).map(([colours, text]) => colours + ": " + text);
 """
 
 
@@ -129,6 +169,11 @@ def _resize(driver, width, height=HEIGHT):
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
+def _show_in(driver, look):
+    features = [{"name": "prefers-color-scheme", "value": look}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
 def faults_of(driver, url):
     """Yield what is wrong with a page at the present width."""
     driver.get(url)
@@ -139,6 +184,8 @@ def faults_of(driver, url):
     )
     yield from (f"wider than the page: {text}" for text in driver.execute_script(FIND_OVERFLOW))
     yield from (f"no image: {source}" for source in driver.execute_script(FIND_LOST_IMAGES))
+    yield from (f"long lines: {text}" for text in driver.execute_script(FIND_LONG_LINES))
+    yield from (f"pale text: {text}" for text in driver.execute_script(FIND_PALE_TEXT))
     for entry in driver.get_log("browser"):
         if entry["level"] == "SEVERE":
             yield f"console: {entry['message']}"
@@ -153,31 +200,37 @@ def shoot(driver, width, path):
     _resize(driver, width)
 
 
-def search_faults(driver, address, word):
+def search_faults(driver, address, words):
     """Yield what is wrong with the search."""
     from selenium.common.exceptions import TimeoutException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    driver.get(f"{address}/search.html?q={word}")
+    driver.get(f"{address}/search.html?q={quote_plus(words)}")
     script = "return document.querySelectorAll('#search-results li a').length"
     try:
         WebDriverWait(driver, 20).until(lambda page: page.execute_script(script) > 0)
     except TimeoutException:
-        yield f"search.html: nothing found for {word!r}"
+        yield f"search.html: nothing found for {words!r}"
 
 
 def check(root, shots):
     """Yield all faults of the pages below a folder."""
     yield from (f"{page}: broken link {link}" for page, link in broken_links(root))
     with served(root) as address, browser() as driver:
-        for label, width in WIDTHS.items():
+        for (label, width), look in itertools.product(WIDTHS.items(), LOOKS):
             _resize(driver, width)
+            _show_in(driver, look)
             for page in pages_below(root):
+                is_of_reference = "generated/" in page
+                if is_of_reference and look != LOOKS[0]:
+                    continue
                 for fault in faults_of(driver, f"{address}/{page}"):
-                    yield f"{page} ({label}): {fault}"
-                if "generated/" not in page:
-                    shoot(driver, width, shots / label / f"{page.removesuffix('.html')}.png")
-        yield from search_faults(driver, address, SEARCHED)
+                    yield f"{page} ({label}, {look}): {fault}"
+                if not is_of_reference:
+                    name = f"{page.removesuffix('.html')}.png"
+                    shoot(driver, width, shots / f"{label}-{look}" / name)
+        for words in SEARCHED:
+            yield from search_faults(driver, address, words)
 
 
 def main():

@@ -24,6 +24,9 @@ extensions = [
     "sphinxext.opengraph",
     "gallery_pages",
     "mathml",
+    "measured",
+    "measured_chart",
+    "measured_tables",
     "metric_names",
     "public_names",
     "type_lines",
@@ -94,7 +97,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
 }
-html_sidebars = {name: [] for name in ("index", "install", "faq", "migration", "benchmarks")}
+html_sidebars = {name: [] for name in ("index", "install", "faq", "migration", "results")}
 # Signatures of many parameters: one a line.
 maximum_signature_line_length = 80
 python_maximum_signature_line_length = 80

@@ -14,7 +14,8 @@ differences.
 # --------------
 # About ten events for each item, and most of them for a few, are little to learn an item from:
 # its text should help. How the tables compare on real logs is another matter
-# (:doc:`/benchmarks`); here they stand at their defaults, and the point is how to compare.
+# (:doc:`/benchmarks/item_tables`); here they stand at their defaults, and the point is how to
+# compare.
 
 from skace import leave_last_out
 from skace.datasets import make_shop

@@ -515,7 +515,7 @@ def test_a_leaderboard_is_written_and_goes_on(
     board = scripts("quality/leaderboard.py")
     out = folder / "out"
     words = ["--data", str(folder), "--rows", "popularity; SASRec, ids; mine", "--seeds", "0,1"]
-    words += ["--methods", str(my_rows), "--against", "popularity", "--orders", "1"]
+    words += ["--methods", str(my_rows), "--against", "popularity; mine", "--orders", "1"]
     words += ["--epochs", "1", "--width", "8", "--output", str(out), "--format", kind]
     board.main([*words, "--minutes", "1e-9"])
     assert "Not measured: popularity, SASRec, ids, mine." in capsys.readouterr().out
@@ -531,9 +531,13 @@ def test_a_leaderboard_is_written_and_goes_on(
         assert rows["SASRec, ids"]["seeds"] == [0, 1]
         assert rows["SASRec, ids"]["ended at last epoch"]
         assert len(rows["SASRec, ids"]["masked"]["R@20 interval"]["by_seed"]) == 2
-        tests = {test["method"]: test for test in stored["paired"]}
-        for method, test in tests.items():
-            gain = rows[method]["masked"]["R@20"] - rows["popularity"]["masked"]["R@20"]
+        pairs = [(test["method"], test["minus"]) for test in stored["paired"]]
+        assert pairs == [
+            ("SASRec, ids", "popularity"), ("mine", "popularity"), ("SASRec, ids", "mine"),
+        ]  # fmt: skip
+        for test in stored["paired"]:
+            method, minus = (rows[test[side]]["masked"]["R@20"] for side in ("method", "minus"))
+            gain = method - minus
             assert test["difference"] == pytest.approx(gain)
             assert test["p Holm"] >= test["p"]
         assert sign in (out / f"{name}.{suffix}").read_text()
@@ -545,6 +549,14 @@ def test_a_leaderboard_is_written_and_goes_on(
 
     monkeypatch.setattr(board, "fit_once", never)
     board.main(words)
+    assert str(folder) not in (out / f"{name}.json").read_text()
+    # A run without time writes what is there.
+    words[words.index("0,1")] = "0,1,2"
+    board.main([*words, "--minutes", "0"])
+    again = json.loads((out / f"{name}.json").read_text())
+    assert again["rows"] == stored["rows"]
+    command = again["command"].split()
+    assert command[:4] == ["python", "benchmarks/quality/leaderboard.py", "--data", folder.name]
 
 
 def test_the_grid_of_a_row_is_searched_on_rows_before_the_test(scripts, folder):

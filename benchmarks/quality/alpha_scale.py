@@ -3,7 +3,7 @@
 For each file of vectors: the mean cosine of its rows, and the participation ratio (directions in
 use) of what ACETransformer makes of them for each alpha, counted in mean eigenvalues of the Gram
 matrix about the mean (the default) and, for comparison, of the Gram matrix as it is, which the
-common direction of a narrow cone fills. See docs/benchmarks.rst.
+common direction of a narrow cone fills. See docs/benchmarks/alpha.rst.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

@@ -35,24 +35,34 @@ class Cells:
         path.write_text(json.dumps(settings, indent=1))
 
     def fit(self, name, seed, chosen, compute):
-        """Arrays that ``compute()`` returns as a dict, from disk where the same fit is there."""
+        """Arrays that ``compute()`` returns as a dict, from disk where the same fit is there.
+
+        With None for ``compute``, None where it is not.
+        """
         path = self.folder / f"{name} seed {seed}.npz"
         words = json.dumps(chosen, default=str)
         if path.exists():
             with np.load(path) as stored:
                 if str(stored["chosen"]) == words:
                     return {key: stored[key] for key in stored if key != "chosen"}
+        if compute is None:
+            return None
         found = compute()
         _write(path, lambda file: np.savez_compressed(file, chosen=words, **found))
         return found
 
     def search(self, name, grid, compute):
-        """What ``compute()`` returns, from disk where the same grid was searched."""
+        """What ``compute()`` returns, from disk where the same grid was searched.
+
+        With None for ``compute``, None where it was not.
+        """
         path = self.folder / f"{name} search.json"
         if path.exists():
             stored = json.loads(path.read_text())
             if stored["grid"] == repr(grid):
                 return stored["found"]
+        if compute is None:
+            return None
         found = compute()
         words = json.dumps({"grid": repr(grid), "found": found}, indent=1)
         _write(path, lambda file: file.write(words.encode()))

@@ -11,6 +11,7 @@ import argparse
 import csv
 import json
 import logging
+import shlex
 import time
 from functools import partial
 from pathlib import Path
@@ -39,17 +40,21 @@ SCORES = {
     "N@10": partial(ndcg_at_k, k=10, average=False),
 }
 
+ASIDE = {"output", "minutes", "format"}  # options that no figure depends on
 
-def read_arguments(words):
+
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders")
     parser.add_argument("--embeddings", help="file in each folder, if it has several")
     parser.add_argument("--methods", type=Path, help="Python file with rows of your own as well")
     parser.add_argument("--rows", help="names of rows with ; between them: 'ItemKNN; SASRec, ACE'")
-    parser.add_argument("--against", default="SASRec, ids", help="row that others are tested with")
+    words = "rows with ; between them that all others are tested with"
+    parser.add_argument("--against", default="SASRec, ids", help=words)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--orders", type=int, default=0, help="times that ties are shuffled, too")
-    parser.add_argument("--minutes", type=float, help="no new fit is begun after so many")
+    words = "no new fit is begun after so many; 0 writes what is on disk"
+    parser.add_argument("--minutes", type=float, help=words)
     parser.add_argument("--search", action="store_true", help="search the grids, too")
     parser.add_argument("--format", choices=["rst", "markdown", "latex"], default="rst")
     parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
@@ -60,7 +65,31 @@ def read_arguments(words):
     parser.add_argument("--precision", default="auto", help="of networks")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, default=Path("results"))
-    return parser.parse_args(words)
+    return parser
+
+
+def told(arguments):
+    """The options as plain data: of folders and files the names, as paths are of one machine."""
+
+    def plain(value):
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return value.name if isinstance(value, Path) else value
+
+    return {name: plain(value) for name, value in vars(arguments).items() if name not in ASIDE}
+
+
+def command_of(arguments):
+    """What to type for the same figures."""
+    default = told(make_parser().parse_args(["--data", ""]))
+    words = ["python", "benchmarks/quality/leaderboard.py"]
+    for name, value in told(arguments).items():
+        if value == default[name]:
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:  # a flag has no value
+            words += [str(one) for one in (value if isinstance(value, list) else [value])]
+    return shlex.join(words)
 
 
 def chosen_rows(arguments):
@@ -78,11 +107,16 @@ def chosen_rows(arguments):
         known |= rows_of_file(arguments.methods, settings)
     if arguments.rows is None:
         return known
-    names = [name.strip() for name in arguments.rows.split(";")]
+    names = listed(arguments.rows)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SystemExit(f"no row is called {unknown[0]!r}; there are {'; '.join(known)}.")
     return {name: known[name] for name in names}
+
+
+def listed(names):
+    """Names of rows that stand in one text."""
+    return [name.strip() for name in names.split(";")]
 
 
 class Board:
@@ -94,12 +128,14 @@ class Board:
         self.found = {}  # (row, number of the split, seed): arrays of a fit
         self.chosen = {}  # row: parameters
 
-    def measure(self, name, entry, number, seed, *, is_searched):
-        """Fit a row once, or take it from disk."""
+    def measure(self, name, entry, number, seed, *, is_searched, only_stored):
+        """Fit a row once, or take it from disk; with ``only_stored`` take it or leave it."""
         train, test = self.splits[number]
         estimator = entry.make(train)
         if is_searched and entry.grid:
-            self._search(name, reseeded(estimator, 0), entry.grid)
+            self._search(name, reseeded(estimator, 0), entry.grid, only_stored=only_stored)
+            if name not in self.chosen:
+                return
             estimator = clone(estimator).set_params(**self.chosen[name])
         draws = draws_of(estimator)
         if not draws and seed is not None:
@@ -109,14 +145,18 @@ class Board:
         label = {"chosen": self.chosen.get(name, {}), "estimator": repr(estimator)}
         compute = partial(fit_once, reseeded(estimator, seed), train, test)
         logging.info("%s, %s, seed %s, order %d", self.folder.name, name, seed, number)
-        self.found[name, number, seed] = self.cells[number].fit(name, seed, label, compute)
+        found = self.cells[number].fit(name, seed, label, None if only_stored else compute)
+        if found is not None:
+            self.found[name, number, seed] = found
 
-    def _search(self, name, estimator, grid):
+    def _search(self, name, estimator, grid, *, only_stored):
         """Parameters by NDCG@10 on validation rows, in the first order."""
         train = self.splits[0][0]
         grid = {key if key in estimator.get_params() else f"rec__{key}": grid[key] for key in grid}
-        done = self.cells[0].search(name, grid, partial(search, estimator, grid, train))
-        self.chosen[name] = done["best"]
+        compute = partial(search, estimator, grid, train)
+        done = self.cells[0].search(name, grid, None if only_stored else compute)
+        if done is not None:
+            self.chosen[name] = done["best"]
 
     def fits(self, name):
         """Everything measured of a row, in the order of splits and seeds."""
@@ -196,21 +236,32 @@ def figures(fits, history):
     }
 
 
+def pairs_of(names, against):
+    """Each row beside each reference, a pair once."""
+    pairs = []
+    for minus in against:
+        pairs += [
+            (name, minus)
+            for name in names
+            if name != minus and minus in names and (minus, name) not in pairs
+        ]
+    return pairs
+
+
 def differences(board, names, against):
-    """R@20 of each row minus that of another one, history excluded."""
+    """R@20 of each row minus that of each reference, history excluded."""
     hits = {
         name: np.mean([SCORES["R@20"](fit["masked"]) for fit in board.fits(name)], axis=0)
         for name in names
     }
     tests = []
-    for name in names:
-        if name == against or against not in names:
-            continue
-        found = paired_bootstrap(hits[name], hits[against], random_state=0)
-        p = randomization_test(hits[name], hits[against], random_state=0)
+    for name, minus in pairs_of(names, against):
+        found = paired_bootstrap(hits[name], hits[minus], random_state=0)
+        p = randomization_test(hits[name], hits[minus], random_state=0)
         tests.append(
             {
                 "method": name,
+                "minus": minus,
                 "difference": found.difference,
                 "low": found.low,
                 "high": found.high,
@@ -242,18 +293,22 @@ def record_of(board, names, arguments):
         )
     order = "as the file has it" if board.order == "file" else f"{len(board.splits)} shuffled ones"
     train, test = board.splits[0]
-    n_items = len(train.catalog.item_ids)
+    vectors = (train.catalog.provenance or {}).get("file")
+    size = {"test rows": len(test), "items": len(train.catalog.item_ids)}
     return {
-        "title": f"{board.folder.name}: {len(test):,} test rows, {n_items:,} items",
+        "title": f"{board.folder.name}: {size['test rows']:,} test rows, {size['items']:,} items",
+        **size,
         "protocol": (
             "Leave-one-out, ranks among all items; history excluded, with a star allowed. Order "
-            f"of tied events: {order}. Vectors: {(train.catalog.provenance or {}).get('file')}."
+            f"of tied events: {order}. Vectors: {vectors}."
         ),
-        "arguments": {name: str(value) for name, value in vars(arguments).items()},
+        "ties": order,
+        "vectors": vectors,
+        "command": command_of(arguments),
+        "arguments": told(arguments),
         **describe_machine(),
-        "against": arguments.against,
         "rows": lines,
-        "paired": differences(board, measured, arguments.against),
+        "paired": differences(board, measured, listed(arguments.against)),
         "missing": [name for name in names if name not in measured],
     }
 
@@ -281,7 +336,7 @@ def write(board, record, arguments):
 
 def main(words=None):
     """Measure in rounds, a seed at a time, so that a run cut short has whole tables."""
-    arguments = read_arguments(words)
+    arguments = make_parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     entries, begin = chosen_rows(arguments), time.perf_counter()
     all_boards = list(boards(arguments))
@@ -292,11 +347,13 @@ def main(words=None):
         for name in entries
         for number in range(len(board.splits))
     ]
+    end = np.inf if arguments.minutes is None else begin + 60 * arguments.minutes
     for board, name, number, seed in jobs:
-        if arguments.minutes and time.perf_counter() - begin > 60 * arguments.minutes:
-            logging.info("the time is over; the same command goes on from here")
-            break
-        board.measure(name, entries[name], number, seed, is_searched=arguments.search)
+        is_over = time.perf_counter() >= end
+        settings = {"is_searched": arguments.search, "only_stored": is_over}
+        board.measure(name, entries[name], number, seed, **settings)
+    if time.perf_counter() >= end:
+        logging.info("the time is over; the same command goes on from here")
     for board in all_boards:
         print(write(board, record_of(board, list(entries), arguments), arguments))
 

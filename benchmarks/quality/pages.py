@@ -26,7 +26,7 @@ def page(record, kind):
     table = TABLES[kind]
     parts = [record["title"], record["protocol"], table(*accuracy(record))]
     if record["paired"]:
-        parts += [f"R@20 against {record['against']}, history excluded:", table(*paired(record))]
+        parts += ["Differences of R@20, history excluded:", table(*paired(record))]
     if record["missing"]:
         parts.append("Not measured: " + ", ".join(record["missing"]) + ".")
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -61,11 +61,12 @@ def accuracy(record):
 
 
 def paired(record):
-    """Head and lines of the differences to the chosen row."""
-    head = ["method", "difference", "95 %", "p", "p, all pairs (Holm)"]
+    """Head and lines of the differences to the chosen rows."""
+    head = ["method", "minus", "difference", "95 %", "p", "p, all pairs (Holm)"]
     return head, [
         [
             test["method"],
+            test["minus"],
             number(test["difference"], "+"),
             f"{number(test['low'], '+')} to {number(test['high'], '+')}",
             f"{test['p']:.4f}",

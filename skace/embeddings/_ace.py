@@ -36,7 +36,7 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     alpha : float in [0, inf] or "auto", default=1.0
         Ridge added to the squared singular values. Larger means more anisotropic.
         With SASRec and 384-wide vectors of four data sets, relative values from 0.1 to 10
-        could not be told apart on validation rows (docs/benchmarks.rst). The default is the
+        could not be told apart on validation rows (docs/benchmarks/alpha.rst). The default is the
         middle one; search on your data. "auto" takes the shrinkage of Ledoit and Wolf,
         which knows the vectors only, not the log: for many items it comes close to 0.
 

@@ -100,9 +100,9 @@ def recommendation_pipeline(
 
     Notes
     -----
-    Which closed form is best differs from log to log (docs/benchmarks.rst), and weights learned
-    on held-out rows find out. What each member adds, and
-    whether any beats popularity, ``pipeline[-1].member_report`` tells on rows held out.
+    Which closed form is best differs from log to log (docs/benchmarks/closed_forms.rst), and
+    weights learned on held-out rows find out. What each member adds, and whether any beats
+    popularity, ``pipeline[-1].member_report`` tells on rows held out.
 
     Stability: experimental.
 

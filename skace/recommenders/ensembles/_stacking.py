@@ -155,7 +155,7 @@ class StackingRecommender(NamedEnsemble):
 
     By likelihood, with z the scores of the estimators and w weights of at least 0, it finds
 
-    .. math:: \max_w \sum_r \Bigl( w \cdot z_{r, i_r} - \log \sum_i e^{w \cdot z_{r, i}} \Bigr)
+    .. math:: \max_w \sum_r \left( w \cdot z_{r, i_r} - \log \sum_i e^{w \cdot z_{r, i}} \right)
 
     for the items :math:`i_r` of the rows. The sum over i has the candidates in it, and even
     draws from the rest, each of which counts for as many items as it stands for. With groups w
