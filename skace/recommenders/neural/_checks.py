@@ -42,9 +42,8 @@ class NetworkChecks:
     def _check_times(self, X, X_val, *, fresh):
         """Raise unless all events have times of one kind."""
         times = X._log.timestamps
-        check_times(
-            times, "X", are_dates=None if fresh else getattr(self, "times_are_dates_", None)
-        )
+        are_dates = None if fresh else getattr(self, "times_are_dates_", None)
+        check_times(times, "X", are_dates=are_dates)
         if X_val is not None:
             check_times(X_val._log.timestamps, "X_val", are_dates=times.dtype.kind == "M")
 
