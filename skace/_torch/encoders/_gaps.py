@@ -19,9 +19,9 @@ def octaves(times: torch.Tensor) -> torch.Tensor:
     falls into the lowest octave. To the nearest, because then ratios of whole numbers are never
     on a border, and another unit of the times does not change an octave by its rounding.
     """
-    gaps = (times[:, :, None] - times[:, None]).abs().float()
-    nearest = gaps.log2().round() + _OCTAVE_OF_ONE  # -inf for no time at all
-    return nearest.clamp(0, _N_OCTAVES - 1).int()
+    gaps = (times[:, :, None] - times[:, None]).float()
+    nearest = gaps.abs_().log2_().round_()  # -inf for no time at all
+    return (nearest + _OCTAVE_OF_ONE).clamp_(0, _N_OCTAVES - 1).int()
 
 
 class GapScores(nn.Module):
