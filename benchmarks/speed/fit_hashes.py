@@ -25,6 +25,7 @@ NETWORKS = {
     "sasrec": SASRecEstimator,
     "sasrec pre": lambda **options: SASRecEstimator(block="pre", **options),
     "sasrec relative": lambda **options: SASRecEstimator(positions="relative", **options),
+    "sasrec time": lambda **options: SASRecEstimator(positions="time", **options),
     "sasrec rotary": lambda **options: SASRecEstimator(positions="rotary", **options),
     "sasrec ligr": lambda **options: SASRecEstimator(block="ligr", **options),
     "sasrec hstu": lambda **options: SASRecEstimator(block="hstu", **options),

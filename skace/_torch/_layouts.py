@@ -3,6 +3,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ __all__ = [
     "NamedItemsLayout",
     "NextItemLayout",
     "Question",
+    "places_read",
+    "with_times",
 ]
 
 
@@ -39,6 +42,25 @@ class Question:
     items: torch.Tensor  # (n, T) item rows that are read
     places: torch.Tensor  # (n,) position of the answer
     context: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+Read = TypeVar("Read", Batch, Question)
+
+
+def with_times(read: Read, times: torch.Tensor) -> Read:
+    """What is read, with the times (B, T) of its events for encoders with ``reads_times``."""
+    return replace(read, context={**read.context, "times": times})
+
+
+def places_read(bounds: torch.Tensor, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log positions (B, T) that windows read, and whether they do; see `Layout.batch`.
+
+    Padding reads the window's first event again, which keeps indices inside the log.
+    """
+    start, lengths, _ = bounds[:, :, None]  # each (B, 1)
+    steps = torch.arange(longest, device=bounds.device)
+    is_read = steps < lengths  # (B, T)
+    return start + torch.where(is_read, steps, 0), is_read
 
 
 class Layout(ABC):
@@ -86,12 +108,8 @@ class NextItemLayout(Layout):
         self, items: torch.Tensor, weights: torch.Tensor, bounds: torch.Tensor, longest: int
     ) -> Batch:
         """Batch of windows, each position with the event after it; see `Layout.batch`."""
-        start, lengths, first_target = bounds[:, :, None]  # each (B, 1)
-        steps = torch.arange(longest, device=items.device)
-        is_read = steps < lengths  # (B, T)
-        # Padding reads the window's first event again, which keeps indices inside the log.
-        places = start + torch.where(is_read, steps, 0)
-        is_target = is_read & (places + 1 >= first_target)
+        places, is_read = places_read(bounds, longest)
+        is_target = is_read & (places + 1 >= bounds[2, :, None])
         following = torch.where(is_target, places + 1, places)
         return Batch(
             items=items[places],

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skace._torch._layouts import Layout, NextItemLayout, Question
+from skace._torch._layouts import Layout, NextItemLayout, Question, with_times
 from skace._torch._products import stable_linear
 from skace._torch._state import load_state, state_as_numpy, table_as_numpy
 from skace._torch.tables._base import ItemModule
-from skace._typing import FloatArray, IntArray
+from skace._typing import Float64Array, FloatArray, IntArray
 
 __all__ = ["Network"]
 
@@ -27,7 +27,7 @@ class Network(nn.Module):
     Histories are read to the last ``max_length`` events. Inference is float32, and its
     result depends on how rows are grouped in its rounding only. The layout says what the encoder
     is told and where it answers; without one the last state does. An encoder with ``reads_places``
-    can be asked for these states alone.
+    can be asked for these states alone, one with ``reads_times`` is told when events were.
     """
 
     def __init__(
@@ -103,7 +103,12 @@ class Network(nn.Module):
         return states[:, 0]
 
     def encode(
-        self, items: IntArray, starts: IntArray, ends: IntArray, extra: FloatArray | None = None
+        self,
+        items: IntArray,
+        starts: IntArray,
+        ends: IntArray,
+        extra: FloatArray | None = None,
+        times: Float64Array | None = None,
     ) -> FloatArray:
         """States that answer what comes after each history.
 
@@ -115,6 +120,8 @@ class Network(nn.Module):
             The histories are ``items[start:end]``, none of them empty.
         extra : ndarray of shape (n_extra, n_features) or None, default=None
             Features of items that the table does not hold.
+        times : ndarray of shape (n_events,) or None, default=None
+            In median gaps, for an encoder with ``reads_times``.
 
         Returns
         -------
@@ -128,7 +135,7 @@ class Network(nn.Module):
         states = np.empty((ends.size, table.shape[1]), dtype=np.float32)
         for rows in groups_of_similar_length(ends - starts):
             states[rows] = in_halves(
-                lambda part: self._encode_rows(items, starts[part], ends[part], table), rows
+                lambda part: self._encode_rows(items, starts[part], ends[part], table, times), rows
             )
         return states
 
@@ -142,7 +149,12 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def _encode_rows(
-        self, items: IntArray, starts: IntArray, ends: IntArray, table: torch.Tensor
+        self,
+        items: IntArray,
+        starts: IntArray,
+        ends: IntArray,
+        table: torch.Tensor,
+        times: Float64Array | None,
     ) -> FloatArray:
         """States of rows that are encoded together."""
         lengths = ends - starts
@@ -151,6 +163,8 @@ class Network(nn.Module):
         places = starts[:, None] + np.where(steps < lengths[:, None], steps, 0)
         rows = torch.from_numpy(items[places]).to(table.device)  # (n, T)
         question = self.layout.question(rows, torch.from_numpy(lengths).to(table.device))
+        if times is not None:
+            question = with_times(question, torch.from_numpy(times[places]).to(table.device))
         states: FloatArray = self.answers(question, table).cpu().numpy()
         return states
 

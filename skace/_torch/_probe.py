@@ -85,7 +85,11 @@ def first_sighting(
         n_events = int((windows.starts + windows.lengths).max()) + 1
         vectors = torch.randn(2, n_events, width, generator=generator).to(_device(network))
         cpu = torch.device("cpu")
-        log = DeviceLog(np.arange(n_events), np.ones(n_events), windows, cpu, network.layout)
+        events, times = np.arange(n_events), None
+        if getattr(network.encoder, "reads_times", False):
+            gaps = 2.0 ** (16 * torch.rand(n_events, generator=generator) - 8)
+            times = gaps.double().cumsum(0).numpy()
+        log = DeviceLog(events, np.ones(n_events), windows, cpu, network.layout, times)
         found = _first(probed, log, vectors, is_causal=is_causal)
     network.train(was_training)
     return found

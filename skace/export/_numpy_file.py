@@ -9,7 +9,7 @@ from typing import Any, Literal
 import scipy.sparse as sp
 
 from skace.export import _numpy_model
-from skace.export._served import as_int8, model_to_serve, write_items
+from skace.export._served import as_int8, model_to_serve, refuse_times, write_items
 from skace.export._tree_arrays import tree_arrays
 from skace.item_tables import DualViewTable
 from skace.recommenders import (
@@ -110,6 +110,7 @@ def export_numpy(
     if item_table not in ("float32", "int8"):
         raise ValueError(f"item_table must be 'float32' or 'int8', got {item_table!r}.")
     model = model_to_serve(estimator)
+    refuse_times(model)
     if isinstance(model, NeuralRecommender):
         meta, arrays = _network(model, item_table)
     elif item_table != "float32":

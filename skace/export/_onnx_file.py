@@ -10,7 +10,7 @@ import numpy as np
 
 from skace._whole_files import replace_file
 from skace.export._numpy_model._items import check_exclude_seen, check_k
-from skace.export._served import as_int8, model_to_serve, write_items
+from skace.export._served import as_int8, model_to_serve, refuse_times, write_items
 from skace.export._tree_arrays import tree_arrays
 from skace.recommenders import GRAMEstimator, NeuralRecommender
 
@@ -79,7 +79,7 @@ def export_onnx(
         If the model is no network.
 
     ValueError
-        If an argument is refused.
+        If an argument is refused, or the model needs timestamps.
 
     See Also
     --------
@@ -152,6 +152,7 @@ def _network_to_serve(estimator):
             f"{type(model).__name__} is no network; use export_numpy, which writes closed forms, "
             "neighbours and popularity."
         )
+    refuse_times(model)
     return model
 
 

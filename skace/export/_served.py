@@ -12,7 +12,7 @@ from skace._whole_files import replace_file
 from skace.metrics._target_ranks import final_estimator
 from skace.recommenders import DiversifiedRecommender, SequentialRecommender
 
-__all__ = ["as_int8", "model_to_serve", "write_items"]
+__all__ = ["as_int8", "model_to_serve", "refuse_times", "write_items"]
 
 _FORMAT = 1
 _MOST = 127  # of int8, so that its range is the same on both sides of 0
@@ -33,6 +33,15 @@ def model_to_serve(estimator):
             "export these, one by one."
         )
     return model
+
+
+def refuse_times(model):
+    """Raise if a network reads timestamps, which rows of items do not have."""
+    if hasattr(model, "median_gap_"):
+        raise ValueError(
+            f'{type(model).__name__} was fitted with positions="time", which reads timestamps, and '
+            'a served history has none; fit with positions="relative".'
+        )
 
 
 def write_items(path, model, meta, arrays=None):

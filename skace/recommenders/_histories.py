@@ -8,7 +8,7 @@ import numpy as np
 from skace._validation import first_few
 from skace._windows import past_events, past_items, spans_of
 
-__all__ = ["Histories", "histories_of"]
+__all__ = ["Histories", "as_numbers", "histories_of"]
 
 _BLOCK_EVENTS = 2**20  # of pasts, and items in them, that are held at once
 _FEW = 8  # share of the events of a log, as a divisor, below which only those are mapped
@@ -79,6 +79,13 @@ class Histories:
             end = min(max(end, begin + 1), begin + n_rows, len(self))
             yield slice(begin, end)
             begin = end
+
+
+def as_numbers(times):
+    """Timestamps as float64: in days for datetimes, in their own unit for numbers."""
+    if times.dtype.kind == "M":
+        return (times - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+    return times.astype(np.float64)
 
 
 def histories_of(X, columns, n_items, handle_unknown, features=None):

@@ -128,6 +128,11 @@ REFUSED = {
         ValueError,
         "decay_by='time', which reads timestamps",
     ),
+    "times of a network": (
+        lambda X: SASRecEstimator(positions="time", max_epochs=1, early_stopping=False).fit(X),
+        ValueError,
+        'positions="time", which reads timestamps',
+    ),
     "no recommender": (
         lambda X: ACETransformer(n_components=4).fit(X),
         TypeError,

@@ -125,6 +125,13 @@ def test_what_is_no_network_is_refused(fitted, tmp_path):
         export_onnx(fitted("ease"), tmp_path / "model.onnx")
 
 
+def test_a_network_that_reads_times_is_refused(shop_rows, tmp_path):
+    model = SASRecEstimator(positions="time", max_epochs=1, early_stopping=False).fit(shop_rows)
+    with pytest.raises(ValueError, match='positions="time", which reads timestamps'):
+        export_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.minutes
 def test_files_of_two_models_are_not_taken_for_one(shop_rows, tmp_path):
     make = lambda seed: SASRecEstimator(  # noqa: E731

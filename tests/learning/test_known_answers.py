@@ -196,6 +196,50 @@ def lead_of_parity(model, X):
     return (own - np.where(is_other, scores, -np.inf).max(axis=1)).min()
 
 
+@pytest.fixture(scope="module")
+def returns():
+    """Last rows of users who took one item and then another, of six.
+
+    After a short wait they come back to the first, after a long one they take the second again:
+    every pair with either wait, so that nothing but the wait tells.
+    """
+    pairs = [(a, b) for a in range(6) for b in range(6) if a != b]
+    items = [(a, b, b if is_long else a) for a, b in pairs for is_long in (False, True)]
+    times = np.tile([[0, 1, 2], [0, 64, 65]], (len(pairs), 1))
+    vectors = np.random.default_rng(0).standard_normal((6, 16)) / 4
+    users = np.repeat(np.arange(len(items)), 3)
+    catalog = Catalog(np.arange(6), vectors)
+    return Interactions(users, np.ravel(items), times.ravel(), catalog=catalog)[2::3]
+
+
+# All rows at once, so that no batch has more of one wait than of the other.
+WAITS = SMALL | {
+    "dropout": 0.0,
+    "batch_size": 60,
+    "learning_rate": 0.02,
+    "max_epochs": 60,
+    "max_length": 2,  # by which HSTU divides its sums
+}
+
+
+@pytest.mark.parametrize("block", ["post", "hstu"])
+def test_what_the_time_between_events_tells_is_found(
+    returns, block, training_seed, margin, least_lead
+):
+    model = SASRecEstimator(**WAITS, positions="time", block=block, random_state=training_seed)
+    margin(least_lead(model.fit(returns), returns), above=0)
+
+
+@pytest.mark.parametrize("positions", ["absolute", "relative"])
+def test_places_do_not_tell_what_the_time_between_events_does(
+    returns, positions, training_seed, margin
+):
+    """Twins of one history and two answers: one of them is always behind the other."""
+    model = SASRecEstimator(**WAITS, positions=positions, random_state=training_seed)
+    margin(hit_rate(model.fit(returns), returns), below=0.51)
+    margin(model.loss_curve_[-1], above=np.log(2) - 0.01)
+
+
 def test_new_items_of_the_cycle_are_learned_as_they_come(cycle, training_seed, margin, least_lead):
     """Items 8 and 9 join later; then the model knows the whole round."""
     train, test = cycle

@@ -651,7 +651,7 @@ def test_parameters_of_the_network_out_of_range_are_refused(log, name, value, te
         ("handle_unknown", "skip", {"error", "ignore"}),
         ("long_sequences", "split", {"overlap", "truncate"}),
         ("block", "sandwich", {"post", "pre", "ligr", "hstu"}),
-        ("positions", "sinusoidal", {"absolute", "relative", "rotary"}),
+        ("positions", "sinusoidal", {"absolute", "relative", "rotary", "time"}),
         ("precision", "float16", {"auto", "float32", "bfloat16"}),
     ],
 )

@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skace._windows import past_events
 from skace.recommenders import _histories
-from skace.recommenders._histories import Histories
+from skace.recommenders._histories import Histories, as_numbers
 from skace.recommenders.linear import _history_weights
-from skace.recommenders.linear._history_weights import as_numbers, history_weights
+from skace.recommenders.linear._history_weights import history_weights
 
 # Three pasts over one log: of four events with a repeat, of one, and the first two of them.
 ITEMS = np.array([2, 0, 2, 1, 3])

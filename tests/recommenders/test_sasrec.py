@@ -52,15 +52,17 @@ def test_blocks_are_those_asked_for(cycle, block, n_layers):
         ("post", "absolute", {"positions"}),
         ("post", "relative", {"keys", "values", "scores"}),
         ("post", "rotary", set()),
+        ("post", "time", {"keys", "values", "scores", "by_octave"}),
         ("hstu", "absolute", {"positions"}),
         ("hstu", "relative", {"scores"}),
         ("hstu", "rotary", set()),
+        ("hstu", "time", {"scores", "by_octave"}),
     ],
 )
 def test_positions_are_those_asked_for(cycle, block, positions, named):
     model = SASRecEstimator(**(QUICK | {"block": block}), positions=positions).fit(cycle)
     names = {name.split(".")[-2] for name in model.encoder_state_}
-    assert names & {"positions", "keys", "values", "scores"} == named
+    assert names & {"positions", "keys", "values", "scores", "by_octave"} == named
 
 
 def test_a_head_that_cannot_be_turned_is_refused_before_any_work():

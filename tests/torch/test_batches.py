@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from skace._torch._batches import DeviceLog
+from skace._torch._layouts import NamedItemsLayout, NextItemLayout
 from skace._torch._network import Network
 from skace._torch.tables._frozen import FrozenItems
 from skace._windows import cut_windows
@@ -57,6 +58,16 @@ def test_batch_is_as_long_as_its_longest_window(small_log):
         targets=[[0, 0], [2, 0]],
         weights=[[1, 0], [1, 1]],
     )
+
+
+@pytest.mark.parametrize("layout", [NextItemLayout(), NamedItemsLayout()])
+def test_times_are_those_of_the_events_that_are_read(small_log, layout):
+    log, times = small_log._log, np.arange(10) / 2
+    windows = cut_windows(np.ones(10, bool), log.offsets, 3)
+    batch = DeviceLog(log.items, np.ones(10), windows, CPU, layout, times).batch(np.array([2, 1]))
+    assert batch.context["times"].dtype == torch.float64
+    np.testing.assert_array_equal(batch.context["times"], [[3.5, 3.5], [2.0, 2.5]])
+    assert ("items" in batch.context) == isinstance(layout, NamedItemsLayout)
 
 
 def test_training_batch_without_the_held_out_rows(small_log):

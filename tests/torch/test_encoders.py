@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from skace._torch.encoders._bert4rec import BERT4RecEncoder
 from skace._torch.encoders._blocks import BLOCKS, LiGRBlock, PostNormBlock, PreNormBlock
 from skace._torch.encoders._fmlp import FilterBlock, FMLPEncoder
+from skace._torch.encoders._gaps import octaves
 from skace._torch.encoders._gru4rec import GRU4RecEncoder
 from skace._torch.encoders._hstu import HSTUBlock
 from skace._torch.encoders._layers import Dropout, SelfAttention, SwiGLU
@@ -28,6 +29,22 @@ def attentive(cls, width=D, dropout=0.0, n_layers=2, **options):
     return cls(width, dropout=dropout, attention_dropout=dropout, **sizes, **options)
 
 
+# Of an unsteady log, with a tie; in median gaps.
+TIMES = torch.tensor([0.0, 0.0, 1.0, 9.0, 9.3, 700.0], dtype=torch.float64)
+
+
+class Timed(torch.nn.Module):
+    """SASRec with times of its own: those of `TIMES`, from the first one on."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.encoder = attentive(SASRecEncoder, positions="time", **options)
+        self.transformer = self.encoder.transformer
+
+    def forward(self, x, places=None):
+        return self.encoder(x, places, TIMES[: x.shape[1]].expand(len(x), -1))
+
+
 CAUSAL = {
     "sasrec post": lambda **options: attentive(SASRecEncoder, **options),
     "sasrec pre": lambda **options: attentive(SASRecEncoder, block="pre", **options),
@@ -41,6 +58,8 @@ CAUSAL = {
     "sasrec hstu rotary": lambda **options: attentive(
         SASRecEncoder, block="hstu", positions="rotary", **options
     ),
+    "sasrec time": Timed,
+    "sasrec hstu time": lambda **options: Timed(block="hstu", **options),
     "gru4rec": lambda dropout=0.0, n_layers=1: GRU4RecEncoder(
         D, hidden_dim=5, n_layers=n_layers, dropout=dropout
     ),
@@ -212,6 +231,11 @@ def turned_by_hand(vector, place, rates):
     return torch.view_as_real(torch.view_as_complex(vector.reshape(-1, 2)) * turns).flatten()
 
 
+def octave_by_hand(t, s):
+    gap = abs(float(TIMES[t] - TIMES[s]))
+    return 0 if gap == 0 else min(max(31 + round(np.log2(gap)), 0), 63)
+
+
 def mixed_by_hand(positions, query, key, value):
     """What positions make of one head (T, D / H), pair by pair, and each head's numbers."""
     for t in range(T):
@@ -221,6 +245,8 @@ def mixed_by_hand(positions, query, key, value):
                 back = t - s
                 alike = query[t] @ (key[s] + positions.keys.weight[back])
                 number = positions.scores.weight[back]
+                if positions.times is not None:
+                    number = number + positions.times.by_octave.weight[octave_by_hand(t, s)]
                 values.append(value[s] + positions.values.weight[back])
             else:
                 turned = [
@@ -232,11 +258,13 @@ def mixed_by_hand(positions, query, key, value):
         yield torch.stack(scores).softmax(dim=0).T @ torch.stack(values)  # (2, D / H)
 
 
-@pytest.mark.parametrize("kind", ["relative", "rotary"])
+@pytest.mark.parametrize("kind", ["relative", "rotary", "time"])
 def test_positions_are_the_formula_of_their_paper(kind):
     positions = build(lambda: make_positions(kind, "post", D, 2, T, 0.0))
     query, key, value = (inputs(seed, 1)[0].view(T, 2, D // 2) for seed in range(3))
-    found = positions(*(x.transpose(0, 1)[None] for x in (query, key, value)))[0]  # (2, T, D / H)
+    told = {"gaps": octaves(TIMES[None])} if kind == "time" else {}
+    by_head = (x.transpose(0, 1)[None] for x in (query, key, value))
+    found = positions(*by_head, **told)[0]  # (2, T, D / H)
     for head in range(2):
         by_hand = mixed_by_hand(positions, *(x[:, head] for x in (query, key, value)))
         expected = torch.stack([mixed[head] for mixed in by_hand])
@@ -259,16 +287,63 @@ def hstu_by_hand(block, x):
     for number, head in enumerate((slice(0, D // 2), slice(D // 2, D))):
         for t in range(T):
             for s in range(t + 1):
-                product = query[t, head] @ key[s, head]
-                weight = silu(product + positions.scores.weight[t - s, number]) / T
+                product = query[t, head] @ key[s, head] + positions.scores.weight[t - s, number]
+                if positions.times is not None:
+                    product += positions.times.by_octave.weight[octave_by_hand(t, s), number]
+                weight = silu(product) / T
                 summed[t, head] += weight * value[s, head]
     return x + block.mix_heads(gate * block.mixed_norm(summed))
 
 
-def test_the_block_of_hstu_is_the_formula_of_its_paper():
-    positions = PointwisePositions("relative", D, 2, T, 0.0)
+@pytest.mark.parametrize("kind", ["relative", "time"])
+def test_the_block_of_hstu_is_the_formula_of_its_paper(kind):
+    positions = PointwisePositions(kind, D, 2, T, 0.0)
     block, x = build(lambda: HSTUBlock(D, 2, 0.0, 0.0, positions)), inputs(n_sequences=1)
-    torch.testing.assert_close(block(x)[0], hstu_by_hand(block, x[0]), rtol=1e-4, atol=1e-4)
+    told = {"gaps": octaves(TIMES[None])} if kind == "time" else {}
+    found = block(x, **told)[0]
+    torch.testing.assert_close(found, hstu_by_hand(block, x[0]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gap", "octave"),
+    [(0.0, 0), (1e-300, 0), (1e-9, 1), (0.5, 30), (1.0, 31), (1.41, 31), (1.42, 32), (1e12, 63)],
+)
+def test_octaves_are_the_nearest_whole_logarithms_from_either_side(gap, octave):
+    times = torch.tensor([[0.0, gap]], dtype=torch.float64)
+    assert octaves(times).tolist() == [[[0, octave], [octave, 0]]]
+
+
+@pytest.mark.parametrize("block", ["post", "hstu"])
+@pytest.mark.parametrize("place", [1, 4, T - 1])
+def test_times_matter_from_where_they_change_and_not_before(block, place):
+    encoder, x = build(lambda: attentive(SASRecEncoder, block=block, positions="time")), inputs()
+    times = TIMES.expand(2, -1)
+    later = torch.where(torch.arange(T) >= place, times + 100, times)
+    difference = distances(encoder(x, times=later), encoder(x, times=times))
+    torch.testing.assert_close(difference[:, :place], torch.zeros(2, place))
+    assert (difference[:, place:] > 1e-5).all()
+
+
+@pytest.mark.parametrize("block", ["post", "hstu"])
+def test_positions_by_time_need_times(block):
+    encoder = build(lambda: attentive(SASRecEncoder, block=block, positions="time"))
+    with pytest.raises(ValueError, match="these positions read the time between events"):
+        encoder(inputs())
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_dropout_of_attention_alone_is_on_in_training_only(block):
+    make = lambda share: SASRecEncoder(  # noqa: E731
+        D, max_length=T, n_layers=1, n_heads=2, dropout=0.0, attention_dropout=share, block=block
+    )
+    without, encoder, x = build(lambda: make(0.0)), build(lambda: make(0.5)), inputs()
+    torch.testing.assert_close(encoder(x), without(x), rtol=0, atol=0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.testing.assert_close(without.train()(x), without.eval()(x))
+        states = encoder.train()(x)
+        assert (distances(states, encoder(x)) > 1e-6).any()
+        assert (distances(states, without(x)) > 1e-6).any()
 
 
 @pytest.mark.parametrize("block", ["pre", "ligr", "hstu"])

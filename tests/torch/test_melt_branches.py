@@ -307,6 +307,42 @@ def test_histories_may_end_with_the_item(network, max_length, of_item_0):
     torch.testing.assert_close(means[0], expected)
 
 
+class Timely(nn.Module):
+    """Causal backbone that adds to what was read how long it took."""
+
+    reads_times = True
+
+    def forward(self, x, times):
+        took = (times - times[:, :1]).float()[:, :, None]
+        return torch.tanh(x.cumsum(dim=1) + took)
+
+
+@pytest.mark.parametrize(
+    ("through", "pieces"), [(False, [(5, 2), (8, 2)]), (True, [(5, 3), (8, 3)])]
+)
+def test_backbones_are_told_the_times_of_what_they_read(through, pieces):
+    encoder, items = MELTEncoder(Timely(), D, n_tail=2), torch.randn(N_ITEMS, D)
+    network = Network(encoder, TrainableItems(items, np.zeros(N_ITEMS, bool)), LENGTH).train()
+    windows = cut_windows(np.ones(ITEMS.size, bool), OFFSETS, LENGTH)
+    times = np.arange(ITEMS.size) ** 1.5 / 10
+    log = DeviceLog(ITEMS, np.ones(ITEMS.size), windows, CPU, network.layout, times)
+    reader = Reader(network, log.items, torch.float32, log.times)
+    assert encoder.reads_times
+
+    def by_hand(start, length):
+        read = items[torch.from_numpy(ITEMS[start : start + length])].sum(dim=0)
+        return torch.tanh(read + float(times[start + length - 1] - times[start]))
+
+    auxiliary = MELTBranches(
+        reader, log, user_branch(), item_branch(), np.zeros(N_ITEMS, bool), (1.0, 1.0),
+        np.random.RandomState(0), ALONE, through=through,
+    )  # fmt: skip
+    means, _ = auxiliary._mean_states(network.items())
+    torch.testing.assert_close(means[0], sum(by_hand(*piece) for piece in pieces) / 2)
+    found = reader.states(network.items(), *np.array(pieces).T)
+    torch.testing.assert_close(found, torch.stack([by_hand(*piece) for piece in pieces]))
+
+
 def test_the_mean_is_over_all_that_leads_to_an_item(network, log, reader):
     auxiliary = branches(reader, log, is_tail=(1, 0, 0, 0, 0))
     pieces = [(5, 2), (8, 2)]  # the first event of a log is led to by nothing

@@ -267,11 +267,11 @@ def test_answers_are_the_same_when_memory_runs_out(network, histories, monkeypat
     expected = network.encode(*histories)
     encode_rows = Network._encode_rows
 
-    def cramped(self, items, starts, ends, table):
+    def cramped(self, items, starts, ends, *others):
         if ends.size > 3:
             message = "CUDA out of memory"
             raise torch.OutOfMemoryError(message)
-        return encode_rows(self, items, starts, ends, table)
+        return encode_rows(self, items, starts, ends, *others)
 
     monkeypatch.setattr(Network, "_encode_rows", cramped)
     np.testing.assert_allclose(network.encode(*histories), expected, rtol=1e-5, atol=1e-5)

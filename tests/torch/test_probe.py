@@ -182,6 +182,7 @@ NETWORKS = {
     "ligr": SASRecEstimator(**FAST, block="ligr"),
     "relative": SASRecEstimator(**FAST, positions="relative"),
     "rotary": SASRecEstimator(**FAST, positions="rotary"),
+    "time": SASRecEstimator(**FAST, positions="time"),
     "hstu": SASRecEstimator(**FAST, block="hstu", positions="relative"),
     "dual view": SASRecEstimator(**FAST, embedding_dim=8, item_table=DualViewTable()),
     "gru4rec": GRU4RecEstimator(**FAST),

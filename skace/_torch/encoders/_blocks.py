@@ -34,9 +34,10 @@ class PostNormBlock(nn.Module):
         x: torch.Tensor,
         visible: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        **context: torch.Tensor,
     ) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(x, visible, places))
+        attended = self.dropout(self.attention(x, visible, places, **context))
         x = self.attention_norm(at_places(x, places) + attended)
         normed: torch.Tensor = self.feedforward_norm(x + self.dropout(self.feedforward(x)))
         return normed
@@ -50,9 +51,10 @@ class PreNormBlock(PostNormBlock):
         x: torch.Tensor,
         visible: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        **context: torch.Tensor,
     ) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(self.attention_norm(x), visible, places))
+        attended = self.dropout(self.attention(self.attention_norm(x), visible, places, **context))
         x = at_places(x, places) + attended
         summed: torch.Tensor = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
         return summed
@@ -86,9 +88,10 @@ class LiGRBlock(nn.Module):
         x: torch.Tensor,
         visible: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        **context: torch.Tensor,
     ) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D) or (B, 1, D); see `SelfAttention.forward`."""
-        attended = self.dropout(self.attention(self.attention_norm(x), visible, places))
+        attended = self.dropout(self.attention(self.attention_norm(x), visible, places, **context))
         x = at_places(x, places)
         x = x + torch.sigmoid(self.attention_gate(x)) * attended
         fed = self.dropout(self.feedforward(self.feedforward_norm(x)))

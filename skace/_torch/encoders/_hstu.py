@@ -41,8 +41,12 @@ class HSTUBlock(nn.Module):
         x: torch.Tensor,
         visible: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        **context: torch.Tensor,
     ) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for."""
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
+
+        ``context`` is what else the positions are told.
+        """
         if visible is not None:
             raise ValueError("an HSTU block reads what is before each event, and nothing else.")
         normed, D = self.norm(x), x.shape[2]
@@ -51,7 +55,8 @@ class HSTUBlock(nn.Module):
         read = F.silu(linear(normed, weight[2 * D :], bias[2 * D :]))
         gate, query = asked[:, :, :D], asked[:, :, D:]
         key, value = read[:, :, :D], read[:, :, D:]
-        mixed = self.positions(*(self._by_head(part) for part in (query, key, value)), places)
+        by_head = [self._by_head(part) for part in (query, key, value)]
+        mixed = self.positions(*by_head, places, **context)
         mixed = self.mixed_norm(mixed.transpose(1, 2).flatten(2))
         added: torch.Tensor = self.mix_heads(self.dropout(gate * mixed))
         return at_places(x, places) + added

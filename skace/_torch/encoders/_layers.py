@@ -64,11 +64,12 @@ class SelfAttention(nn.Module):
         x: torch.Tensor,
         visible: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        **context: torch.Tensor,
     ) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
 
         ``visible`` of shape (B, T), bool, says which positions all others see; without it a
-        position sees itself and what is before it.
+        position sees itself and what is before it. ``context`` is what else ``positions`` are told.
         """
         if places is None:
             query, key, value = self._by_head(self.qkv(x), 3)
@@ -77,9 +78,9 @@ class SelfAttention(nn.Module):
             (query,) = self._by_head(linear(at_places(x, places), weight[:D], bias[:D]), 1)
             key, value = self._by_head(linear(x, weight[D:], bias[D:]), 2)
         if self.positions is not None:
-            mixed = self.positions(query, key, value, places)
+            mixed = self.positions(query, key, value, places, **context)
         else:
-            mixed = self._mixed(query, key, value, visible, places)
+            mixed = self._mixed(query, key, value, visible, places, **context)
         # (B, H, T, D / H) -> (B, T, D)
         merged: torch.Tensor = self.mix_heads(mixed.transpose(1, 2).flatten(2))
         return merged

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from skace._torch.encoders._gaps import GapScores
 from skace._torch.encoders._layers import Dropout
 
 __all__ = ["PointwisePositions", "RelativePositions", "RotaryPositions", "make_positions"]
@@ -17,13 +18,24 @@ class RelativePositions(nn.Module):
 
     For each offset there is a vector added to keys and one added to values, shared by the heads
     (Shaw, Uszkoreit, Vaswani 2018, eq. 3 and 4), and a number for each head added to the scores.
+    With ``reads_times`` the scores have a number for each head and octave of the time between the
+    events as well (Zhai et al. 2024, section 3.1).
     """
 
-    def __init__(self, width: int, n_heads: int, max_length: int, dropout: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        n_heads: int,
+        max_length: int,
+        dropout: float,
+        *,
+        reads_times: bool = False,
+    ) -> None:
         super().__init__()
         self.keys = nn.Embedding(max_length, width // n_heads)
         self.values = nn.Embedding(max_length, width // n_heads)
         self.scores = nn.Embedding(max_length, n_heads)
+        self.times = GapScores(n_heads) if reads_times else None
         self.dropout = Dropout(dropout)
 
     def forward(
@@ -32,15 +44,21 @@ class RelativePositions(nn.Module):
         key: torch.Tensor,
         value: torch.Tensor,
         places: torch.Tensor | None = None,
+        gaps: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Mix values (B, H, T, D / H) by keys and as many queries, or by one at ``places``."""
+        """Mix values (B, H, T, D / H) by keys and as many queries, or by one at ``places``.
+
+        ``gaps`` (B, T, T) are octaves of the time between events, if times are read.
+        """
         if places is not None:
-            return self._at_places(query, key, value, places)
+            return self._at_places(query, key, value, places, gaps)
         T, scale = key.shape[2], key.shape[3] ** -0.5
         by_offset = [table.weight[:T].flip(0) for table in (self.keys, self.values, self.scores)]
         keys, values, scores = (table.to(query.dtype) for table in by_offset)
         alike = query @ key.transpose(2, 3) + by_place(query @ keys.T)
         alike = alike * scale + by_place(scores.T[:, None].expand(-1, T, -1))
+        if self.times is not None:
+            alike = alike + self.times(gaps, None).to(alike.dtype)
         is_later = torch.ones(T, T, dtype=torch.bool, device=key.device).triu(1)
         weights = self.dropout(alike.masked_fill(is_later, -torch.inf).softmax(dim=3))
         weights = weights.to(value.dtype)
@@ -48,17 +66,25 @@ class RelativePositions(nn.Module):
         return mixed
 
     def _at_places(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, places: torch.Tensor
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        places: torch.Tensor,
+        gaps: torch.Tensor | None,
     ) -> torch.Tensor:
         """The same for one query a window, with the vectors of its offsets added out."""
         offsets = places[:, None] - torch.arange(key.shape[2], device=key.device)  # (B, T)
         seen = offsets.clamp(min=0)
         scores = self.scores(seen).masked_fill(offsets[:, :, None] < 0, -torch.inf)
+        scores = scores.permute(0, 2, 1)[:, :, None]  # (B, H, 1, T)
+        if self.times is not None:
+            scores = scores + self.times(gaps, places)
         return F.scaled_dot_product_attention(
             query,
             key + self.keys(seen)[:, None].to(key.dtype),
             value + self.values(seen)[:, None].to(value.dtype),
-            attn_mask=scores.permute(0, 2, 1)[:, :, None].to(query.dtype),
+            attn_mask=scores.to(query.dtype),
         )
 
 
@@ -143,7 +169,8 @@ class PointwisePositions(nn.Module):
 
     Divided by the greatest length, as the published code does, so that a long past weighs more
     than a short one (Zhai et al. 2024, eq. 2). "relative" adds to the products a number for each
-    offset and head; "rotary" turns queries and keys; "absolute" does neither.
+    offset and head; "time" adds one for each octave of the time between the events and head as
+    well; "rotary" turns queries and keys; "absolute" does none of it.
     """
 
     rates: torch.Tensor
@@ -154,7 +181,9 @@ class PointwisePositions(nn.Module):
         super().__init__()
         self.max_length = max_length
         self.dropout = Dropout(dropout)
-        self.scores = nn.Embedding(max_length, n_heads) if kind == "relative" else None
+        counts_back = kind in ("relative", "time")
+        self.scores = nn.Embedding(max_length, n_heads) if counts_back else None
+        self.times = GapScores(n_heads) if kind == "time" else None
         self.is_rotary = kind == "rotary"
         if self.is_rotary:
             self.register_buffer("rates", turning_rates(width // n_heads), persistent=False)
@@ -165,8 +194,12 @@ class PointwisePositions(nn.Module):
         key: torch.Tensor,
         value: torch.Tensor,
         places: torch.Tensor | None = None,
+        gaps: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Sum values (B, H, T, D / H) by keys and as many queries, or by one at ``places``."""
+        """Sum values (B, H, T, D / H) by keys and as many queries, or by one at ``places``.
+
+        ``gaps`` (B, T, T) are octaves of the time between events, if times are read.
+        """
         if self.is_rotary:
             query, key = turned(query, key, places, self.rates)
         steps = torch.arange(key.shape[2], device=key.device)
@@ -175,6 +208,8 @@ class PointwisePositions(nn.Module):
         alike = query @ key.transpose(2, 3)
         if self.scores is not None:
             alike = alike + self.scores(back.clamp(min=0)).permute(0, 3, 1, 2).to(alike.dtype)
+        if self.times is not None:
+            alike = alike + self.times(gaps, places).to(alike.dtype)
         weights = F.silu(alike).masked_fill(back[:, None] < 0, 0.0) / self.max_length
         summed: torch.Tensor = self.dropout(weights) @ value
         return summed
@@ -186,6 +221,7 @@ def make_positions(
     """What lets the attention of one block know places; None if nothing does."""
     if block == "hstu":
         return PointwisePositions(kind, width, n_heads, max_length, dropout)
-    if kind == "relative":
-        return RelativePositions(width, n_heads, max_length, dropout)
+    if kind in ("relative", "time"):
+        reads_times = kind == "time"
+        return RelativePositions(width, n_heads, max_length, dropout, reads_times=reads_times)
     return RotaryPositions(width, n_heads, dropout) if kind == "rotary" else None

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from skace._torch.encoders._gaps import octaves
 from skace._torch.encoders._layers import initialise
 from skace._torch.encoders._positions import make_positions
 from skace._torch.encoders._transformer import Transformer
@@ -17,7 +18,7 @@ class SASRecEncoder(nn.Module):
     """Causal self-attentive encoder (Kang & McAuley 2018).
 
     Absolute positions are learned and counted from the start of the window; the others are known
-    to attention alone.
+    to attention alone. With ``reads_times`` it is told when events were.
     """
 
     reads_places = True
@@ -35,6 +36,7 @@ class SASRecEncoder(nn.Module):
         positions: str = "absolute",
     ) -> None:
         super().__init__()
+        self.reads_times = positions == "time"
         if positions == "absolute":
             self.positions = nn.Embedding(max_length, width)
         self.transformer = Transformer(
@@ -50,9 +52,18 @@ class SASRecEncoder(nn.Module):
         )
         initialise(self)
 
-    def forward(self, x: torch.Tensor, places: torch.Tensor | None = None) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for."""
+    def forward(
+        self,
+        x: torch.Tensor,
+        places: torch.Tensor | None = None,
+        times: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
+
+        ``times`` (B, T), float64, are those of the events, in median gaps.
+        """
         if hasattr(self, "positions"):
             x = x + self.positions.weight[: x.shape[1]]
-        states: torch.Tensor = self.transformer(x, places=places)
+        context = {} if times is None else {"gaps": octaves(times)}
+        states: torch.Tensor = self.transformer(x, places=places, **context)
         return states

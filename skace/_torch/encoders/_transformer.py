@@ -43,13 +43,15 @@ class Transformer(nn.Module):
         x: torch.Tensor,
         visible: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        **context: torch.Tensor,
     ) -> torch.Tensor:
         """Map (B, T, D) to (B, T, D), or to (B, 1, D) where ``places`` (B,) alone are asked for.
 
-        See `SelfAttention.forward` for ``visible``.
+        See `SelfAttention.forward` for ``visible`` and ``context``.
         """
         x = self.dropout(self.norm(x))
         for number, block in enumerate(self.blocks, start=1):
-            x = block(x, visible, places if number == len(self.blocks) else None)
+            is_last = number == len(self.blocks)
+            x = block(x, visible, places if is_last else None, **context)
         normed: torch.Tensor = self.last_norm(x)
         return normed

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from skace._torch._batches import Batch
+from skace._torch._layouts import with_times
 from skace._torch._network import Network, groups_of_similar_length
 from skace._torch._runtime import autocast
 from skace._typing import IntArray
@@ -54,6 +55,7 @@ class Reader:
     network: Network
     items: torch.Tensor  # (n_events,) item row of each event of the log
     dtype: torch.dtype  # of the products
+    times: torch.Tensor | None = None  # (n_events,) of each event, if the encoder reads them
 
     def states(self, table: torch.Tensor, starts: IntArray, lengths: IntArray) -> torch.Tensor:
         """States that answer what comes after each piece.
@@ -74,8 +76,11 @@ class Reader:
         steps = np.arange(lengths.max())
         # Padding reads the first event again; no encoder lets it reach the answer.
         places = starts[:, None] + np.where(steps < lengths[:, None], steps, 0)
-        rows = self.items[torch.from_numpy(places).to(device)]  # (n, T)
-        question = self.network.layout.question(rows, torch.from_numpy(lengths).to(device))
+        events = torch.from_numpy(places).to(device)  # (n, T)
+        lengths_there = torch.from_numpy(lengths).to(device)
+        question = self.network.layout.question(self.items[events], lengths_there)
+        if self.times is not None:
+            question = with_times(question, self.times[events])
         with autocast(device, self.dtype):
             return self.network.answers(question, table).float()
 

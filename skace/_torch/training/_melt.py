@@ -42,10 +42,11 @@ class MELTEncoder(nn.Module):
         self.backbone = backbone
         self.user_map, self.item_map = _xavier_linear(width), _xavier_linear(width)
         self.n_tail = n_tail
+        self.reads_times = getattr(backbone, "reads_times", False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (B, T, D) to (B, T, D)."""
-        states: torch.Tensor = self.backbone(x)
+    def forward(self, x: torch.Tensor, **context: torch.Tensor) -> torch.Tensor:
+        """Map (B, T, D) to (B, T, D); ``context`` is what the backbone is told beside ``x``."""
+        states: torch.Tensor = self.backbone(x, **context)
         if self.training or self.n_tail == 0:
             return states
         few = states[:, : self.n_tail]
@@ -318,30 +319,28 @@ class MELTBranches(Auxiliary):
         for numbers in groups_of_similar_length(self.log.lengths):
             batch = self.log.batch(numbers)
             is_target = batch.weights > 0  # (B, T)
-            states = self._states_of(batch, table, self.log.lengths[numbers])[is_target]
+            states = self._states_of(batch, table, numbers)[is_target]
             targets = batch.targets[is_target]
             sums.index_add_(0, targets, states)
             n_read.index_add_(0, targets, torch.ones_like(targets, dtype=n_read.dtype))
         return sums / n_read.clamp_min(1)[:, None], n_read > 0
 
-    def _states_of(self, batch: Batch, table: torch.Tensor, lengths: IntArray) -> torch.Tensor:
-        """State of the history that leads to each target of a batch, (B, T, D)."""
+    def _states_of(self, batch: Batch, table: torch.Tensor, numbers: IntArray) -> torch.Tensor:
+        """State of the history that leads to each target of a batch of windows, (B, T, D)."""
         backbone = _encoder(self.reader).backbone
         if not self.through:
-            states: torch.Tensor = backbone(F.embedding(batch.items, table))
+            states: torch.Tensor = backbone(F.embedding(batch.items, table), **batch.context)
             return states
         # One event more is read, the last target; a full window drops its first one for it.
-        n, longest = batch.items.shape
-        ends = torch.from_numpy(lengths).to(table.device)
-        whole = F.pad(batch.items, (0, 1))
-        whole[torch.arange(n, device=table.device), ends] = batch.targets[
-            torch.arange(n, device=table.device), ends - 1
-        ]
+        log, longest = self.log, batch.items.shape[1]
+        chosen = torch.from_numpy(numbers).to(table.device)
+        start, ends, _ = log.bounds[:, chosen, None]  # each (B, 1)
         n_places = min(longest + 1, self.reader.network.max_length)
-        dropped = (ends + 1 - n_places).clamp_min(0)[:, None]  # (B, 1)
+        dropped = (ends + 1 - n_places).clamp_min(0)
         places = torch.arange(n_places, device=table.device)
-        read = whole.gather(1, (places + dropped).clamp_max(longest))
-        states = backbone(F.embedding(read, table))
+        events = start + torch.minimum(places + dropped, ends)
+        context = {} if log.times is None else {"times": log.times[events]}
+        states = backbone(F.embedding(log.items[events], table), **context)
         after = (torch.arange(longest, device=table.device) + 1 - dropped).clamp(0, n_places - 1)
         return states.gather(1, after[:, :, None].expand(-1, -1, states.shape[2]))
 

@@ -7,8 +7,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from skace._windows import past_events, past_items
+from skace.recommenders._histories import as_numbers
 
-__all__ = ["as_numbers", "history_weights", "weights_of_events"]
+__all__ = ["history_weights", "weights_of_events"]
 
 _BLOCK_EVENTS = 2**20  # whose weights are found together
 _NEGLIGIBLE = 23.0  # decays after which an event counts less than 1e-10 of the newest
@@ -110,10 +111,3 @@ def _times_of(histories):
             "or set decay_by='events'."
         )
     return as_numbers(histories.times)
-
-
-def as_numbers(times):
-    """Timestamps as float64: in days for datetimes, in their own unit for numbers."""
-    if times.dtype.kind == "M":
-        return (times - np.datetime64(0, "D")) / np.timedelta64(1, "D")
-    return times.astype(np.float64)

@@ -7,9 +7,9 @@ from typing import Literal, Unpack
 import numpy as np
 
 from skace._sklearn_compat import Interval, StrOptions
+from skace.recommenders._histories import as_numbers
 from skace.recommenders.linear._base import LinearRecommender
 from skace.recommenders.linear._closed_form import Bound
-from skace.recommenders.linear._history_weights import as_numbers
 from skace.recommenders.linear._linear_parameters import AllButHistoryDecay
 from skace.recommenders.linear._session_splits import session_rows
 

@@ -65,7 +65,11 @@ class NetworkAnswers:
         if histories.states is not None:
             return histories.states
         return self._fitted_network().encode(
-            histories.items, histories.starts, histories.ends, histories.extra_features
+            histories.items,
+            histories.starts,
+            histories.ends,
+            histories.extra_features,
+            self._in_median_gaps(histories.times),
         )
 
     def _score(self, histories, columns=None):

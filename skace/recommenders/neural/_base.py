@@ -20,6 +20,7 @@ from skace.recommenders._joined_parameters import (
 from skace.recommenders.neural._answers import NetworkAnswers
 from skace.recommenders.neural._building import NetworkBuilding
 from skace.recommenders.neural._checks import NetworkChecks
+from skace.recommenders.neural._event_times import NetworkTimes
 from skace.recommenders.neural._losses import with_loss_object
 from skace.recommenders.neural._training import NetworkTraining
 
@@ -27,7 +28,12 @@ __all__ = ["NeuralRecommender"]
 
 
 class NeuralRecommender(
-    NetworkTraining, NetworkBuilding, NetworkChecks, NetworkAnswers, SequentialRecommender
+    NetworkTraining,
+    NetworkBuilding,
+    NetworkChecks,
+    NetworkAnswers,
+    NetworkTimes,
+    SequentialRecommender,
 ):
     """Base class of recommenders with an encoder and a tied item table.
 

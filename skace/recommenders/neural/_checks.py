@@ -4,6 +4,7 @@
 from skace.recommenders._features import check_features
 from skace.recommenders._fit_rows import in_float32
 from skace.recommenders._holdout import check_something_remains
+from skace.recommenders.neural._event_times import check_times
 from skace.recommenders.neural._fitted_table import check_same_table
 from skace.recommenders.neural._second_training import check_holds_out
 
@@ -18,6 +19,8 @@ class NetworkChecks:
 
         settings = self._settings()
         resolve_device(settings.device)
+        if settings._reads_times():
+            self._check_times(X, X_val, fresh=fresh)
         if n_passes is None:
             holds_out = settings.early_stopping and X_val is None
             fraction = settings.validation_fraction if holds_out else 0
@@ -35,6 +38,14 @@ class NetworkChecks:
             self._check_growth(X)
         if getattr(table, "sparse", False):  # third parties need not have it
             _check_sparse(self._loss(), settings.weight_decay)
+
+    def _check_times(self, X, X_val, *, fresh):
+        """Raise unless all events have times of one kind."""
+        times = X._log.timestamps
+        are_dates = None if fresh else getattr(self, "times_are_dates_", None)
+        check_times(times, "X", are_dates=are_dates)
+        if X_val is not None:
+            check_times(X_val._log.timestamps, "X_val", are_dates=times.dtype.kind == "M")
 
     def _check_width(self, width):
         """Raise if the encoder cannot have this width."""

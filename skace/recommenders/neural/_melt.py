@@ -124,6 +124,12 @@ class MELTEstimator(NeuralRecommender):
         unless ``train_on_held_out`` of the backbone has them learned in the end. Their vectors
         are those of the start.
 
+    median_gap_ : float
+        As of `SASRecEstimator`; only there if the backbone reads times, as ``times_are_dates_`` is.
+
+    times_are_dates_ : bool
+        Whether the timestamps were datetimes.
+
     feature_sample_ : ndarray of shape (n, n_item_features_), float32
         Features of the first items, by which a catalog is recognised. Only with features.
 

@@ -12,7 +12,7 @@ __all__ = ["SASRecEstimator"]
 
 
 class SASRecEstimator(NeuralRecommender):
-    """Self-attentive sequential recommender (SASRec).
+    r"""Self-attentive sequential recommender (SASRec).
 
     A causal transformer reads a user's past and predicts the next item at every position.
     The item table, which starts from the catalog's features, is both input and output.
@@ -29,14 +29,16 @@ class SASRecEstimator(NeuralRecommender):
         "hstu" sums what was read by SiLU of its products instead of mixing it by softmax, and
         has a gate in place of the feed-forward (:arxiv:`2402.17152`).
 
-    positions : {"absolute", "relative", "rotary"}, default="absolute"
+    positions : {"absolute", "relative", "rotary", "time"}, default="absolute"
         How the network knows the order of events. "absolute" adds a learned vector for each
         position, counted from the start of the window. "relative" learns instead what it means
         to stand so many events back: a vector added to keys, one added to values, and a number
         added to each head's scores, in each block (:arxiv:`1803.02155`). "rotary" learns
         nothing and turns queries and keys by angles that grow with their positions
-        (:arxiv:`2104.09864`); the width of a head must be even. With ``block="hstu"``, "relative"
-        is the number alone, as published.
+        (:arxiv:`2104.09864`); the width of a head must be even. "time" is "relative", and adds
+        to each head's scores a number for the time between two events (:arxiv:`2402.17152`); logs
+        need timestamps then, to learn from and to be answered, and lists of ids have none. With
+        ``block="hstu"``, "relative" is the number alone, as published.
 
     n_layers : int, default=2
         Number of transformer blocks.
@@ -53,6 +55,15 @@ class SASRecEstimator(NeuralRecommender):
     **shared
         Parameters of all networks, as in `NeuralRecommender`.
 
+    Attributes
+    ----------
+    median_gap_ : float
+        Median time between a training row and the event before it, of those that differ: in
+        days for datetimes, else in the unit of the timestamps. Only with ``positions="time"``.
+
+    times_are_dates_ : bool
+        Whether the timestamps were datetimes. Only with ``positions="time"``.
+
     Notes
     -----
     Against the paper: blocks normalise after the residual sum, the feed-forward is GELU of
@@ -63,7 +74,16 @@ class SASRecEstimator(NeuralRecommender):
     A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items; the
     logits are held in blocks of 12 MiB (512 MiB on CUDA). Gated blocks are those of [3]_,
     relative and rotary positions those of [4]_ and [5]_, "hstu" that of [6]_, with a number for
-    each head and without its bias by time.
+    each head; its bias by time comes with ``positions="time"``, for all blocks. That is a learned
+    number for each head and octave, which is the whole number nearest to
+
+    .. math:: \log_2 \frac{|t_q - t_k|}{g}
+
+    and from -31 to 32, for query and key at the times :math:`t_q` and :math:`t_k`, with g the
+    ``median_gap_`` of the first fit: so neither the unit nor the origin of the times matters.
+    Events at one moment share the lowest octave. In the published code an octave has 2.3 steps,
+    and the time of a query is that of the event that is asked for; here it is its own, so that
+    nothing is known of when the next event comes.
 
     Stability: provisional.
 
@@ -94,7 +114,7 @@ class SASRecEstimator(NeuralRecommender):
 
     _parameter_constraints: dict = {
         "block": [StrOptions({"post", "pre", "ligr", "hstu"})],
-        "positions": [StrOptions({"absolute", "relative", "rotary"})],
+        "positions": [StrOptions({"absolute", "relative", "rotary", "time"})],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -108,7 +128,7 @@ class SASRecEstimator(NeuralRecommender):
         k: int = 10,
         *,
         block: Literal["post", "pre", "ligr", "hstu"] = "post",
-        positions: Literal["absolute", "relative", "rotary"] = "absolute",
+        positions: Literal["absolute", "relative", "rotary", "time"] = "absolute",
         n_layers: int = 2,
         n_heads: int = 2,
         dropout: float = 0.5,
@@ -131,6 +151,9 @@ class SASRecEstimator(NeuralRecommender):
                 f"wide (width {width}, n_heads={self.n_heads}); choose n_heads or embedding_dim "
                 "such that it is even."
             )
+
+    def _reads_times(self):
+        return self.positions == "time"
 
     def _build_encoder(self, width):
         from skace._torch.encoders._sasrec import SASRecEncoder

@@ -92,6 +92,7 @@ class NetworkTraining:
         if fit.X_val is not None:
             self._check_known(fit.X_val)
         self._note_cold_items(fit)
+        self._note_times(fit)
         seed = rng.randint(np.iinfo(np.int32).max)
         with private_generator(seed, fit.device) as generator:
             self._network = self._build_network(fit, generator)
@@ -196,7 +197,8 @@ class NetworkTraining:
             overlap=settings.long_sequences == "overlap",
         )
         competitors = Competitors(~self._spared(), fit.device, is_sparse=network.items.is_sparse)
-        log = DeviceLog(fit.items, fit.event_weights, windows, fit.device, network.layout)
+        times = self._in_median_gaps(fit.rows.X._log.timestamps)
+        log = DeviceLog(fit.items, fit.event_weights, windows, fit.device, network.layout, times)
         dtype = resolve_precision(settings.precision, fit.device)
         counts = ItemCounts(
             learned=competitors.among(self._learned_counts(fit)),
@@ -211,7 +213,7 @@ class NetworkTraining:
             batch_size=settings.batch_size,
             dtype=dtype,
             rng=fit.rng,
-            auxiliary=self._build_auxiliary(fit, Reader(network, log.items, dtype), log),
+            auxiliary=self._build_auxiliary(fit, Reader(network, log.items, dtype, log.times), log),
             ranks=Ranks.current(),
         )
 
