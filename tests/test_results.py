@@ -134,7 +134,7 @@ CLAIMS = [
         for row in ("SASRec, whitening", "SASRec, PCA")
     ],
     *[
-        ("docs/results.rst", "**One line does well.**", [row], _does_well(row))
+        ("docs/results.rst", "**One line does well**", [row], _does_well(row))
         for row in ("one line, fast", "one line, balanced")
     ],
     ("docs/results.rst", "**Nothing was searched**", [], _not_searched),
