@@ -221,6 +221,7 @@ def build(tmp_path, measured):  # noqa: ARG001 (so that the extension is found)
     return built
 
 
+@pytest.mark.minutes
 def test_figures_tables_and_charts_come_from_the_file(build, tmp_path):
     page, said = build(PAGE)
     assert said == ""

@@ -221,7 +221,7 @@ WAITS = SMALL | {
 }
 
 
-@pytest.mark.parametrize("block", ["post", "hstu"])
+@pytest.mark.parametrize("block", ["post", pytest.param("hstu", marks=pytest.mark.minutes)])
 def test_what_the_time_between_events_tells_is_found(
     returns, block, training_seed, margin, least_lead
 ):
