@@ -20,7 +20,6 @@ from skace.recommenders._joined_parameters import (
 from skace.recommenders.neural._answers import NetworkAnswers
 from skace.recommenders.neural._building import NetworkBuilding
 from skace.recommenders.neural._checks import NetworkChecks
-from skace.recommenders.neural._event_times import NetworkTimes
 from skace.recommenders.neural._losses import with_loss_object
 from skace.recommenders.neural._training import NetworkTraining
 
@@ -32,7 +31,6 @@ class NeuralRecommender(
     NetworkBuilding,
     NetworkChecks,
     NetworkAnswers,
-    NetworkTimes,
     SequentialRecommender,
 ):
     """Base class of recommenders with an encoder and a tied item table.

@@ -20,6 +20,7 @@ from skace.recommenders._fit_rows import FitRows, in_float32
 from skace.recommenders._holdout import hold_out_last
 from skace.recommenders._tasks import FitTask
 from skace.recommenders.neural._epochs import Epochs, Stages, run_epochs
+from skace.recommenders.neural._event_times import NetworkTimes
 from skace.recommenders.neural._second_training import train_twice
 
 __all__ = ["NetworkTraining", "TrainingFit"]
@@ -67,7 +68,7 @@ class TrainingFit:
         return self.is_row if self.weights is None else self.is_row * self.weights
 
 
-class NetworkTraining:
+class NetworkTraining(NetworkTimes):
     """Learning of a `NeuralRecommender`."""
 
     def _fit_rows(self, rows, task):
