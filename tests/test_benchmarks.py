@@ -494,6 +494,24 @@ def test_diversified_prints_what_it_costs_and_gives(scripts, folder, capsys):
     assert (folder / "out" / f"diversified-{folder.name}-knn-validation.json").exists()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkeypatch):
+    module = scripts("quality/gram_rows.py")
+    monkeypatch.setattr(module, "_WIDTH", 8)
+    train = leave_last_out(compare.read_data(folder))[0]
+    vectors = module.taker_vectors(train)
+    ids, counts = np.unique(train.items, return_counts=True)
+    taken = np.isin(train.catalog.item_ids, ids[counts > 0])
+    assert (np.linalg.norm(vectors, axis=1) > 0).tolist() == taken.tolist()
+    settings = {"embedding_dim": 8, "max_epochs": 1, "random_state": 0}
+    for name, entry in module.rows(settings).items():
+        tree = entry.how.keywords | {"n_clusters": 4}
+        model = module.with_ids(train, **tree).fit(train)[-1]
+        assert len(np.unique(model.item_codes_, axis=0)) <= 4 ** tree["n_levels"], name
+        codes = model.semantic_ids_.codes
+        assert (model.item_codes_ == codes).all(), name
+
+
 @pytest.fixture
 def my_rows(tmp_path):
     path = tmp_path / "my_rows.py"
