@@ -28,7 +28,12 @@ def load_pretrained(kind: Any, model: str, **options: Any) -> Any:
     ValueError
         If weights are missing, or have other shapes than the model.
     """
-    network, found = kind.from_pretrained(model, output_loading_info=True, **options)
+    try:
+        network, found = kind.from_pretrained(model, output_loading_info=True, **options)
+    except RuntimeError as error:  # what transformers raises for shapes
+        raise ValueError(
+            "its weights have other shapes than its config says; fetch all of its files again."
+        ) from error
     lacking = sorted(map(str, found["missing_keys"]))
     if lacking:
         raise ValueError(

@@ -222,6 +222,14 @@ def test_files_without_an_output_layer_are_refused(make_sentence_model):
         _load(folder)
 
 
+def test_weights_of_another_shape_are_refused(make_language_model):
+    folder = make_language_model(seed=5)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
+    with pytest.raises(OSError, match="its weights have other shapes than its config says"):
+        _load(folder)
+
+
 def test_a_model_that_looks_ahead_is_refused(make_sentence_model, tmp_path):
     from transformers import AutoTokenizer, BertConfig, BertLMHeadModel
 
