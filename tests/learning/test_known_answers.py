@@ -215,6 +215,7 @@ def returns():
 # All rows at once, so that no batch has more of one wait than of the other.
 WAITS = SMALL | {
     "dropout": 0.0,
+    "n_heads": 4,  # of which one may die: SiLU, unlike softmax, can leave a head without a sum
     "batch_size": 60,
     "max_epochs": 120,
     "max_length": 2,  # by which HSTU divides its sums
