@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from skace._file_hash import hash_of_files
+
 __all__ = ["check_fitted_arrays"]
 
 # Kinds of dtype and axes of each array. In one estimator an axis of one name has one length; "s"
@@ -48,6 +50,7 @@ _OF_TRANSFORMERS = {
     "node_counts_": ("iu", "c"),
     "inertia_": ("f", "l"),
 }
+_OF_TEXT_ENCODERS = {"mean_": ("f", "v"), "categories_": ("i", "n")}
 _OF_MOMENTS = {
     "shift": ("f", "d"),
     "first": ("f", "d"),
@@ -58,7 +61,12 @@ _OF_MOMENTS = {
     "roots": ("f", "s"),
 }
 # Numbers that tell an axis.
-_NUMBERS = {"n_features_in_": "d", "n_item_features_": "f", "n_levels_": "l"}
+_NUMBERS = {
+    "n_features_in_": "d",
+    "n_item_features_": "f",
+    "n_levels_": "l",
+    "_n_features_out": "v",
+}
 
 _COUNTED = {"estimators_": "m", "singular_values_": "g", "whitening_": "g", "codebooks_": "l"}
 _OF_MANY = {
@@ -73,8 +81,8 @@ _OF_MANY = {
 def check_fitted_arrays(estimator: Any) -> None:
     """Raise unless the arrays that an estimator of skace has learned fit each other.
 
-    Only what is in `_OF_RECOMMENDERS` and `_OF_TRANSFORMERS` is looked at; the weights of a
-    network are compared with the network when that is built.
+    Only what stands in the layouts above is looked at; the weights of a network are compared with
+    the network when that is built.
 
     Parameters
     ----------
@@ -87,7 +95,8 @@ def check_fitted_arrays(estimator: Any) -> None:
         If an array is of another kind, or has another number of axes or another length.
     """
     known = vars(estimator)
-    if "item_ids_" not in known and "n_features_in_" not in known:
+    layout = _layout_of(known)
+    if layout is None:
         return
     lengths = {
         axis: int(known[name]) for name, axis in _NUMBERS.items() if known.get(name) is not None
@@ -96,7 +105,6 @@ def check_fitted_arrays(estimator: Any) -> None:
         if name in known:
             lengths[axis] = len(known[name])
     name = type(estimator).__name__
-    layout = _OF_RECOMMENDERS if "item_ids_" in known else _OF_TRANSFORMERS
     _check_arrays(name, known, layout, lengths)
     if isinstance(known.get("_moments"), dict):
         _check_arrays(f"the moments of {name}", known["_moments"], _OF_MOMENTS, lengths)
@@ -104,6 +112,20 @@ def check_fitted_arrays(estimator: Any) -> None:
         _check_many(f"{many} of {name}", known.get(many, ()), kinds, axes, lengths)
     if sum(len(matrix) for matrix in known.get("whitening_", ())) not in (0, lengths.get("d")):
         raise ValueError(f"the matrices of {name} have another number of rows than the input has.")
+    if "_weights_hash" in known and hash_of_files(known["weights_"]) != known["_weights_hash"]:
+        raise ValueError(
+            f"weights_ of {name} holds other files of a model than were written. Fetch the file "
+            "again from where it was made."
+        )
+
+
+def _layout_of(known: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Arrays of an estimator with these attributes; None if it has learned nothing."""
+    if "item_ids_" in known:
+        return _OF_RECOMMENDERS
+    if "n_features_in_" in known:
+        return _OF_TRANSFORMERS
+    return _OF_TEXT_ENCODERS if "_n_features_out" in known else None
 
 
 def _check_arrays(

@@ -4,6 +4,7 @@
 import gc
 import json
 import os
+import runpy
 import sys
 from importlib.abc import MetaPathFinder
 from pathlib import Path
@@ -25,6 +26,8 @@ settings.register_profile("thorough", deadline=None, max_examples=300)
 settings.load_profile("skace")
 
 HIDDEN = ("torch", "skace._torch")
+
+TINY_MODELS = runpy.run_path(str(Path(__file__).with_name("tiny_models.py")))
 
 
 @pytest.fixture
@@ -162,40 +165,13 @@ def pytest_runtest_setup(item):
 def make_language_model(tmp_path_factory):
     """Function that makes the folder of a tiny Llama with random weights.
 
-    It knows the words w0 to w59; ``config`` changes its configuration.
+    It knows the words w0 to w59; parameters are those of ``llama`` in tiny_models.py.
     """
     pytest.importorskip("transformers")
 
-    def make(n_dims=32, seed=0, *, begins=False, **config):
-        import torch
-        from tokenizers import Tokenizer, models, pre_tokenizers, processors
-        from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
+    def make(*arguments, **settings):
         folder = tmp_path_factory.mktemp("llama")
-        words = ["<s>", "</s>", "<unk>", "Item:", *(f"w{number}" for number in range(60))]
-        vocabulary = {word: number for number, word in enumerate(words)}
-        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        if begins:
-            template = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-            tokenizer.post_processor = template
-        PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
-        ).save_pretrained(folder)
-        settings = {
-            "vocab_size": len(words),
-            "hidden_size": n_dims,
-            "intermediate_size": 2 * n_dims,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "max_position_embeddings": 32,
-            "initializer_range": 0.2,
-            "bos_token_id": 0,
-            "eos_token_id": 1,
-        }
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            LlamaForCausalLM(LlamaConfig(**settings | config)).save_pretrained(folder)
+        TINY_MODELS["llama"](folder, *arguments, **settings)
         return folder
 
     return make
@@ -205,45 +181,28 @@ def make_language_model(tmp_path_factory):
 def make_t5(tmp_path_factory):
     """Function that makes the folder of a T5 with random weights, which reads the given words.
 
-    It also knows digits and marks of punctuation. ``shape`` goes into its config.
+    Parameters are those of ``t5`` in tiny_models.py.
     """
     pytest.importorskip("transformers")
 
-    def make(words, seed=0, **shape):
-        import torch
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-        from transformers import (
-            AutoConfig,
-            AutoModelForSeq2SeqLM,
-            PreTrainedTokenizerFast,
-        )
-
-        known = [*"0123456789:;,?.", "item", "text", "similar", "items", *words]
-        vocabulary = {word: number for number, word in enumerate(["<pad>", "</s>", "<unk>"])}
-        for word in known:
-            vocabulary.setdefault(word, len(vocabulary))
-        tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-        tokenizer.normalizer = normalizers.Lowercase()
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)]
-        )
+    def make(*arguments, **settings):
         folder = tmp_path_factory.mktemp("t5")
-        names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
-        fast.save_pretrained(folder)
-        settings = {
-            "vocab_size": len(vocabulary) + 3,  # real ones leave room, too
-            "d_model": 16,
-            "d_kv": 8,
-            "d_ff": 32,
-            "num_layers": 2,
-            "num_heads": 2,
-            "decoder_start_token_id": 0,
-        }
-        config = AutoConfig.for_model(shape.pop("family", "t5"), **settings | shape)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            AutoModelForSeq2SeqLM.from_config(config).save_pretrained(folder)
+        TINY_MODELS["t5"](folder, *arguments, **settings)
         return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_sentence_model(tmp_path_factory):
+    """Function that makes the folder of a BERT with mean pooling and random weights.
+
+    Parameters are those of ``sentence_model`` in tiny_models.py.
+    """
+    pytest.importorskip("sentence_transformers")
+
+    def make(*arguments, **settings):
+        folder = tmp_path_factory.mktemp("tower")
+        return TINY_MODELS["sentence_model"](folder, *arguments, **settings)
 
     return make

@@ -13,16 +13,20 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skace import Catalog, Interactions
 from skace.persistence import load
 
 FILES = Path(__file__).parent / "files"
+OF_TEXTS = FILES / "format1_texts.zip"
+ARCHIVES = {path: zipfile.ZipFile(path) for path in sorted(FILES.glob("*.zip"))}
 STORED = {
     name: archive.read(name)
-    for archive in map(zipfile.ZipFile, sorted(FILES.glob("*.zip")))
+    for archive in ARCHIVES.values()
     for name in archive.namelist()
     if name.endswith(", fitted.skops")
 }
-FITTED = list(STORED)
+FITTED = [name for name in STORED if name not in ARCHIVES[OF_TEXTS].namelist()]
+READING = [name for name in STORED if name not in FITTED]  # whose use takes a language model
 # What scikit-learn learned, parameters that were fitted themselves, what no answer depends on, and
 # what may have any length: ids may have more levels than the tree, and levels any number of codes.
 LEFT_OUT = (
@@ -30,6 +34,7 @@ LEFT_OUT = (
     "best_index_",
     "best_score_",
     "transformer_",
+    "/semantic_ids_/content/content/steps/content/1/",
     "/feature_sample_",
     "/codebooks_/",
     "/inertia_",
@@ -43,6 +48,17 @@ LEFT_OUT = (
 def X():
     """Log of the fits."""
     return runpy.run_path(str(FILES / "write_files.py"))["data"]()
+
+
+@pytest.fixture
+def X_of_texts(X, tmp_path, monkeypatch):
+    """The same log with texts, where the files of what reads texts find their models."""
+    pytest.importorskip("sentence_transformers")
+    with zipfile.ZipFile(OF_TEXTS) as archive:
+        archive.extractall(tmp_path, [n for n in archive.namelist() if "models/" in n])
+        texts = json.loads(archive.read("texts.json"))
+    monkeypatch.chdir(tmp_path)
+    return Interactions(X.users, X.items, X.timestamps, catalog=Catalog(X.catalog.item_ids, texts))
 
 
 class File:
@@ -191,7 +207,7 @@ def other_dtype(file, rng):
     name = rng.choice(file.names(".npy"))
     array = file.array(name)
     kinds = {"f": ["i8", "U9", "?"], "i": ["f8", "U9", "?"], "b": ["f8", "i8"], "U": ["f8", "?"]}
-    kind = rng.choice(kinds[array.dtype.kind])
+    kind = rng.choice((kinds | {"u": ["f8", "i8"]})[array.dtype.kind])
     zeros = array.dtype.kind == "U"
     file.put(name, np.zeros(array.shape, dtype=kind) if zeros else array.astype(kind))
 
@@ -318,25 +334,45 @@ def check_refused(change, name, path, X, seed):
     return True
 
 
-@pytest.mark.parametrize("change", [*OF_ARRAYS, *OF_MATRICES], ids=lambda change: change.__name__)
-def test_a_changed_file_is_refused(change, tmp_path, X, random_state):
-    names = np.random.default_rng(random_state).permutation(FITTED)
+def check_some_are_refused(change, names, path, X, random_state):
+    """Change a few files of these estimators that have something to be changed."""
     n_refused = 0
-    for seed, name in enumerate(names):
-        n_refused += check_refused(change, name, tmp_path / "model.skops", X, seed)
+    for seed, name in enumerate(np.random.default_rng(random_state).permutation(names)):
+        n_refused += check_refused(change, name, path, X, seed)
         if n_refused == 4:
             return
     assert n_refused > 0
 
 
-@pytest.mark.minutes
-@pytest.mark.parametrize("name", FITTED)
-def test_many_changed_files_of_every_estimator_are_refused(name, tmp_path, X):
-    path, n_refused = tmp_path / "model.skops", 0
+@pytest.mark.parametrize("change", [*OF_ARRAYS, *OF_MATRICES], ids=lambda change: change.__name__)
+def test_a_changed_file_is_refused(change, tmp_path, X, random_state):
+    check_some_are_refused(change, FITTED, tmp_path / "model.skops", X, random_state)
+
+
+@pytest.mark.parametrize("change", OF_ARRAYS, ids=lambda change: change.__name__)
+def test_a_changed_file_of_what_reads_texts_is_refused(change, tmp_path, X_of_texts, random_state):
+    check_some_are_refused(change, READING, tmp_path / "model.skops", X_of_texts, random_state)
+
+
+def check_many_are_refused(name, path, X):
+    """Change the file of an estimator in every way, several times."""
+    n_refused = 0
     for seed in range(5):
         for change in [*OF_ARRAYS, *OF_MATRICES]:
             n_refused += check_refused(change, name, path, X, seed)
     assert n_refused >= 5
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("name", FITTED)
+def test_many_changed_files_of_every_estimator_are_refused(name, tmp_path, X):
+    check_many_are_refused(name, tmp_path / "model.skops", X)
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("name", READING)
+def test_many_changed_files_of_what_reads_texts_are_refused(name, tmp_path, X_of_texts):
+    check_many_are_refused(name, tmp_path / "model.skops", X_of_texts)
 
 
 @pytest.mark.parametrize("change", [*OF_ARRAYS, *OF_MATRICES], ids=lambda change: change.__name__)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skace._file_hash import hash_of_files
 from skace._memo import Memo
 from skace._sklearn_compat import CallbackSupportMixin
 from skace.embeddings.text._cache import DiskStore, MemoryStore, find, gather
@@ -187,9 +188,11 @@ class EncoderOfTexts(
         self.n_encoded_ = n_encoded
         dates = sorted(segments[number].date for number in used)
         self.provenance_ = self._provenance(dates)
-        vars(self).pop("weights_", None)
+        for name in ("weights_", "_weights_hash"):
+            vars(self).pop(name, None)
         if self._stores_weights():
             self.weights_ = backend.packed()
+            self._weights_hash = hash_of_files(self.weights_)
         vars(self).pop("mean_", None)
         if self.missing == "mean":
             self.mean_ = self._mean(table, segments, places)

@@ -75,8 +75,9 @@ def _check_state(state: Mapping[str, npt.NDArray[np.float32]], n_dims: int) -> N
             expected = tuple(
                 lengths.setdefault(axis, length) for axis, length in zip(axes, shape, strict=True)
             )
-        if expected is None or shape != expected:
+        if expected is None or shape != expected or weights.dtype.kind != "f":
             raise ValueError(
-                f"projector_state_ holds weights {name!r} of shape {shape}, which do not fit the "
-                f"others and readings of {n_dims} numbers."
+                f"projector_state_ holds weights {name!r} of shape {shape} and dtype "
+                f"{getattr(weights, 'dtype', None)}, which do not fit the others and readings of "
+                f"{n_dims} numbers."
             )

@@ -72,6 +72,12 @@ class TextBuilding:
     def _check_tokens(self):
         """Raise if a stored token is none of the network's, as in a file that was changed."""
         n_tokens = json.loads(self.config_)["vocab_size"]
+        if self.token_rarity_.size != n_tokens:
+            raise ValueError(
+                f"token_rarity_ holds {self.token_rarity_.size} numbers, but the network reads "
+                f"{n_tokens} tokens; the model was changed after its fit. Fit it anew, or fetch "
+                "its file again."
+            )
         parts = {name: getattr(self, name) for name in ("id_tokens_", "passage_tokens_")}
         parts["special_tokens_"] = np.array([*self.special_tokens_.values()])
         for name, tokens in parts.items():
