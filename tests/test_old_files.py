@@ -39,7 +39,9 @@ def logs():
     """Logs of the fits by archive, of which one has texts."""
     X = runpy.run_path(str(SCRIPT))["data"]()
     texts = json.loads(ZipFile(OF_TEXTS).read("texts.json"))
-    of_texts = Interactions(X.users, X.items, X.timestamps, catalog=Catalog(X.catalog.item_ids, texts))
+    of_texts = Interactions(
+        X.users, X.items, X.timestamps, catalog=Catalog(X.catalog.item_ids, texts)
+    )
     return dict.fromkeys(ARCHIVES, X) | {OF_TEXTS: of_texts}
 
 

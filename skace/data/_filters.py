@@ -8,6 +8,7 @@ import numpy as np
 
 from skace._typing import BoolArray, IntArray
 from skace.data._log import take_events
+from skace.data._row_numbers import distinct
 
 __all__ = ["k_core"]
 
@@ -49,7 +50,7 @@ def k_core(X: Any, n: int) -> Any:
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n must be an int in the range [1, inf), got {n!r}.")
     log = X._log
-    if X.is_query or not (X._is_whole or np.unique(X._ends).size == log.n_events):
+    if X.is_query or not (X._is_whole or distinct(X._ends).size == log.n_events):
         raise ValueError(
             f"k_core needs all rows of a log, got {len(X)} of {log.n_events}; filter before "
             "slicing."

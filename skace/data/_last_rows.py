@@ -5,6 +5,7 @@ import numpy as np
 
 from skace._typing import Float64Array, IntArray
 from skace.data._interactions import Interactions
+from skace.data._row_numbers import distinct
 
 __all__ = ["last_of_several", "rows_with_weight"]
 
@@ -19,7 +20,7 @@ def rows_with_weight(X: Interactions, weights: Float64Array | None) -> IntArray:
     weights : ndarray of shape (n_events,) or None
         Weight of each event of the log; rows of weight 0 are as good as absent.
     """
-    rows = np.unique(X._ends)
+    rows = distinct(X._ends)
     return rows if weights is None else rows[weights[rows] > 0]
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from skace._typing import IntArray
 
-__all__ = ["RowNumbers", "as_array", "chosen", "values_at"]
+__all__ = ["RowNumbers", "as_array", "chosen", "distinct", "values_at"]
 
 # All rows of a log are a range, which takes no memory however many they are.
 RowNumbers = IntArray | range
@@ -39,3 +39,11 @@ def values_at(values: npt.NDArray[Any], numbers: RowNumbers) -> npt.NDArray[Any]
     if isinstance(numbers, range) and numbers.step > 0:
         return np.array(values[numbers.start : numbers.stop : numbers.step])
     return values[as_array(numbers)]
+
+
+def distinct(numbers: IntArray) -> IntArray:
+    """Ascending numbers, each once; those that are so already are given back as they are."""
+    if (numbers[1:] > numbers[:-1]).all():  # as rows of a log mostly are; to sort takes longer
+        return numbers
+    found: IntArray = np.unique(numbers)
+    return found

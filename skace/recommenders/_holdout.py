@@ -4,6 +4,7 @@
 import numpy as np
 
 from skace.data._last_rows import last_of_several, rows_with_weight
+from skace.data._row_numbers import distinct
 
 __all__ = ["check_something_remains", "hold_out_last"]
 
@@ -55,7 +56,7 @@ def check_something_remains(X, fraction, weights=None):
     weights : ndarray of shape (n_events,) or None
         Weight of each event of the log; rows of weight 0 teach nothing.
     """
-    if not _have_past(X, np.unique(X._ends)).any():
+    if not _have_past(X, distinct(X._ends)).any():
         raise ValueError(
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
             "the first event of each user."

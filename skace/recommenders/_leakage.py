@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skace._callers import caller_level
+from skace.data._row_numbers import distinct
 from skace.exceptions import FutureLeakageWarning
 
 __all__ = ["RowsLearned", "warn_of_future_leakage", "warn_of_row_order"]
@@ -15,7 +16,7 @@ __all__ = ["RowsLearned", "warn_of_future_leakage", "warn_of_row_order"]
 
 def warn_of_future_leakage(X):
     """Warn if events that are not rows lie between two rows of the same user."""
-    ends = np.unique(X._ends)
+    ends = distinct(X._ends)
     users = X._log.users_at(ends)
     gaps = np.diff(ends) - 1
     n_enclosed = int(gaps[np.diff(users) == 0].sum())
@@ -39,7 +40,7 @@ class RowsLearned(NamedTuple):
     @classmethod
     def of(cls, X):
         """Rows of X, or None if they are not the first ones of a log with times, all of them."""
-        n_rows = np.unique(X._ends).size
+        n_rows = distinct(X._ends).size
         last = int(X._ends.max(initial=-1))
         is_head = last + 1 == n_rows and n_rows < X._log.n_events
         return cls(weakref.ref(X._log), last) if is_head and X._log.timestamps is not None else None
@@ -60,7 +61,7 @@ def warn_of_row_order(learned, X):
     """
     if learned is None or X._log is not learned.log() or X.is_query or len(X) == 0:
         return
-    ends = np.unique(X._ends)
+    ends = distinct(X._ends)
     first, last = ends[0], ends[-1]
     is_next = first == learned.last + 1 and last - first + 1 == ends.size
     log = X._log

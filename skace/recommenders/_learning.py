@@ -11,6 +11,7 @@ from skace._sklearn_compat import fit_context, with_callbacks
 from skace._typing import Histories
 from skace.data import Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit
+from skace.data._row_numbers import distinct
 from skace.recommenders._fit_rows import FitRows, check_validation, event_weights
 from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage
 from skace.recommenders._tasks import FitTask
@@ -166,7 +167,7 @@ class RowLearning:
             columns[is_new] = self.item_ids_.size + np.arange(is_new.sum())
             self.item_ids_ = np.concatenate([self.item_ids_, ids[is_new]])
             self.__dict__.pop("_vocabulary", None)
-        events = np.unique(X._ends)
+        events = distinct(X._ends)
         items = columns[X._log.items[events]]
         self.item_counts_ = _add_counts(self.item_counts_, items, self.item_ids_.size)
         own = None if weights is None else weights[events]

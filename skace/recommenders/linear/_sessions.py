@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse as sp
 
+from skace.data._row_numbers import distinct
+
 __all__ = ["Sessions", "fingerprint_of", "session_parts", "sessions_of", "set_matrix"]
 
 
@@ -97,7 +99,7 @@ def sessions_of(X, columns, weights, *, with_times=True):
         One per user with a row in X, in the order of the log.
     """
     log = X._log
-    rows = np.unique(X._ends)
+    rows = distinct(X._ends)
     if weights is not None:
         rows = rows[weights[rows] > 0]
     users, first = np.unique(log.users_at(rows), return_index=True)

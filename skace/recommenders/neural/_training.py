@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from skace._visible_log import visible_log
 from skace._windows import rows_asked
 from skace.data import Interactions
+from skace.data._row_numbers import distinct
 from skace.losses import ItemCounts
 from skace.metrics import ndcg_at_k
 from skace.recommenders._fit_rows import FitRows, in_float32
@@ -225,7 +226,7 @@ class NetworkTraining(NetworkTimes):
 
     def _learned_counts(self, fit):
         """Training rows of each item in this and earlier fits, less those held out now."""
-        events = np.unique(fit.rows.X._ends)
+        events = distinct(fit.rows.X._ends)
         held_out = events[~fit.is_row[events]]
         n_held_out = np.bincount(fit.items[held_out], minlength=self.item_ids_.size)
         return self.item_counts_ - n_held_out
