@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import hashlib
-import inspect
 import io
 import json
 import os
@@ -22,6 +21,7 @@ from sklearn.base import BaseEstimator
 
 import skace
 from skace import embeddings, item_tables, losses, recommenders
+from skace._exports import exported_classes
 from skace._file_members import check_members
 from skace._fitted_shapes import check_fitted_arrays
 from skace._moved import MOVED
@@ -58,17 +58,11 @@ _MODULES_OF_BEFORE = {now: before for before, now in MOVED.items()}
 def _names_of_estimators() -> Iterator[str]:
     """Full names of the estimators, item tables and losses that skace exports, also old ones."""
     for package in (embeddings, item_tables, losses, recommenders):
-        # Not getattr: a name that is imported on demand is no estimator, and heavy.
-        for thing in map(vars(package).get, package.__all__):
-            if (
-                inspect.isclass(thing)
-                and issubclass(thing, BaseEstimator)
-                and not inspect.isabstract(thing)
-            ):
-                yield f"{thing.__module__}.{thing.__qualname__}"
-                before = _MODULES_OF_BEFORE.get(thing.__module__)
-                if before is not None:
-                    yield f"{before}.{thing.__qualname__}"
+        for cls in exported_classes(package, BaseEstimator):
+            yield f"{cls.__module__}.{cls.__qualname__}"
+            before = _MODULES_OF_BEFORE.get(cls.__module__)
+            if before is not None:
+                yield f"{before}.{cls.__qualname__}"
 
 
 #: Names of the types that `load` accepts beyond those that skops accepts by itself: the

@@ -339,8 +339,24 @@ def test_import_loads_nothing_heavy():
 import importlib, sys, sklearn.utils
 before = set(sys.modules)
 for package in {_public_packages()!r}:
-    importlib.import_module(package)
+    module = importlib.import_module(package)
+    for name in set(getattr(module, "__all__", ())) - set(getattr(module, "NEED_TORCH", ())):
+        getattr(module, name)
     print(package, *[name for name in {HEAVY!r} if name in set(sys.modules) - before])
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == _public_packages()
+
+
+def test_the_package_alone_is_imported_in_no_time():
+    code = "import sys, skace; skace.__version__; print({'numpy', 'sklearn'} & {*sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("package", ["skace", "skace.embeddings", "skace.recommenders"])
+def test_what_is_imported_on_demand_is_listed_and_completed(package):
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module))
+    with pytest.raises(AttributeError, match="SASREC"):
+        module.SASREC  # noqa: B018 - that it is not there

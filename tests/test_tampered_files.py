@@ -38,6 +38,7 @@ LEFT_OUT = (
     "/feature_sample_",
     "/codebooks_/",
     "/inertia_",
+    "/categories_",
     "/content/content/estimator/",
     "/content/content/estimators/",
     "/content/content/item_table/",

@@ -29,10 +29,11 @@ __all__ = [
     "TrainableTable",
 ]
 
+NEED_TORCH = ("ItemModule",)  # imported when somebody asks for it
+
 
 def __getattr__(name: str) -> Any:
-    """Import the one name that needs torch when somebody asks for it."""
-    if name == "ItemModule":
+    if name in NEED_TORCH:
         from skace._torch.tables._base import ItemModule
 
         return ItemModule

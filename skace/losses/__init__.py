@@ -27,10 +27,11 @@ __all__ = [
     "vectors_at",
 ]
 
+NEED_TORCH = ("all_vectors", "vectors_at")  # imported when somebody asks for them
+
 
 def __getattr__(name: str) -> Any:
-    """Import the names that need torch when somebody asks for them."""
-    if name in ("all_vectors", "vectors_at"):
+    if name in NEED_TORCH:
         from skace._torch.training import _competitors
 
         return getattr(_competitors, name)

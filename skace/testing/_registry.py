@@ -1,10 +1,8 @@
 """What skace has, found in its packages instead of being listed."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import inspect
-from collections.abc import Iterator
-
 from skace import losses, recommenders
+from skace._exports import exported_classes
 
 __all__ = ["all_losses", "all_recommenders"]
 
@@ -32,7 +30,7 @@ def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
     >>> all_losses()[0]
     BCE(draw='in_batch')
     """
-    found = [loss for cls in _concrete(losses, losses.Loss) for loss in _each_draw(cls)]
+    found = [loss for cls in exported_classes(losses, losses.Loss) for loss in _each_draw(cls)]
     if n_negatives is not None:
         for loss in found:
             if hasattr(loss, "n_negatives"):
@@ -60,15 +58,7 @@ def all_recommenders() -> list[type[recommenders.SequentialRecommender]]:
     >>> "EASEEstimator" in [cls.__name__ for cls in all_recommenders()]
     True
     """
-    return [*_concrete(recommenders, recommenders.SequentialRecommender)]
-
-
-def _concrete(package, base) -> Iterator[type]:
-    """Classes that a package exports and that can be made, in the order of their names."""
-    for name in sorted(package.__all__):
-        thing = vars(package).get(name)
-        if inspect.isclass(thing) and issubclass(thing, base) and not inspect.isabstract(thing):
-            yield thing
+    return [*exported_classes(recommenders, recommenders.SequentialRecommender)]
 
 
 def _each_draw(cls):

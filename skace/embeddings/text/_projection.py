@@ -68,16 +68,13 @@ def _check_state(state: Mapping[str, npt.NDArray[np.float32]], n_dims: int) -> N
     """Raise unless all weights are there and as long as they should be."""
     lengths = {"d": n_dims}
     for name, axes in _AXES.items():
-        weights = state.get(name)
-        shape = getattr(weights, "shape", None)
-        expected = None
-        if shape is not None and len(shape) == len(axes):
-            expected = tuple(
-                lengths.setdefault(axis, length) for axis, length in zip(axes, shape, strict=True)
-            )
-        if expected is None or shape != expected or weights.dtype.kind != "f":
+        weights = np.asarray(state.get(name))  # of None an object
+        shape = weights.shape
+        expected = tuple(
+            lengths.setdefault(axis, length) for axis, length in zip(axes, shape, strict=False)
+        )
+        if len(shape) != len(axes) or shape != expected or weights.dtype.kind != "f":
             raise ValueError(
                 f"projector_state_ holds weights {name!r} of shape {shape} and dtype "
-                f"{getattr(weights, 'dtype', None)}, which do not fit the others and readings of "
-                f"{n_dims} numbers."
+                f"{weights.dtype}, which do not fit the others and readings of {n_dims} numbers."
             )
