@@ -12,7 +12,6 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-import skace.embeddings
 from skace import Catalog, Interactions, LeaveLastOut, PopularityEstimator, ndcg_scorer
 from skace.embeddings import FunctionModel, HttpModel, LocalModel, TextEncoder
 from skace.embeddings.text import _core as _text_core
