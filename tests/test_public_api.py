@@ -253,6 +253,7 @@ EXPORTS = {
         "all_losses",
         "all_recommenders",
         "check_sequential_recommender",
+        "checks_lacking",
         "parametrize_with_checks",
         "recommender_checks",
     ],

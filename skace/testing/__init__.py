@@ -8,6 +8,7 @@ from skace.testing._runner import (
     CheckResult,
     RecommenderCheck,
     check_sequential_recommender,
+    checks_lacking,
     recommender_checks,
 )
 
@@ -18,6 +19,7 @@ __all__ = [
     "all_losses",
     "all_recommenders",
     "check_sequential_recommender",
+    "checks_lacking",
     "parametrize_with_checks",
     "recommender_checks",
 ]

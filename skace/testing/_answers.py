@@ -8,6 +8,7 @@ import numpy as np
 from skace.data import Catalog, Interactions
 from skace.metrics import ndcg_at_k
 from skace.testing._data import UNKNOWN, more_features
+from skace.testing._lacking import answers_lists
 from skace.testing._tools import (
     assert_same_scores,
     fitted,
@@ -21,6 +22,7 @@ from skace.testing._tools import (
 __all__ = ["ANSWER_CHECKS"]
 
 
+@answers_lists
 def check_scores_are_float32(estimator, data):
     """Scores are float32 numbers, a column per item, finite where the item was learned."""
     model = fitted(estimator, data.X_train)
@@ -78,6 +80,7 @@ def check_score_is_ndcg_of_the_ranks(estimator, data):
     np.testing.assert_allclose(model.score(X, sample_weight=weights), weighted, rtol=1e-12)
 
 
+@answers_lists
 def check_score_of_lists(estimator, data):
     """With lists, score counts every event, or with y only those."""
     model = fitted(estimator, data.X_train)
@@ -131,6 +134,7 @@ def check_catalog_order_does_not_matter(estimator, data):
     np.testing.assert_allclose(model.target_ranks(X), model.target_ranks(data.X))
 
 
+@answers_lists
 def check_queries_are_answered_like_lists(estimator, data):
     """A query and the list of its history get the same answer."""
     model = fitted(estimator, data.X_train)
@@ -141,6 +145,7 @@ def check_queries_are_answered_like_lists(estimator, data):
     np.testing.assert_array_equal(model.predict(lists), model.predict(queries))
 
 
+@answers_lists
 def check_empty_history_gets_the_most_popular(estimator, data):
     """An empty history is answered and ranked by popularity."""
     model = fitted(estimator, data.X_train)
@@ -153,6 +158,7 @@ def check_empty_history_gets_the_most_popular(estimator, data):
     np.testing.assert_allclose(popularity, np.tile(model.popularity_, (first.size, 1)), rtol=1e-6)
 
 
+@answers_lists
 def check_histories_of_any_length(estimator, data):
     """One event is enough, and of a long history the last max_length events count."""
     model = fitted(estimator, data.X_train)
@@ -167,6 +173,7 @@ def check_histories_of_any_length(estimator, data):
     assert_same_scores(scores[2], alone, "a short history beside a long one")
 
 
+@answers_lists
 def check_unknown_history_items(estimator, data):
     """Unknown items of a history are refused or skipped, as handle_unknown says."""
     known = data.histories[0]
@@ -180,6 +187,7 @@ def check_unknown_history_items(estimator, data):
     assert_same_scores(scores[1], scores[3], "only an unknown item and no item")
 
 
+@answers_lists
 def check_unknown_targets_are_misses(estimator, data):
     """A target that the model does not know counts as a miss."""
     model = fitted(estimator, data.X_train)
@@ -191,6 +199,7 @@ def check_unknown_targets_are_misses(estimator, data):
     require(model.score([known], [UNKNOWN]) == 0.0, "an unknown target must score 0.")
 
 
+@answers_lists
 def check_cold_items_are_candidates(estimator, data):
     """Items without a training row have a score and can be recommended."""
     model = fitted(estimator, data.X_train, k=data.X.n_items)
@@ -200,6 +209,7 @@ def check_cold_items_are_candidates(estimator, data):
     require(np.isin(cold, listed).all(), "cold items must be listed when k is n_items.")
 
 
+@answers_lists
 def check_exclude_seen(estimator, data):
     """Seen items are left in, or get -inf and are not recommended; seen is the full past."""
     model = fitted(estimator, data.X_train)
@@ -231,6 +241,7 @@ def check_seen_targets_are_misses(estimator, data):
     np.testing.assert_array_equal(own, ranks)
 
 
+@answers_lists
 def check_seen_items_fill_up(estimator, data):
     """When fewer than k items are eligible, seen ones follow with score -inf."""
     ids = data.X.catalog.item_ids.tolist()
@@ -257,6 +268,7 @@ def check_candidates(estimator, data):
         model.recommend(data.X, candidates=[*chosen, UNKNOWN])
 
 
+@answers_lists
 def check_vectors_give_the_scores(estimator, data):
     """Scores are inner products of `encode` and ``item_vectors_``, for any vector index."""
     model = fitted(estimator, data.X_train)

@@ -10,6 +10,7 @@ from sklearn.utils import get_tags
 from skace.embeddings import OnItems
 from skace.metrics import ndcg_scorer, ranking_scorer
 from skace.model_selection import LeaveLastOut
+from skace.testing._lacking import answers_lists
 from skace.testing._tools import fitted, require, unfitted
 
 __all__ = ["ECOSYSTEM_CHECKS"]
@@ -40,6 +41,7 @@ def check_groups_of_users(estimator, data):
     require(np.isfinite(scores["test_score"]).all(), "scores must be finite.")
 
 
+@answers_lists
 def check_search_over_a_pipeline(estimator, data):
     """GridSearchCV over a Pipeline searches, refits and answers rows, queries and lists."""
     has_numbers = data.X.catalog.n_features is not None

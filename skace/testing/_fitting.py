@@ -9,6 +9,7 @@ import numpy as np
 from skace.data import Interactions
 from skace.exceptions import FutureLeakageWarning
 from skace.testing._data import log_of_rows
+from skace.testing._lacking import learns_from
 from skace.testing._tools import (
     assert_same_answers,
     fitted,
@@ -51,6 +52,7 @@ def check_fit_leaves_the_parameters(estimator, data):
     require(not added, f"fit set public attributes without a trailing underscore: {added}.")
 
 
+@learns_from("frames")
 def check_fit_accepts_frames(estimator, data):
     """A frame with the standard columns gives the model of the same rows."""
     X = log_of_rows(data.X, catalog=Interactions(data.X.users, data.X.items).catalog)
@@ -61,6 +63,7 @@ def check_fit_accepts_frames(estimator, data):
     assert_same_answers(fitted(estimator, frame), fitted(estimator, X), X, "frame and rows")
 
 
+@learns_from("lists")
 def check_fit_accepts_lists(estimator, data):
     """A list of sequences is learned from in full."""
     sequences = _sequences_of(data.X)
@@ -69,6 +72,7 @@ def check_fit_accepts_lists(estimator, data):
     assert_same_answers(model, other, sequences, "lists and rows")
 
 
+@learns_from("lists")
 def check_fit_appends_y_to_lists(estimator, data):
     """With lists, y is one more event of each sequence."""
     sequences = [sequence for sequence in _sequences_of(data.X) if len(sequence) > 1]

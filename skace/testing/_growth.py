@@ -5,11 +5,13 @@ import numpy as np
 
 from skace.data import Catalog, Interactions
 from skace.testing._data import more_features
+from skace.testing._lacking import answers_lists
 from skace.testing._tools import assert_same_scores, fitted, require, require_scores, unfitted
 
 __all__ = ["GROWTH_CHECKS"]
 
 
+@answers_lists
 def check_partial_fit_adds_new_events(estimator, data):
     """Counts add up, and columns stay."""
     model = fitted(estimator, data.X_train)
@@ -21,6 +23,7 @@ def check_partial_fit_adds_new_events(estimator, data):
     require_scores(model.decision_function(data.histories), model, "scores after partial_fit")
 
 
+@answers_lists
 def check_partial_fit_adds_new_items(estimator, data):
     """New items join after the others, with scores of their own."""
     model = fitted(estimator, data.X)

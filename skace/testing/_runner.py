@@ -17,6 +17,7 @@ from skace.testing._ecosystem import ECOSYSTEM_CHECKS
 from skace.testing._fitting import FITTING_CHECKS
 from skace.testing._foresight import FORESIGHT_CHECKS
 from skace.testing._growth import GROWTH_CHECKS
+from skace.testing._lacking import lack_of
 from skace.testing._refusals import REFUSAL_CHECKS
 from skace.testing._sklearn_checks import EXPECTED_FAILURES, SKLEARN_CHECKS
 from skace.testing._state import STATE_CHECKS
@@ -26,6 +27,7 @@ __all__ = [
     "CheckResult",
     "RecommenderCheck",
     "check_sequential_recommender",
+    "checks_lacking",
     "expected_failures_of",
     "recommender_checks",
 ]
@@ -219,6 +221,54 @@ def recommender_checks(
     check_estimator_repr: The repr shows the parameters.
     """
     return tuple(RecommenderCheck(function, n_features, texts) for function in _CHECKS)
+
+
+def checks_lacking(
+    what: Literal["features", "texts", "times"], *, in_answers: bool = True
+) -> dict[str, str]:
+    """Checks whose input lacks what a recommender needs, to expect failures of.
+
+    Some checks learn from plain lists or frames, which carry nothing about items, and lists no
+    times; others ask a fitted model with plain lists.
+
+    Parameters
+    ----------
+    what : {"features", "texts", "times"}
+        What the recommender cannot do without.
+
+    in_answers : bool, default=True
+        Whether it needs that of the histories that it is asked with, too, and not only in `fit`.
+        What it learned about items it has, so this matters for "times" only.
+
+    Returns
+    -------
+    expected : dict of str to str
+        A reason by the name of each check, as ``expected_failed_checks`` takes it.
+
+    Raises
+    ------
+    ValueError
+        If ``what`` is none of these.
+
+    Notes
+    -----
+    Stability: experimental.
+
+    Examples
+    --------
+    >>> from skace.testing import checks_lacking
+    >>> for name in checks_lacking("features"):
+    ...     print(name)
+    check_fit_accepts_frames
+    check_fit_accepts_lists
+    check_fit_appends_y_to_lists
+    """
+    if what not in ("features", "texts", "times"):
+        raise ValueError(f'what must be "features", "texts" or "times", got {what!r}.')
+    reason = f"The input of the check has no {what}, and this recommender needs them."
+    return {
+        check.__name__: reason for check in _CHECKS if lack_of(check, what, in_answers=in_answers)
+    }
 
 
 def check_sequential_recommender(

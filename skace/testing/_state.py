@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skace.testing._data import doubled_log
+from skace.testing._lacking import answers_lists
 from skace.testing._tools import assert_same_answers, fitted, require, unfitted
 
 __all__ = ["STATE_CHECKS"]
@@ -37,6 +38,7 @@ def check_globals_are_left_alone(estimator, data):
         require(value == now, f"{name} has been changed.")
 
 
+@answers_lists
 def check_input_is_not_changed(estimator, data):
     """Neither fit nor predict writes into what it is given."""
     histories, weights = data.histories, np.ones(len(data.X))

@@ -9,17 +9,13 @@ from sklearn.preprocessing import KBinsDiscretizer
 from skace.embeddings import SemanticIdEncoder
 from skace.item_tables import FrozenTable, TrainableTable
 from skace.recommenders import GRAMEstimator
-from skace.testing import parametrize_with_checks
+from skace.testing import checks_lacking, parametrize_with_checks
 
 TINY = {"max_length": 6, "n_layers": 1, "max_epochs": 2, "batch_size": 16}
-LISTS_LACK_FEATURES = dict.fromkeys(
-    ["check_fit_accepts_frames", "check_fit_accepts_lists", "check_fit_appends_y_to_lists"],
-    "Plain lists and frames carry no item features, of which the codes are made.",
-)
 
 
 def expected_failures(_estimator):
-    return LISTS_LACK_FEATURES
+    return checks_lacking("features")
 
 
 def frozen_ids():

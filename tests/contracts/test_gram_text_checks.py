@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from skace.embeddings import SemanticIdEncoder
 from skace.recommenders import EASEEstimator, GRAMTextEstimator
-from skace.testing import parametrize_with_checks
+from skace.testing import checks_lacking, parametrize_with_checks
 from skace.testing._data import WORDS
 
 FOLDER = "made in the test"
@@ -21,10 +21,6 @@ TINY = {
     "batch_size": 16,
     "n_beams": 16,
 }
-LISTS_LACK_TEXTS = dict.fromkeys(
-    ["check_fit_accepts_frames", "check_fit_accepts_lists", "check_fit_appends_y_to_lists"],
-    "Plain lists and frames carry no item texts, of which ids and passages are made.",
-)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +29,7 @@ def folder(make_t5):
 
 
 def expected_failures(_estimator):
-    return LISTS_LACK_TEXTS
+    return checks_lacking("texts")
 
 
 @pytest.mark.minutes

@@ -4,7 +4,7 @@
 import pytest
 
 from skace.recommenders import EASEEstimator, L3AEEstimator, RLAEEstimator, SLISTEstimator
-from skace.testing import parametrize_with_checks
+from skace.testing import checks_lacking, parametrize_with_checks
 
 # A handful of users: the defaults, which suit thousands, would drown them.
 FEW = {"regularization": 2.0}
@@ -13,43 +13,14 @@ LOCAL = {"solver": "local", "n_neighbors": 4}
 PULL = {"alignment": 3.0, "feature_regularization": 0.5}
 SESSIONS = {"regularization": 0.5}
 
-FITTED_ON_LISTS = ("check_fit_accepts_lists", "check_fit_appends_y_to_lists")
-ASKED_WITH_LISTS = (
-    *FITTED_ON_LISTS,
-    "check_partial_fit_adds_new_events",
-    "check_partial_fit_adds_new_items",
-    "check_scores_are_float32",
-    "check_score_of_lists",
-    "check_queries_are_answered_like_lists",
-    "check_empty_history_gets_the_most_popular",
-    "check_histories_of_any_length",
-    "check_unknown_history_items",
-    "check_unknown_targets_are_misses",
-    "check_cold_items_are_candidates",
-    "check_exclude_seen",
-    "check_seen_items_fill_up",
-    "check_vectors_give_the_scores",
-    "check_input_is_not_changed",
-    "check_search_over_a_pipeline",
-)
-
 
 def expected_failures(estimator):
     """What a configuration cannot do with input that lacks times or features."""
     if isinstance(estimator, L3AEEstimator):
-        return dict.fromkeys(
-            ("check_fit_accepts_frames", *FITTED_ON_LISTS),
-            "Plain lists and frames carry no item features, and L3AE needs them.",
-        )
+        return checks_lacking("features")
     if getattr(estimator, "session_decay", None) is not None:
-        return dict.fromkeys(
-            FITTED_ON_LISTS, "Plain lists carry no times, and the age of a session needs them."
-        )
-    if estimator.decay_by == "time":
-        return dict.fromkeys(
-            ASKED_WITH_LISTS, "Plain lists carry no times, and the age of an event needs them."
-        )
-    return {}
+        return checks_lacking("times", in_answers=False)
+    return checks_lacking("times") if estimator.decay_by == "time" else {}
 
 
 WITH_FEATURES = [

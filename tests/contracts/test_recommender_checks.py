@@ -32,6 +32,7 @@ from skace.testing import (
     CheckResult,
     all_recommenders,
     check_sequential_recommender,
+    checks_lacking,
     parametrize_with_checks,
     recommender_checks,
 )
@@ -84,42 +85,14 @@ NETWORKS = [
 ]
 
 
-LISTS_LACK_FEATURES = dict.fromkeys(
-    ["check_fit_accepts_frames", "check_fit_accepts_lists", "check_fit_appends_y_to_lists"],
-    "Plain lists and frames carry no item features, and a FrozenTable needs them.",
-)
-LISTS_LACK_TIMES = dict.fromkeys(
-    [
-        "check_fit_accepts_lists",
-        "check_fit_appends_y_to_lists",
-        "check_partial_fit_adds_new_events",
-        "check_partial_fit_adds_new_items",
-        "check_scores_are_float32",
-        "check_score_of_lists",
-        "check_queries_are_answered_like_lists",
-        "check_empty_history_gets_the_most_popular",
-        "check_histories_of_any_length",
-        "check_unknown_history_items",
-        "check_unknown_targets_are_misses",
-        "check_cold_items_are_candidates",
-        "check_exclude_seen",
-        "check_seen_items_fill_up",
-        "check_vectors_give_the_scores",
-        "check_input_is_not_changed",
-        "check_search_over_a_pipeline",
-    ],
-    "Plain lists carry no times, and the time between events needs them.",
-)
-
-
 def expected_failures(estimator):
     if getattr(estimator, "positions", None) == "time":
-        return LISTS_LACK_TIMES
+        return checks_lacking("times")
     if getattr(estimator, "train_on_held_out", False):
         reason = "With X_val nothing is held out, so there is nothing to train on once more."
         return {"check_validation_rows_are_accepted": reason}
     is_frozen = isinstance(getattr(estimator, "item_table", None), FrozenTable)
-    return LISTS_LACK_FEATURES if is_frozen else {}
+    return checks_lacking("features") if is_frozen else {}
 
 
 WITH_FEATURES = [
