@@ -10,9 +10,9 @@ errors than a trained network, so the two blend well.
 # %%
 # Fits in a blink
 # ---------------
-# We fit three closed forms on a **made-up** shop: EASE as published, which treats a history as a set;
-# EASE with ``history_decay``, so that events lose weight with age; and L3AE, which also reads the
-# item vectors.
+# We fit three closed forms on a **made-up** shop: EASE as published, which treats a history as a
+# set; EASE with ``history_decay``, so that events lose weight with age; and L3AE, which also reads
+# the item vectors.
 
 from skace import EASEEstimator, L3AEEstimator, PopularityEstimator, leave_last_out, ndcg_scorer
 from skace.datasets import make_shop

@@ -91,8 +91,8 @@ for name, model in ways.items():
 # ---------------------------
 # :func:`~skace.metrics.paired_bootstrap` draws test rows again and again. If the interval is on one
 # side of 0, other visitors of this shop would probably give the same verdict. Another training run
-# may still give another verdict. To cover that, fit with several seeds and pass a line of scores for
-# each.
+# may still give another verdict. To cover that, fit with several seeds and pass a line of scores
+# for each.
 
 from skace.metrics import paired_bootstrap
 
