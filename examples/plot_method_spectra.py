@@ -11,8 +11,8 @@ same vectors.
 # %%
 # Anisotropic vectors
 # -------------------
-# The vectors are **made up**, with two known properties of sentence encoders: a direction that all
-# items share (mean cosine .6), and behind it a slow power law.
+# The vectors are **made up**, with two properties of sentence encoders: a direction that all items
+# share (mean cosine .6), and behind it a slow power law.
 
 from skace.datasets import make_shop
 from skace.embeddings import mean_cosine, participation_ratio
@@ -79,8 +79,8 @@ for (method, name), Z in table.items():
 # %%
 # In pictures
 # -----------
-# The charts show singular values, largest first, each line relative to its largest. The grey line,
-# the same in all panels, is that of the original vectors. A flat line is isotropic.
+# Singular values, largest first, each line relative to its largest. The grey line in all panels is
+# that of the original vectors. A flat line is isotropic.
 #
 # * Columns: some of them are about as anisotropic as all of them.
 # * PCA removes the common direction and keeps the slope of the rest.
