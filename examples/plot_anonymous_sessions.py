@@ -2,17 +2,16 @@
 Anonymous sessions
 ==================
 
-Most visitors of a shop have no account. What is known of them is a short list of clicks, and the
-answer has to change with each. Models here keep no users, so a session is all that they ever ask
-for.
+Most visitors of a shop have no account. We know only a short list of their clicks, and the
+answer has to change with each click. Models here keep no users, so a session is all that they need.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # Sessions as lists
 # -----------------
-# The log of a **made-up** shop, as lists of item ids in order, oldest first. Nothing else is
-# needed; the names of the visitors are gone.
+# The log of a **made-up** shop becomes lists of item ids, oldest first. Nothing else is needed; the
+# names of the visitors are gone.
 
 import numpy as np
 
@@ -34,8 +33,8 @@ print(sessions[0])
 # %%
 # Visitors whom nobody has seen
 # -----------------------------
-# ``X.users`` numbers the sessions. A split by group keeps each of them whole: those of the test
-# have not a single event in training.
+# ``X.users`` numbers the sessions. A split by group keeps each session whole: test sessions have no
+# event in training.
 
 from sklearn.model_selection import GroupShuffleSplit
 
@@ -46,9 +45,9 @@ X_train, X_test = X[train], X[test]
 print(X_train)
 
 # %%
-# Three recommenders, none of which needs a GPU or a minute. ``history_decay`` lets
-# :class:`~skace.EASEEstimator` forget: without it a session is a set, and the last click counts
-# as much as the first.
+# The recommenders fit in less than a minute, without a GPU. ``history_decay`` lets
+# :class:`~skace.EASEEstimator` forget: without it a session is a set, and the last click counts as
+# much as the first.
 
 from skace import EASEEstimator, PopularityEstimator, SLISTEstimator
 
@@ -64,8 +63,8 @@ for model in models.values():
 # %%
 # Click by click
 # --------------
-# Every event of a test session is a row with its own past, so one call ranks them all. By the
-# number of clicks before them:
+# Every event of a test session is a row with its own past, so one call ranks them all. Here is the
+# recall by the number of clicks before the event:
 
 from skace.metrics import recall_at_k, target_ranks
 
@@ -78,10 +77,10 @@ for name, model in models.items():
     print(f"{name:<26}", " ".join(f"{value:.2f}" for value in curves[name]))
 
 # %%
-# Before the first click everybody gets the bestsellers. The first click is worth more than all
-# others together, if a model learns what *follows* what, as SLIST does. EASE learns what goes
-# together; the longer a session, the less its set tells of the next step, and the more it helps
-# to forget.
+# Before the first click everybody gets the bestsellers. If a model learns which item *follows*
+# which, as SLIST does, the first click is worth more than all others together. EASE learns which
+# items go together. The longer a session, the less its set says about the next step, and the more
+# it helps to forget.
 
 import matplotlib.pyplot as plt
 
@@ -99,8 +98,8 @@ plt.show()
 # %%
 # Serving
 # -------
-# A plain list of histories, one line of answers for each; the second visitor has clicked
-# nothing yet.
+# Pass a plain list of histories and get one line of answers for each. The second visitor has not
+# clicked yet.
 
 titles = dict(
     zip(shop.item_columns["item_id"].tolist(), shop.item_columns["title"].tolist(), strict=True)

@@ -2,7 +2,7 @@
 Callbacks and progress bars
 ===========================
 
-Callbacks are scikit-learn's own (:mod:`sklearn.callback`). One that is set on a search reaches
+Callbacks are scikit-learn's own (:mod:`sklearn.callback`). A callback on a search reaches
 through folds and pipelines down to the epochs of a network.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -11,8 +11,7 @@ through folds and pipelines down to the epochs of a network.
 # Progress of a search
 # --------------------
 # The shop is **made up** and small. ``max_propagation_depth=None`` shows all levels: the search,
-# its fits, the steps of the Pipeline and the network. ``ProgressBar`` draws with ``rich``, which
-# has to be installed.
+# its fits, the steps of the Pipeline and the network. ``ProgressBar`` needs the package ``rich``.
 
 import os
 
@@ -44,8 +43,8 @@ search.fit(X_train)
 # %%
 # A score per epoch
 # -----------------
-# ``ScoringMonitor`` calls a scorer after each epoch, on the training rows. Those say how well the
-# model remembers, not how well it foresees; for that, early stopping keeps rows aside by itself.
+# ``ScoringMonitor`` calls a scorer after each epoch, on the training rows. These scores say how
+# well the model remembers, not how well it predicts. Early stopping measures that on held-out rows.
 
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
@@ -62,8 +61,8 @@ for row in epochs[::3]:
 # %%
 # Learning and remembering
 # ------------------------
-# With ``early_stopping=True``, the default, each user's last training row is held out; loss and
-# validation score of every epoch stay on the fitted model, and
+# With ``early_stopping=True``, the default, each user's last training row is held out. The fitted
+# model keeps loss and validation score of every epoch, and
 # :class:`~skace.inspection.EpochCurveDisplay` draws them.
 
 import matplotlib.pyplot as plt
@@ -77,10 +76,10 @@ plt.show()
 print(f"{stopped.n_iter_} epochs, of which the weights of number {stopped.best_epoch_} were kept")
 
 # %%
-# A callback of one's own
-# -----------------------
-# Four methods. ``on_fit_task_end`` may return True to end the fit, here as soon as the training
-# loss is low enough. ``estimator`` is the model in the making.
+# A callback of your own
+# ----------------------
+# A callback has four methods. ``on_fit_task_end`` may return True to end the fit, here as soon as
+# the training loss is low enough. ``estimator`` is the model during its fit.
 
 
 class StopAtLoss:

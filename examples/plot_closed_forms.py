@@ -2,16 +2,17 @@
 Closed forms, and a blend of two models
 =======================================
 
-A linear autoencoder is one matrix inverse: no epochs, no learning rate, no seed. It errs in other
-places than a trained network, and so makes a good partner for one.
+A linear autoencoder is one matrix inverse: no epochs, no learning rate, no seed. It makes other
+errors than a trained network, so the two blend well.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # Fits in a blink
 # ---------------
-# In a **made-up** shop: EASE as published, for which a history is a set; with ``history_decay``,
-# by which events lose weight with their age; and L3AE, which reads the item vectors too.
+# We fit three closed forms on a **made-up** shop: EASE as published, which treats a history as a
+# set; EASE with ``history_decay``, so that events lose weight with age; and L3AE, which also reads
+# the item vectors.
 
 from skace import EASEEstimator, L3AEEstimator, PopularityEstimator, leave_last_out, ndcg_scorer
 from skace.datasets import make_shop
@@ -32,7 +33,7 @@ for name, model in forms.items():
 # %%
 # Tuning one
 # ----------
-# ``history_decay`` changes answers only, so that a grid over it shares one inverse per process.
+# ``history_decay`` changes only the answers, so a grid over it shares one inverse per process.
 
 from sklearn.model_selection import GridSearchCV
 
@@ -47,8 +48,8 @@ print(search.best_params_, f"test NDCG@10 {search.score(X_test):.3f}")
 # %%
 # A partner
 # ---------
-# A small transformer network on ACE's vectors. Both are frozen now: a vote takes fitted models as
-# they are.
+# The partner is a small transformer network on ACE's vectors. ``FrozenEstimator`` keeps both models
+# as they are, so the vote does not fit them again.
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
@@ -67,8 +68,8 @@ members = [
 # %%
 # From one to the other
 # ---------------------
-# :class:`~skace.VotingRecommender` standardises the scores of each row and averages them. We walk
-# from the closed form alone to the network alone, on test rows, to see the shape. To *choose* a
+# :class:`~skace.VotingRecommender` standardises the scores of each row and averages them. To see
+# the shape, we go from the closed form alone to the network alone, on test rows. To *choose* a
 # weight, put ``weights`` into a grid, or let :class:`~skace.StackingRecommender` learn it on each
 # user's last training row.
 
@@ -84,7 +85,7 @@ print(f"closed form alone {blend[0]:.3f}, network alone {blend[-1]:.3f}")
 print(f"best blend        {blend[best]:.3f}, with a weight of {shares[best]:.1f} for the network")
 
 # %%
-# The dashed line is what two models would give that err in the same places.
+# The dashed line is the score of two models that make the same errors.
 
 import matplotlib.pyplot as plt
 

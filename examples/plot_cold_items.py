@@ -2,17 +2,17 @@
 Cold items: recommending what nobody has taken yet
 ==================================================
 
-A new item has no events, so a model of ids knows nothing of it. A model that reads item vectors
-does, because the vector comes from the text. How well that works depends on what training does to
-the items around the new one.
+A new item has no events, so a model of ids knows nothing about it. A model that reads item vectors
+can recommend it, because its vector comes from the text. How well this works depends on how
+training changes the items around the new one.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # A hundred items arrive
 # ----------------------
-# In a **made-up** shop a hundred of the items count as new. Of every user we learn from what came
-# before the first of them, so that nothing of a new item is seen in training.
+# In a **made-up** shop a hundred of the items count as new. Training uses only each user's events
+# before the first new item, so it sees no event of a new item.
 
 import numpy as np
 
@@ -37,7 +37,8 @@ is_first_new = events["is_new"].to_numpy() & (n_new_so_far == 1)
 print(f"{is_first_new.sum()} of {X.n_users} users took a new item sooner or later")
 
 # %%
-# Two kinds of test rows: each user's first new item, and, to compare with, the last item before it.
+# There are two kinds of test rows: each user's first new item and, for comparison, the last item
+# before it.
 
 from skace import Interactions, leave_last_out
 
@@ -49,9 +50,9 @@ len(X_train), len(X_warm), len(X_cold)
 # %%
 # Five recommenders
 # -----------------
-# Cold items take no part in the loss, so training does not push them down; ``IDTable``, which has
-# nothing to go by, scores them ``-inf``. A trained table leaves the vector of a new item where it
-# was, while the others grow and turn. A frozen table or an adapter treats all alike.
+# Cold items take no part in the loss, so training does not push them down. ``IDTable`` reads no
+# vectors and scores them ``-inf``. A trained table leaves the vector of a new item unchanged, while
+# the others grow and turn. A frozen table or an adapter treats all items alike.
 
 from sklearn.pipeline import make_pipeline
 
@@ -81,8 +82,8 @@ models = {
 }
 
 # %%
-# :func:`~skace.metrics.ranking_report` tells warm targets from cold ones. All 500 items compete
-# for every row: nobody tells the model that the answer is a new one.
+# :func:`~skace.metrics.ranking_report` separates warm and cold targets. All 500 items compete for
+# every row: the model does not know that the answer is a new item.
 
 from skace.metrics import ranking_report
 
@@ -95,10 +96,10 @@ for name, report in reports.items():
 # %%
 # A shelf of new items
 # --------------------
-# A trained table seems useless here, worse than chance. It is not: the old items have moved in
-# training to where the histories ask for them, and outdo the new ones, which have not. Asked to
-# fill a shelf with new items only, the model knows rather well which. ``recommend`` takes the
-# candidates as a list of ids.
+# A trained table seems useless here, worse than chance. But it ranks new items well among
+# themselves. Training has moved the old items towards the histories, so they outrank the new ones,
+# which have not moved. To fill a shelf with new items only, pass them to ``recommend`` as
+# candidates, a list of ids.
 
 
 def shelf_recall(model, k=20):
@@ -113,7 +114,7 @@ for name, value in shelf.items():
     print(f"{name:<8} Recall@20 among the 100 new items: {value:.3f} (chance: .200)")
 
 # %%
-# Both in one chart; dotted lines are what blind guessing reaches.
+# The chart shows both; dotted lines are the scores of blind guessing.
 
 import matplotlib.pyplot as plt
 

@@ -2,7 +2,7 @@
 A map of the items
 ==================
 
-What does training do to item vectors? A map shows it: one point for each item, coloured by how
+A map shows how training changes item vectors: one point for each item, coloured by how
 often the item was taken.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -10,8 +10,8 @@ often the item was taken.
 # %%
 # Items with and without events
 # -----------------------------
-# In this **made-up** shop nearly half of the items have never been taken. Item vectors do not
-# know of popularity: they are made from category, style and noise.
+# In this **made-up** shop nearly half of the items have never been taken. Item vectors hold no
+# popularity: they are made from category, style and noise.
 
 import numpy as np
 
@@ -30,7 +30,7 @@ shop = make_shop(
 X_train, X_test = leave_last_out(shop.interactions)
 
 # %%
-# Two networks: one starts from random vectors, the other from ACE's.
+# We fit two networks: one starts from random vectors, the other from ACE's.
 
 from sklearn.pipeline import make_pipeline
 
@@ -43,10 +43,10 @@ ace_start = make_pipeline(ACETransformer(48, alpha=3), SASRecEstimator(**trainin
 # %%
 # Where popularity rules
 # ----------------------
-# The two directions of largest variance. In ACE's vectors popular (bright) and cold (rings) items
-# are mixed, and training from there leaves the map as it is, but for a few bestsellers. From a
-# random start it is popularity that spreads the items out, and the cold ones stay in a clump,
-# where they began: nothing can be told of them.
+# The axes are the two directions of largest variance. In ACE's vectors popular (bright) and cold
+# (rings) items are mixed, and training from there changes the map only for a few bestsellers. From
+# a random start popularity spreads the items out. The cold items stay in a clump at their start:
+# the model knows nothing about them.
 
 import matplotlib.pyplot as plt
 
@@ -72,7 +72,8 @@ for ax, title in zip(axes, maps, strict=True):
 plt.show()
 
 # %%
-# As a number: how much the place along the first direction tells of the logarithm of the count.
+# This number says how well the place along the first direction predicts the logarithm of the
+# count.
 
 
 def told_of_popularity(display):
@@ -88,9 +89,9 @@ for title, display in displays.items():
 # %%
 # Neighbours, kept
 # ----------------
-# t-SNE keeps neighbours and gives up distances. ``positions`` of a display are there to be drawn
-# in other ways, here ACE's vectors by category: the islands come from the text alone, so that a
-# cold item has neighbours, too.
+# t-SNE keeps neighbours and gives up distances. You can draw the ``positions`` of a display in
+# other ways, here ACE's vectors by category. The islands come from the text alone, so a cold item
+# has neighbours, too.
 
 display = EmbeddingMapDisplay.from_embeddings(vectors, method="tsne", random_state=0)
 plt.close(display.figure_)

@@ -2,18 +2,18 @@
 First steps: from two frames to recommendations
 ===============================================
 
-A log says who took what and when. A second table says what the items are, here by the vectors
-that a language model gave to their texts. This page goes from these two frames to a fitted
-recommender, an answer for a visitor whom nobody knows, and a chart for a colleague.
+This page goes from two frames to a fitted recommender, an answer for an unknown visitor, and a
+chart for a colleague. The first frame is a log: who took what and when. The second describes the
+items, here by the vectors that a language model made from their texts.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # Two frames
 # ----------
-# The shop is **made up**, because then we can say at the end how good a recommender could be at
-# all. With data of your own this cell is two calls of ``pandas.read_csv`` or the like; polars and
-# pyarrow frames will do as well.
+# The shop is **made up**, so that we know the best score that a recommender can reach. With your
+# own data this cell is two calls of ``pandas.read_csv`` or the like; polars and pyarrow frames work
+# as well.
 
 import pandas as pd
 
@@ -37,9 +37,9 @@ print(items[["item_id", "title", "category"]].head(3).to_string(index=False))
 # %%
 # One object
 # ----------
-# A :class:`~skace.Catalog` holds the items, :class:`~skace.Interactions` the log. Vectors and
-# events are matched by id. Each row of ``X`` is an event that knows what its user had done
-# before, so that rows can be cut apart without losing anything.
+# A :class:`~skace.Catalog` holds the items, and :class:`~skace.Interactions` holds the log. Vectors
+# and events are matched by id. Each row of ``X`` is an event that knows its user's earlier events,
+# so you can split the rows without losing anything.
 
 from skace import Catalog, Interactions
 
@@ -47,7 +47,7 @@ X = Interactions.from_frame(log, catalog=Catalog.from_frame(items, features="vec
 X
 
 # %%
-# The last event of each user is put aside for the end.
+# The last event of each user is the test row.
 
 from skace import leave_last_out
 
@@ -57,8 +57,8 @@ X_train, X_test = leave_last_out(X)
 # Fit and compare
 # ---------------
 # A Pipeline reshapes the vectors (:class:`~skace.ACETransformer`), then trains a transformer
-# network that starts from them. Next to it: the same network from a random start, and a list of
-# bestsellers.
+# network that starts from them. We compare it with the same network from a random start, and with a
+# list of bestsellers.
 
 from sklearn.pipeline import Pipeline
 
@@ -88,8 +88,8 @@ print(f"{'best possible':<22} NDCG@10 {best_possible:.3f}")
 # %%
 # A chart for a colleague
 # -----------------------
-# The dashed line is the expected score of somebody who knows the law of this made-up shop. A real
-# shop has no such line, but it exists there too: nobody's next step is certain.
+# The dashed line is the expected score of somebody who knows the rule of this made-up shop. In a
+# real shop we cannot draw this line, but there is such a limit, too: nobody's next step is certain.
 
 import matplotlib.pyplot as plt
 
@@ -114,9 +114,9 @@ plt.show()
 # %%
 # An answer for anybody
 # ---------------------
-# The model keeps items, not users: a list of item ids is all that it needs to know of a visitor.
-# ``pipe.predict([basket])`` gives the five best; asked through ``recommend``, the model
-# leaves out what is in the basket already.
+# The model keeps items, not users, so a list of item ids is all that it needs from a visitor.
+# ``pipe.predict([basket])`` gives the five best. ``recommend`` with ``exclude_seen=True`` leaves
+# out the items of the basket.
 
 titles = dict(zip(items["item_id"], items["title"], strict=True))
 basket = items["item_id"].iloc[:2].tolist()

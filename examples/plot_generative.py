@@ -2,10 +2,10 @@
 Walking down a tree of items
 ============================
 
-A generative recommender first says what kind of item comes next, then which. Here items get ids of
-a few codes, the ids make a tree, and :class:`~skace.recommenders.GRAMEstimator` walks down that
-tree. What it has to say of kinds is something that a model with one flat list of scores does not
-tell by itself.
+A generative recommender first predicts the kind of the next item, then the item. Here items get ids
+of a few codes, the ids make a tree, and :class:`~skace.recommenders.GRAMEstimator` goes down that
+tree. So it gives probabilities of kinds, which a model with one flat list of scores does not
+give by itself.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -31,8 +31,8 @@ for title, code in list(zip(titles, codes.tolist(), strict=True))[:5]:
 # %%
 # The tree, drawn
 # ---------------
-# Every block is a node of the tree and as high as it has items. Its words are frequent in the
-# titles of these items and rare elsewhere.
+# Every block is a node of the tree; its height is its number of items. Its words are frequent in
+# the titles of these items and rare elsewhere.
 
 import matplotlib.pyplot as plt
 
@@ -42,11 +42,11 @@ display = IdTreeDisplay.from_codes(codes, titles)
 plt.show()
 
 # %%
-# A model that walks down
-# -----------------------
+# A model that goes down the tree
+# -------------------------------
 # The network reads a history like :class:`~skace.recommenders.SASRecEstimator` and weighs the
-# children of each node it comes to, the item being the last step. An encoder that was fitted before
-# is taken as it is inside of ``FrozenEstimator``; without that it would be fitted on the catalog.
+# children of each node on its way; the item is the last step. ``FrozenEstimator`` keeps the fitted
+# encoder as it is; without it the encoder would be fitted again on the catalog.
 
 from sklearn.frozen import FrozenEstimator
 
@@ -68,8 +68,8 @@ print(f"NDCG@10 {score:.4f}, loss {model.loss_curve_[0]:.2f} -> {model.loss_curv
 # %%
 # Probabilities of kinds
 # ----------------------
-# Scores are logarithms of probabilities, and nothing is left out. So the probability of a kind is
-# the sum over its items (those that were learned; a cold item has a score on top of that).
+# Scores are logarithms of probabilities that sum to 1 over all learned items. So the probability of
+# a kind is the sum over its learned items. Cold items have scores in addition.
 
 import numpy as np
 
@@ -84,7 +84,8 @@ print(f"the kind is right for {share_found:.0%} of the visitors; ", end="")
 print(f"the most frequent kind alone would be for {largest_share:.0%}")
 
 # %%
-# What the model expects of two visitors. The words of the kinds are those of the tree above.
+# The chart shows the prediction for two visitors. The words of the kinds are those of the tree
+# above.
 
 from skace.inspection import node_words
 
@@ -101,6 +102,6 @@ axes[0].invert_yaxis()
 plt.show()
 
 # %%
-# Compare with a flat model before you choose: a tree cannot express every preference, since items
-# below one node share all that stands above. It is also a member of a blend that errs in other ways
-# (:class:`~skace.recommenders.VotingRecommender`).
+# Compare with a flat model before you choose: a tree cannot express every preference, because items
+# below one node share everything above it. The model is also a good member of a blend, because it
+# makes other errors (:class:`~skace.recommenders.VotingRecommender`).

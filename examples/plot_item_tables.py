@@ -3,19 +3,18 @@ Comparing item tables
 =====================
 
 Item vectors can enter a network in several ways: as a start that is trained further, frozen,
-through an adapter, or beside trained ids. Each way is a parameter object, ``item_table=``. Here
-are six of them with the same network and the same test rows, and what can be said of their
-differences.
+through an adapter, or beside trained ids. Each way is a parameter object, ``item_table=``. This
+page compares six of them with the same network on the same test rows, and shows which differences
+are real.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # A made-up shop
 # --------------
-# About ten events for each item, and most of them for a few, are little to learn an item from:
-# its text should help. How the tables compare on real logs is another matter
-# (:doc:`/benchmarks/item_tables`); here they stand at their defaults, and the point is how to
-# compare.
+# Each item has about ten events on average, and a few items have most of them. That is little to
+# learn from, so texts should help. The point here is how to compare tables, all with their
+# defaults; :doc:`/benchmarks/item_tables` compares them on real logs.
 
 from skace import leave_last_out
 from skace.datasets import make_shop
@@ -34,10 +33,10 @@ X_train, X_test = leave_last_out(shop.interactions)
 # %%
 # Six ways in
 # -----------
-# Every way is a Pipeline. What comes before the network is what the publication behind a table asks
-# for: :class:`~skace.item_tables.MLPAdapter` over white vectors is WhitenRec,
-# :class:`~skace.item_tables.NullSpaceTable` AlphaFuse, :class:`~skace.item_tables.SpectralAdapter`
-# SpecTran.
+# Every way is a Pipeline. The step before the network follows the publication of the table:
+# :class:`~skace.item_tables.MLPAdapter` over white vectors is WhitenRec,
+# :class:`~skace.item_tables.NullSpaceTable` is AlphaFuse, and
+# :class:`~skace.item_tables.SpectralAdapter` is SpecTran.
 
 from sklearn.pipeline import make_pipeline
 
@@ -76,8 +75,8 @@ ways = {
 # %%
 # One score per test row
 # ----------------------
-# A mean hides that all models were asked the same questions. With the score of every row, models
-# are compared question by question.
+# All models rank the same test rows, and a mean hides this. With the score of every row we can
+# compare models row by row.
 
 from skace.metrics import ndcg_at_k, target_ranks
 
@@ -90,10 +89,10 @@ for name, model in ways.items():
 # %%
 # Differences, with intervals
 # ---------------------------
-# :func:`~skace.metrics.paired_bootstrap` draws test rows again and again. An interval on one side
-# of 0 says that other visitors of this shop would hardly have turned the verdict round. It does
-# **not** say that another training run would not: for that, fit with several seeds and pass a
-# line of scores for each.
+# :func:`~skace.metrics.paired_bootstrap` draws test rows again and again. If the interval is on one
+# side of 0, other visitors of this shop would probably give the same verdict. Another training run
+# may still give another verdict. To cover that, fit with several seeds and pass a line of scores
+# for each.
 
 from skace.metrics import paired_bootstrap
 

@@ -2,15 +2,15 @@
 The long tail: who is served well?
 ==================================
 
-A mean over all test rows is mostly a mean over popular items. Two recommenders of equal score can
-differ a lot in whom they serve, so look at the groups.
+A mean over all test rows is mostly a mean over popular items. Two recommenders with equal scores
+can serve very different users, so look at the groups.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # A shop with a long tail
 # -----------------------
-# The shop is **made up**; its popularity falls off with the rank as in many real ones.
+# The shop is **made up**; popularity falls with the rank of an item, as in many real shops.
 
 import numpy as np
 
@@ -51,10 +51,9 @@ models = {
 # %%
 # By popularity of the target
 # ---------------------------
-# :class:`~skace.inspection.PopularityDisplay` sorts the test rows by how often their item
-# occurred in training. Nobody does much for items of a handful of events. Above that, vectors
-# help most where there is something to learn from, but not enough: with many events an item
-# explains itself.
+# :class:`~skace.inspection.PopularityDisplay` groups the test rows by how often their target
+# occurred in training. No model does well on items with a handful of events. Above that, vectors
+# help most for items with some events but not enough: with many events an item needs no text.
 
 import matplotlib.pyplot as plt
 
@@ -68,8 +67,8 @@ for name, groups in display.scores.items():
 # %%
 # What the lists look like
 # ------------------------
-# The same from the side of the lists: how much of the catalog appears in anybody's top 10, and
-# how many times as popular as the average item the shown ones are.
+# Now look at the lists: how much of the catalog appears in anybody's top 10, and how many times
+# more popular the shown items are than the average item.
 
 from skace.metrics import catalog_coverage, popularity_lift
 

@@ -2,17 +2,17 @@
 What each method does to the vectors
 ====================================
 
-Methods that prepare item vectors for a recommender differ in what they do to the spectrum: how
-unequal the directions are, and how many of them are kept. Here are six of them on the same
-vectors.
+Methods that prepare item vectors for a recommender differ in how they change the spectrum: how
+unequal the directions are, and how many of them are kept. This page compares six of them on the
+same vectors.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # Anisotropic vectors
 # -------------------
-# **Made-up** ones, with what sentence encoders are known for: a direction that all items share
-# (mean cosine .6), and behind it a slow power law.
+# The vectors are **made up**, with two properties of sentence encoders: a direction that all items
+# share (mean cosine .6), and behind it a slow power law.
 
 from skace.datasets import make_shop
 from skace.embeddings import mean_cosine, participation_ratio
@@ -32,7 +32,8 @@ print(f"{F.shape[0]} items, {F.shape[1]} columns")
 # %%
 # Six methods
 # -----------
-# All but the whitenings keep 64 directions; columns as they are, and the strongest else.
+# All methods but the whitenings keep 64 directions. ``ColumnSelector`` keeps columns, the others
+# keep the strongest directions.
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -64,8 +65,8 @@ vectors = {
 }
 
 # %%
-# In numbers: the mean cosine of two items (0: no common direction), and how many directions carry
-# the variance (at most the number of columns).
+# Two measures describe the result: the mean cosine of two items (0: no common direction), and how
+# many directions carry the variance (at most the number of columns).
 
 print(f"{'':<44} {'mean cosine':>11} {'directions in use':>18}")
 table = {("as they came", ""): F} | {
@@ -78,12 +79,15 @@ for (method, name), Z in table.items():
 # %%
 # In pictures
 # -----------
-# Singular values, largest first, each line relative to its largest. The grey line, the same in all
-# panels, is that of the vectors as they came. Flat is isotropic: some of the columns are about as
-# anisotropic as all of them; PCA removes the common direction and keeps the slope of the rest;
-# full whitening flattens everything, and with it the noise at the far end; group whitening leaves
-# what one group of columns has in common with another; ACE turns from flat to the original, and
-# bends the strong directions down first; a power law tilts all directions alike.
+# Singular values, largest first, each line relative to its largest. The grey line in all panels is
+# that of the original vectors. A flat line is isotropic.
+#
+# * Columns: some of them are about as anisotropic as all of them.
+# * PCA removes the common direction and keeps the slope of the rest.
+# * Full whitening flattens everything, and so amplifies the noise at the far end.
+# * Group whitening keeps what one group of columns has in common with another.
+# * ACE goes from flat to the original, and bends the strong directions down first.
+# * A power law tilts all directions alike.
 
 import matplotlib.pyplot as plt
 

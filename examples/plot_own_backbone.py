@@ -2,18 +2,18 @@
 Bring your own backbone
 =======================
 
-A network of your own becomes a recommender with one class: it says how to build the module that
-maps ``(batch, time, width)`` to the same shape. Windows, losses, early stopping, cold items,
-growth, inference, persistence, ``GridSearchCV`` and callbacks are inherited.
+A network of your own becomes a recommender with one class, which builds the module that
+maps ``(batch, time, width)`` to the same shape. You inherit windows, losses, early stopping, cold
+items, growth, inference, persistence, ``GridSearchCV`` and callbacks.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # Thirty lines
 # ------------
-# The idea: a memory that fades. Each column keeps a running sum of what was read, and forgets at a
-# speed of its own, which is learned. Position t may see positions 0 to t only; padding is on
-# the right, so a causal module never meets it.
+# The idea is a memory that fades. Each column keeps a running sum of its input, and learns how fast
+# it forgets. Position t may see positions 0 to t only. Padding is on the right, so a causal module
+# never sees it.
 
 import torch
 from torch import nn
@@ -50,8 +50,8 @@ class FadingMemoryEstimator(NeuralRecommender):
 # %%
 # Does it keep the contract?
 # --------------------------
-# :func:`~skace.testing.check_sequential_recommender` fits it a hundred times on a hundred events,
-# and tries what users will try: clones, pickles, searches, unknown items, callbacks, padding, bad
+# :func:`~skace.testing.check_sequential_recommender` fits the estimator a hundred times on a
+# hundred events. It checks clones, pickles, searches, unknown items, callbacks, padding and bad
 # input. In a test suite use :func:`~skace.testing.parametrize_with_checks`.
 
 from skace.testing import check_sequential_recommender
@@ -64,7 +64,8 @@ print(report)
 # %%
 # Is it any good?
 # ---------------
-# On a **made-up** shop, against two networks of the library, with the same start and settings.
+# We compare it on a **made-up** shop with two networks of the library, with the same start and
+# settings.
 
 from sklearn.pipeline import make_pipeline
 
@@ -88,9 +89,9 @@ for name, model in models.items():
 # %%
 # What has it learned?
 # --------------------
-# The weights of a fitted model are numpy arrays. Here they tell how far back each column looks, in
-# events. Training has made nearly every memory a little longer than it was at the start: a
-# visitor's taste lasts.
+# The weights of a fitted model are numpy arrays. Here they show how far back each column looks, in
+# events. Training has made nearly every memory a little longer than at the start: a visitor's taste
+# lasts.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -3,15 +3,15 @@ From texts to vectors, with an encoder of your own
 ==================================================
 
 :class:`~skace.TextEncoder` turns the texts of a catalog into vectors as the first step of a
-Pipeline. Mostly a language model does it (``TextEncoder()`` is all it takes), or a server
-(``TextEncoder(HttpModel(...))``); here it is a function, so that this page needs no download.
+Pipeline. Usually a language model does this (write ``TextEncoder()``), or a server
+(``TextEncoder(HttpModel(...))``). Here it is a function, so that this page needs no download.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # A catalog of texts
 # ------------------
-# The shop is **made up**, and so are its titles. Their words tell category and style.
+# The shop and its titles are **made up**. The words of a title tell category and style.
 
 import pandas as pd
 
@@ -29,9 +29,9 @@ print(items.head(3).to_string(index=False))
 # An encoder
 # ----------
 # Any function from a list of texts to an array will do: a client of some service, a model of
-# another library, or, as here, words and parts of words in 256 buckets. ``template`` says how
-# the columns of an item become a text. ``revision`` is your name for this version of the
-# function: vectors are remembered under it.
+# another library, or, as here, words and parts of words in 256 buckets. ``template`` says how the
+# columns of an item become a text. ``revision`` is your name for this version of the function;
+# vectors are cached under it.
 
 from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -58,7 +58,7 @@ print(encoder.provenance_)
 # Near and far
 # ------------
 # Neighbours by cosine make sense, but *every* pair of items looks alike: all texts share the words
-# of the template, as all vectors of a language model share a direction. ACE takes that out.
+# of the template, as all vectors of a language model share a direction. ACE removes this.
 
 import numpy as np
 
@@ -81,8 +81,8 @@ plt.show()
 # %%
 # In a Pipeline
 # -------------
-# From texts to recommendations. The encoder looks its vectors up: it encoded them above, and the
-# same texts are never encoded twice, whatever a search does.
+# The Pipeline goes from texts to recommendations. The encoder reuses the vectors from above: it
+# never encodes the same texts twice, even in a search.
 
 from sklearn.pipeline import Pipeline
 

@@ -2,19 +2,19 @@
 Tuning alpha with GridSearchCV
 ==============================
 
-``alpha`` says how much of the original imbalance of item vectors is kept: at 0 all directions count
-the same, at infinity each counts as in the vectors as they came. Which value is best depends on
-catalog, encoder and model, so it is searched, like any other hyperparameter.
+``alpha`` says how much of the imbalance of item vectors is kept: at 0 all directions count
+the same, at infinity each counts as in the original vectors. The best value depends on
+catalog, encoder and model, so search it like any other hyperparameter.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 # %%
 # A made-up shop
 # --------------
-# In its vectors the category of an item has the largest variance, then come differences in wording
-# that mean nothing, then the style, then noise. Whitening blows up the noise; without it style, by
-# which visitors choose, hardly counts. With six events for each visitor there is little to learn
-# from, so that the start matters.
+# In its vectors the category of an item has the largest variance. Then come meaningless differences
+# in wording, then the style, then noise. Visitors choose by style. Whitening amplifies the noise;
+# without whitening style hardly counts. With six events for each visitor there is little to learn
+# from, so the start matters.
 
 from skace import leave_last_out
 from skace.datasets import make_shop
@@ -34,11 +34,11 @@ X_train, X_test = leave_last_out(shop.interactions)
 # %%
 # The search
 # ----------
-# :class:`~skace.LeaveLastOut` trains on what came before each user's last two events, one fold for
-# either. The decomposition of the vectors, which all candidates share, is paid for once.
+# :class:`~skace.LeaveLastOut` holds out each user's last two events, one per fold, and trains on
+# the events before. All candidates share the decomposition of the vectors, which is computed once.
 #
-# All candidates are trained for the same few epochs. Trained for longer on so small a shop, the
-# network forgets where it began, and the curve below gets flatter.
+# All candidates are trained for the same few epochs. In a longer training on so small a shop the
+# network forgets its start, and the curve below gets flatter.
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV
@@ -78,9 +78,9 @@ for candidate, value in zip(
 # %%
 # What it found
 # -------------
-# On the left the score against alpha, with 0 and infinity beyond breaks in the logarithmic axis.
-# On the right the same points against what alpha does to the vectors: the share of the directions
-# that are in use. Bars are one standard deviation over the folds.
+# The left chart has the score against alpha, with 0 and infinity beyond breaks in the logarithmic
+# axis. The right chart has the same points against the effect of alpha on the vectors: the share of
+# the directions in use. Bars are one standard deviation over the folds.
 
 import matplotlib.pyplot as plt
 
@@ -95,8 +95,8 @@ plt.show()
 # %%
 # The verdict
 # -----------
-# The best of six validation scores is a little too good to be true. What counts is the test, on
-# events that neither the fits nor the search have seen.
+# The best of six validation scores is a little too good to be true. The test score counts: neither
+# the fits nor the search have seen its events.
 
 print(f"chosen alpha         {search.best_params_['ace__alpha']}")
 print(f"validation NDCG@10   {search.best_score_:.4f}")
