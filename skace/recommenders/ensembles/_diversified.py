@@ -51,13 +51,13 @@ class DiversifiedRecommender(SequentialRecommender):
         Number of best items that are ordered, at least 1.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended. The parameter of the estimator does
-        not matter. Seen items keep their places in the order and are left out of the list
+        Whether to leave items of the past out of recommendations. The parameter of the estimator
+        has no effect. Seen items keep their places in the order and are left out of the list
         afterwards: where histories are long, let ``n_candidates`` be longer than they are.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on. The parameter of the
-        estimator does not matter.
+        estimator has no effect.
 
     Attributes
     ----------
@@ -68,8 +68,8 @@ class DiversifiedRecommender(SequentialRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories, which are not
-        reordered.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories,
+        which are not reordered.
 
     estimator_ : estimator
         The fitted one.

@@ -47,12 +47,12 @@ class SeedEnsemble(EnsembleRecommender):
         training of ``train_on_held_out``, those after the last epochs. Only for networks.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended; the parameter of the estimator does
-        not matter.
+        Whether to leave items of the past out of recommendations. The parameter of the estimator
+        has no effect.
 
     handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that this model was not fitted on; the parameter of the
-        estimator does not matter.
+        What to do with history items that this model was not fitted on. The parameter of the
+        estimator has no effect.
 
     n_jobs : int or None, default=None
         Processes that fit members side by side, as joblib counts them: None is 1, unless a
@@ -71,7 +71,7 @@ class SeedEnsemble(EnsembleRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
         The fitted members, or in place of each its snapshots in the order of their epochs.

@@ -43,17 +43,17 @@ class VotingRecommender(NamedEnsemble):
         average of ``1 / (60 + rank)`` with ranks from 1 [1]_.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended; the parameters of the estimators
-        do not matter.
+        Whether to leave items of the past out of recommendations. The parameters of the estimators
+        have no effect.
 
     handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that this model was not fitted on; the parameters of
-        the estimators do not matter.
+        What to do with history items that this model was not fitted on. The parameters of the
+        estimators have no effect.
 
     n_jobs : int or None, default=None
-        Processes that fit estimators side by side, as joblib counts them: None is 1, unless a
-        ``joblib.parallel_config`` says otherwise, and -1 all processors. Pipelines that begin
-        with equal steps share these in any case: they are fitted once.
+        Number of processes that fit estimators in parallel, as in joblib: None is 1 (or what
+        ``joblib.parallel_config`` says), -1 is all processors. Steps that several Pipelines begin
+        with in common are fitted once in any case.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class VotingRecommender(NamedEnsemble):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
         The fitted ones, without those that were dropped.

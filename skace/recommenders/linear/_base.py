@@ -65,14 +65,14 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
+        Whether to leave items of the past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on.
 
     history_decay : float or None, default=None
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None is the classical model, in which a history is a set. Training always takes sets.
+        In predictions, an event of age a has the weight ``exp(-a / history_decay)``. None is the
+        classical model, in which a history is a set. Training always takes sets.
 
     decay_by : {"events", "time"}, default="events"
         Age of an event: the number of events after it, or the time to the last event (in
@@ -109,7 +109,7 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         Training rows per item; an item with 0 scores ``-inf``.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
         Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
@@ -119,7 +119,7 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
-        since other fits of the same rows hold it too.
+        because other fits of the same rows share it.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with training rows (by weight) as columns; ``gram_`` itself where all

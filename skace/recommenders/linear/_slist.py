@@ -55,8 +55,8 @@ class SLISTEstimator(LinearRecommender):
         Bound of the diagonal of the weights, at least 0; None leaves it free.
 
     history_decay : float or None, default=1.0
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None takes a history as a set. Training does not depend on it.
+        In predictions, an event of age a has the weight ``exp(-a / history_decay)``. None takes a
+        history as a set. Training does not depend on it.
 
     **shared
         Parameters of all closed forms, as `LinearRecommender` describes them.
@@ -64,8 +64,8 @@ class SLISTEstimator(LinearRecommender):
     Attributes
     ----------
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Weighted products of the inputs of each pair of items, for `partial_fit`;
-        where they are kept. Read-only, since other fits of the same rows hold it too.
+        Weighted products of the inputs of each pair of items, for `partial_fit`; where
+        they are kept. Read-only, because other fits of the same rows share it.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with targets as columns.

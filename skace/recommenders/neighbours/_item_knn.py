@@ -84,15 +84,15 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
         training rows took it: what everybody takes says little of a user.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
+        Whether to leave items of the past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on and that come without
         features. With features they count through their nearest items.
 
     history_decay : float or None, default=2.0
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None takes a history as a set. The neighbours do not depend on it.
+        In predictions, an event of age a has the weight ``exp(-a / history_decay)``. None takes a
+        history as a set. The neighbours do not depend on it.
 
     decay_by : {"events", "time"}, default="events"
         Age of an event: the number of events after it, or the time to the last event (in
@@ -107,7 +107,7 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     coef_ : scipy.sparse.csr_array of shape (n_items, n_items), float32
         ``coef_[i, j]`` is what the newest event, of i, adds to the score of j.
@@ -119,8 +119,8 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
         Cosine of each item with its nearest others; None without item features.
 
     pair_counts_ : scipy.sparse.csr_array of shape (n_items, n_items), float64
-        Pairs of events by their items, the target as column, for `partial_fit`. Read-only,
-        since other fits of the same rows hold it too.
+        Pairs of events by their items, the target as column, for `partial_fit`. Read-only, because
+        other fits of the same rows share it.
 
     item_features_ : ndarray of shape (n_items, n_features), float32, or None
         Features that the model was fitted on, for items that come later; those of the

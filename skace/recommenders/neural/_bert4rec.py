@@ -62,12 +62,11 @@ class BERT4RecEstimator(NeuralRecommender):
     times ``1 - finetune_ratio``; the last one is asked with ``finetune_ratio`` more. So rows
     of short histories, and last rows, are asked more often.
 
-    Against the paper: blocks and feed-forward are those of `SASRecEstimator`, a masked
-    event is never replaced by another item, positions are counted from the end of the window,
-    so that the event asked for at prediction always has the same one, and there is no output
-    bias: scores are inner products with ``item_vectors_``, for new and cold items as for
-    others. The trained shift of the head's normalisation gives each item a bias that is
-    linear in its vector.
+    Differences from the paper: blocks and feed-forward are those of `SASRecEstimator`, a masked
+    event is never replaced by another item, positions are counted from the end of the window, so
+    that the event asked for at prediction always has the same one, and there is no output bias:
+    scores are inner products with ``item_vectors_``, for new and cold items as for others. The
+    trained shift of the head's normalisation gives each item a bias that is linear in its vector.
 
     A step costs ``O(P D L D + M D V)`` for P positions of which M are masked, width D, L
     layers and V items.

@@ -40,7 +40,7 @@ class FMLPEstimator(NeuralRecommender):
     on short histories; lower ``max_length`` where histories are short. The number of windows
     per update, ``batch_size``, is a number of training rows here.
 
-    Against the paper: the loss is the full softmax instead of one negative per row.
+    Differences from the paper: the loss is the full softmax instead of one negative per row.
 
     A step costs ``O(B T D (L D + L log T) + B D V)`` for B windows of T = ``max_length``
     positions, width D, L layers and V items.

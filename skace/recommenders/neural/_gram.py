@@ -109,12 +109,12 @@ class GRAMEstimator(SASRecEstimator):
     training. In answers they are compared with the warm siblings, which they take nothing
     from: the probabilities of the warm items of a row add up to 1.
 
-    Against the paper: the item is the last step, so ids need neither be unique nor end in a
-    digit that makes them so; softmax is over siblings in training as well as in answers;
-    ranks are exact, where a beam leaves all but its items out; the decoder reads one state of
-    a causal encoder instead of text passages by attention. With ``fusion="late"`` both views
-    meet in a linear map in front of the decoder. There are no collaborative prompts, which the
-    paper takes from the whole log.
+    Differences from the paper: the item is the last step, so ids need neither be unique nor end in
+    a digit that makes them so; softmax is over siblings in training as well as in answers; ranks
+    are exact, where a beam leaves all but its items out; the decoder reads one state of a causal
+    encoder instead of text passages by attention. With ``fusion="late"`` both views meet in a
+    linear map in front of the decoder. There are no collaborative prompts, which the paper takes
+    from the whole log.
 
     A step costs what the encoder does and, for N places, ``O(N l D (D + c))`` for paths of l
     steps, width D and c children of a node. Scores of R rows cost ``O(R D (G D + V))`` for

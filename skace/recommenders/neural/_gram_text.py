@@ -42,7 +42,8 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         Length of the lists that `predict` returns, at most ``n_beams``.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended. The beam does not follow them.
+        Whether to leave items of the (full) past out of recommendations. The beam does not follow
+        them.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on.
@@ -145,7 +146,7 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     is_cold_ : ndarray of shape (n_items,), bool
         Items of which no row was learned. They are scored like all others, by the words of their

@@ -38,9 +38,9 @@ class GRU4RecEstimator(NeuralRecommender):
 
     Notes
     -----
-    Against the paper: windows of one user's events in place of session-parallel batches,
-    the table is shared by input and output, and a linear map brings the state back to its
-    width. The GRU has no biases.
+    Differences from the paper: windows of one user's events in place of session-parallel batches,
+    the table is shared by input and output, and a linear map brings the state back to its width.
+    The GRU has no biases.
 
     A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items. The
     positions of a window are read one after the other, which suits a CPU better than a GPU. On

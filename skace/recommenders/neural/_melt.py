@@ -47,7 +47,7 @@ class MELTEstimator(NeuralRecommender):
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended.
+        Whether to leave items of the (full) past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that are not in the table and come without features.
@@ -92,7 +92,7 @@ class MELTEstimator(NeuralRecommender):
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     user_threshold_ : int
         Fewest events of a head user. Histories of fewer events are those of tail users. 1 if

@@ -66,10 +66,10 @@ class SASRecEstimator(NeuralRecommender):
 
     Notes
     -----
-    Against the paper: blocks normalise after the residual sum, the feed-forward is GELU of
-    twice the width, embeddings are normalised, and the loss is the full softmax instead of
-    one negative per position, which is what later studies found to matter most [2]_. With
-    the other blocks than "post" a last normalisation follows them.
+    Differences from the paper: blocks normalise after the residual sum, the feed-forward is GELU of
+    twice the width, embeddings are normalised, and the loss is the full softmax instead of one
+    negative per position, which is what later studies found to matter most [2]_. With the other
+    blocks than "post" a last normalisation follows them.
 
     A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items; the
     logits are held in blocks of 12 MiB (512 MiB on CUDA). Gated blocks are those of [3]_,
