@@ -20,22 +20,21 @@ _FUSION_CONSTANT = 60  # of reciprocal rank fusion, as published
 class VotingRecommender(NamedEnsemble):
     """Weighted vote of several recommenders.
 
-    Neural and linear models err in different places, so that their blend is often better
-    than either. For the weights, use a grid, or `StackingRecommender`.
+    Neural and linear models make different errors, so their blend is often better than either.
+    Choose the weights by a grid search, or use `StackingRecommender`, which learns them.
 
     Parameters
     ----------
     estimators : list of (str, estimator) tuples
-        Recommenders, or Pipelines that end in one. They are cloned and fitted on the rows
-        of `fit`; one that is fitted already joins as
-        ``sklearn.frozen.FrozenEstimator(model)``. ``"drop"`` in place of an estimator leaves
-        it out.
+        Recommenders, or Pipelines that end in a recommender. They are cloned and fitted on the rows
+        of `fit`. Pass a fitted one as ``sklearn.frozen.FrozenEstimator(model)``. ``"drop"`` in
+        place of an estimator leaves it out.
 
     k : int, default=10
         Length of the lists that `predict` returns, also those of the fitted estimators.
 
     weights : array-like of shape (n_estimators,) or None, default=None
-        Weight of each estimator, at least 0, at least one above 0; None weighs all alike.
+        Weight of each estimator, at least 0, and at least one above 0. None: equal weights.
 
     method : {"score", "rank"}, default="score"
         "score": the scores of each row are shifted and scaled to mean 0 and standard
@@ -67,10 +66,10 @@ class VotingRecommender(NamedEnsemble):
         The same, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
-        The fitted ones, without those that were dropped.
+        The fitted estimators, without the dropped ones.
 
     named_estimators_ : sklearn.utils.Bunch
-        The same by name.
+        The fitted estimators by name.
 
     weights_ : ndarray of shape (n_estimators_,), float64
         Their weights, which sum to 1.
