@@ -32,9 +32,9 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     Parameters
     ----------
     model : str, path-like or None, default=None
-        The model to start from: folder of a sentence-transformers model, or its name on the
-        Hugging Face Hub. None: "sentence-transformers/all-MiniLM-L6-v2". Pooling is what
-        the model brings along. The files of the model stay as they are.
+        The model to start from: folder of a sentence-transformers model, or its name on the Hugging
+        Face Hub. None: "sentence-transformers/all-MiniLM-L6-v2". The model's own pooling is used.
+        The files of the model stay as they are.
 
     fields : str, list of str or None, default=None
         Columns of a frame that are the attributes, in this order. None: those that
@@ -46,8 +46,8 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         of a view come in a random order.
 
     prompt : str or None, default=None
-        What the model reads before each text. None: the model's default prompt, if it has
-        one; "" none.
+        Text that the model reads before each item text. None: the model's default prompt, if it has
+        one. "": no prompt.
 
     objective : {"attributes", "next_item"}, default="attributes"
         What the other view of an item is. "attributes": another view of the same item; only
@@ -57,9 +57,9 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         needs `~skace.Interactions` and ``loss="hard"``, and another slice gives another fit.
 
     hold_out_last : bool, default=True
-        Leave out the last row of each user who has two. A recommender behind the encoder
-        that stops early watches these rows, and would otherwise see what the texts were
-        taught of them. Without effect on ``objective="attributes"``.
+        Leave out the last row of each user with at least two rows. A recommender behind the encoder
+        validates its early stopping on these rows, so the texts must not learn from them. Without
+        effect on ``objective="attributes"``.
 
     loss : {"hard", "soft"}, default="hard"
         What is learned from the two views X, Y of a batch. "hard": each view belongs to its
@@ -93,11 +93,11 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         Scale vectors to unit length. The training does not depend on it.
 
     truncate_dim : int or None, default=None
-        Keep the first numbers only, before scaling.
+        Keep only the first numbers of each vector, before scaling.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do with items whose columns are all empty: refuse them by name, give them
-        the mean of the others, or a zero vector. They take no part in the training.
+        What to do with items whose columns are all empty: refuse them by name, give them the mean
+        of the others, or a zero vector. They are not used in training.
 
     batch_size : int, default=64
         Items that are told apart from each other in a step, at least 2; and texts that are
@@ -110,14 +110,15 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         Passes over the items.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"float32", "bfloat16", "auto"}, default="float32"
-        Type of the products in training, and of the trained model's weights; "auto" is
-        bfloat16 on CUDA, else float32. The vectors are float32 in any case.
+        Data type of the matrix products in training, and of the trained model's
+        weights. "auto" is bfloat16 on CUDA, else float32. The vectors are always
+        float32.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub to start from; None is what this machine has, else
+        Commit, tag or branch on the Hub to start from. None: the local copy if there is one, else
         the latest.
 
     cache : str, path-like or None, default=None
@@ -164,7 +165,7 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         How many distinct texts the last fit had to encode after training.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
         Files of the trained model, if ``store_weights=True``.
@@ -172,7 +173,7 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     See Also
     --------
     TextEncoder : The model as it is, or a server, or a function.
-    ACETransformer : What to do with the vectors next.
+    ACETransformer : Usual next step for the vectors.
 
     Notes
     -----

@@ -42,8 +42,8 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English).
 
     fields : str, list of str or None, default=None
-        Columns of a frame that make up the text, in this order. None: those that
-        ``template`` names, or all text columns but ``item_id``.
+        Columns of a frame that make up the text, in this order. None: the columns in
+        ``template``, or all text columns except ``item_id``.
 
     template : str, default="{values}"
         The text of an item. ``{values}``: the non-empty values with full stops between
@@ -89,7 +89,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         How many distinct texts the last fit had to encode; all others were known.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
         Files of the model, with ``LocalModel(store_weights=True)``.
@@ -100,7 +100,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     HttpModel : A server: address, key, retries.
     FunctionModel : A function with a name and a version.
     ContrastiveTextEncoder : Adapts the model to the catalog or the log before it encodes.
-    ACETransformer : What to do with the vectors next.
+    ACETransformer : Usual next step for the vectors.
     OnItems : Other ways from text to vectors, for example TF-IDF.
 
     Notes

@@ -44,8 +44,8 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         The text of an item, as in `TextEncoder`.
 
     prompt : str or None, default=None
-        What the model reads before each text. None: the model's default prompt, if it has
-        one; "" none.
+        Text that the model reads before each item text. None: the model's default prompt, if it has
+        one. "": no prompt.
 
     n_categories : int, default=64
         Number K of categories. More than there are items that were learned is clipped with a
@@ -63,9 +63,8 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         ``level="item"``.
 
     hold_out_last : bool, default=True
-        Leave out the last row of each user who has two. A recommender behind the encoder
-        that stops early watches these rows, and would otherwise see what the texts were
-        taught of them.
+        Leave out the last row of each user with at least two rows. A recommender behind the encoder
+        validates its early stopping on these rows, so the texts must not learn from them.
 
     lora_rank : int or None, default=None
         Train low-rank adapters of this rank in place of the weights, as in
@@ -78,7 +77,7 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         Scale vectors to unit length. The training does not depend on it.
 
     truncate_dim : int or None, default=None
-        Keep the first numbers only, before scaling.
+        Keep only the first numbers of each vector, before scaling.
 
     missing : {"error", "mean", "zero"}, default="error"
         What to do with items whose columns are all empty: refuse them by name, give them
@@ -94,14 +93,15 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         Passes over the users or items.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"float32", "bfloat16", "auto"}, default="float32"
-        Type of the products in training, and of the trained model's weights; "auto" is
-        bfloat16 on CUDA, else float32. The vectors are float32 in any case.
+        Data type of the matrix products in training, and of the trained model's
+        weights. "auto" is bfloat16 on CUDA, else float32. The vectors are always
+        float32.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub to start from; None is what this machine has, else
+        Commit, tag or branch on the Hub to start from. None: the local copy if there is one, else
         the latest.
 
     cache : str, path-like or None, default=None
@@ -146,7 +146,7 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         How many distinct texts the last fit had to encode after training.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
         Files of the trained model, if ``store_weights=True``.

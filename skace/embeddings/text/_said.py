@@ -34,8 +34,8 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         Hugging Face Hub. Code of a model's authors is never run.
 
     fields : str, list of str or None, default=None
-        Columns of a frame that make up the text, in this order. None: those that
-        ``template`` names, or all text columns but ``item_id``.
+        Columns of a frame that make up the text, in this order. None: the columns in
+        ``template``, or all text columns except ``item_id``.
 
     template : str, default="{values}"
         The text of an item, as in `TextEncoder`.
@@ -67,8 +67,8 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         Scale vectors to unit length. The training does not depend on it.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do with items whose columns are all empty: refuse them by name, give them
-        the mean of the others, or a zero vector. They take no part in the training.
+        What to do with items whose columns are all empty: refuse them by name, give them the mean
+        of the others, or a zero vector. They are not used in training.
 
     batch_size : int, default=16
         Texts that are worked on together: a step of the projector's training. It changes no
@@ -81,14 +81,14 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         Passes over the texts, or for "table" steps of each descent. None: 3 or 100.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the model's weights; "auto" is bfloat16 on CUDA, else float32. The vectors
         are float32 in any case.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub; None is what this machine has, else the latest.
+        Commit, tag or branch on the Hub. None: the local copy if there is one, else the latest.
 
     gguf_file : str or None, default=None
         Name of a file of weights in the folder of the model, in the format of llama.cpp. It
@@ -139,13 +139,13 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         were known.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     See Also
     --------
     TextEncoder : Vectors of a sentence encoder, nothing learned.
     ContrastiveTextEncoder : Trains the model itself, to tell items apart.
-    ACETransformer : What to do with the vectors next.
+    ACETransformer : Usual next step for the vectors.
 
     Notes
     -----

@@ -71,7 +71,7 @@ class FunctionModel(TextModel):
         batch_size: int,  # noqa: ARG002 - the encoder gives that many at a time
         stored: Mapping[str, Any] | None = None,  # noqa: ARG002 - a function has no weights
     ) -> CallableEncoder:
-        """Build what encodes; see `TextModel.build`."""
+        """Build the encoding backend; see `TextModel.build`."""
         return CallableEncoder(
             self.function, model=self.name, revision=self.revision, prompt=prompt
         )

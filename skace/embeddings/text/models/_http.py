@@ -94,7 +94,7 @@ class HttpModel(TextModel):
         batch_size: int,
         stored: Mapping[str, Any] | None = None,  # noqa: ARG002 - a server keeps its weights
     ) -> HttpEncoder:
-        """Build what encodes; see `TextModel.build`."""
+        """Build the encoding backend; see `TextModel.build`."""
         return HttpEncoder(
             self.base_url,
             self.model,

@@ -19,14 +19,14 @@ class LocalModel(TextModel):
     ----------
     model : str, path-like or None, default=None
         Folder of a sentence-transformers model, or its name on the Hugging Face Hub. None:
-        "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English). Pooling is what
-        the model brings along. Code of a model's authors is never run.
+        "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English). The model's own
+        pooling is used. Code of a model's authors is never run.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub; None is what this machine has, else the latest.
+        Commit, tag or branch on the Hub. None: the local copy if there is one, else the latest.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"float32", "bfloat16", "float16", "auto"}, default="float32"
         Type of the model's weights; "auto" is bfloat16 on CUDA, else float32. The vectors
@@ -80,7 +80,7 @@ class LocalModel(TextModel):
     def build(
         self, *, prompt: str | None, batch_size: int, stored: Mapping[str, Any] | None = None
     ) -> LocalEncoder:
-        """Build what encodes; see `TextModel.build`."""
+        """Build the encoding backend; see `TextModel.build`."""
         return LocalEncoder(
             DEFAULT_MODEL if self.model is None else str(self.model),
             revision=self.revision,
