@@ -51,13 +51,13 @@ class TiedTargetsWarning(UserWarning):
     There are two reasons for this warning:
 
     * More than half of the last events (of users with two events or more) have the time of the
-      event before, so the order of the input decides which of them is the last; told only
-      where that order was kept.
-    * Tied neighbours stand in the order of the item ids, or of the ``tie_key`` of the log: they
+      event before, so the order of the input decides which of them is the last. This counts only
+      if that order was kept.
+    * Tied neighbours are in the order of the item ids, or of the ``tie_key`` of the log: they
       ascend (or descend) more often than neighbours of different times, by more than .2, and in
       more than half of the cases. The next item can then be guessed from its id.
 
-    Either must hold at the lower end of a 95 % interval over users (the difference must be above 0
+    Each must hold at the lower end of a 95 % interval over users (the difference must be above 0
     there), with at least ten users. Splitters, `ranking_report`, `target_ranks` and the scorers
     give the warning, once per log.
 

@@ -39,12 +39,12 @@ class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
     two-dimensional arrays and derives from ``TransformerMixin`` and ``BaseEstimator``.
     Each method depends on the type of X:
 
-    - `Interactions`: the core gets ``X.catalog.features``, one row per item, and what it
-      returns becomes the features of the `Interactions` that is handed back;
+    - `Interactions`: the core gets ``X.catalog.features``, one row per item. Its result becomes
+      the features of the returned `Interactions`;
     - a list or Series of sequences of item ids, in ``transform`` after a fit on
-      `Interactions`: handed on unchanged, so that ``Pipeline.predict([["pen", "ink"]])``
-      reaches the recommender;
-    - anything else: the core gets it as it is.
+      `Interactions`: returned unchanged, so ``Pipeline.predict([["pen", "ink"]])`` reaches the
+      recommender;
+    - anything else: the core gets it unchanged.
 
     Notes
     -----

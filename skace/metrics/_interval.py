@@ -117,8 +117,8 @@ def bootstrap_interval(
 
     See Also
     --------
-    paired_bootstrap : Of the difference between two models on the same rows. Whether one is
-        better is asked there: two intervals may overlap although it is.
+    paired_bootstrap : Of the difference between two models on the same rows. Use it to
+        find out whether one is better: two separate intervals may overlap although it is.
 
     Notes
     -----
