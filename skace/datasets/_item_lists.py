@@ -23,8 +23,8 @@ _SOURCE = Source(
 def load_item_lists(lists: Any) -> Bunch:
     r"""Load a log from files of item lists, as published with the code of papers.
 
-    A line holds a user and the items that this user took, separated by blanks or tabs. Several
-    lines of a user follow each other in time. So it reads
+    A line holds a user and the items that this user took, separated by blanks or tabs. A user may
+    have several lines; their items follow each other. So it reads
 
     * ``user item`` lines, as SASRec, BERT4Rec and many after them have it;
     * one line a user, as in S3-Rec and P5 (``sequential_data.txt``);

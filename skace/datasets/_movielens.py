@@ -152,7 +152,7 @@ def load_movielens(
         does not exist, no movie of the ratings is described, or no rating is kept.
 
     FileNotFoundError
-        If the files of a release are not found.
+        If no files of a release are found.
 
     ImportError
         If no library for frames is installed.
