@@ -39,7 +39,7 @@ class PopularityEstimator(SequentialRecommender):
         The popularity as a matrix of one column.
 
     popularity_ : ndarray of shape (n_items,), float64
-        Training rows per item, weighted by their ``sample_weight``.
+        Training rows per item, counted by their ``sample_weight``.
 
     Notes
     -----
