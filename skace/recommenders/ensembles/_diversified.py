@@ -67,8 +67,8 @@ class DiversifiedRecommender(SequentialRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories,
-        which are not reordered.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty
+        histories, which are not reordered.
 
     estimator_ : estimator
         The fitted estimator.

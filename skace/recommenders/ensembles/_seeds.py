@@ -72,7 +72,7 @@ class SeedEnsemble(EnsembleRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
         The fitted members, each replaced by its snapshots, if there are any, in the order of their

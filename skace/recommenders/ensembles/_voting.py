@@ -63,7 +63,7 @@ class VotingRecommender(NamedEnsemble):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
         The fitted estimators, without the dropped ones.

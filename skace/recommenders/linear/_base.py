@@ -110,7 +110,7 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         Training rows per item; an item with 0 scores ``-inf``.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
         Item weights B: ``coef_[i, j]`` is what item i in a history adds to the score of item j.

@@ -107,7 +107,7 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     coef_ : scipy.sparse.csr_array of shape (n_items, n_items), float32
         ``coef_[i, j]`` is what the newest event, if it is item i, adds to the score of item j.

@@ -124,7 +124,7 @@ class NeuralRecommender(
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     item_vectors_ : ndarray of shape (n_items, width), float32
         The trained item table.

@@ -146,7 +146,7 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     is_cold_ : ndarray of shape (n_items,), bool
         Items without a learned row. They are scored like all others, by the words of their ids.

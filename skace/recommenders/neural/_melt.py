@@ -90,7 +90,7 @@ class MELTEstimator(NeuralRecommender):
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, weighted by ``sample_weight``. It ranks items for empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     user_threshold_ : int
         Fewest events of a head user. A shorter history belongs to a tail user. 1 if the user branch
