@@ -18,10 +18,10 @@ def docs_url() -> str:
 
 
 class DocLinkMixin:
-    """Link the HTML repr of an estimator to its page, and sum up what it has learned.
+    """Link the HTML repr of an estimator to its page, and summarise what it has learned.
 
-    Stands before ``BaseEstimator``, whose HTML repr reads these attributes. Classes outside
-    skace that derive from such an estimator get no link.
+    This base class comes before ``BaseEstimator``, whose HTML repr reads these attributes. Classes
+    outside skace that derive from such an estimator get no link.
     """
 
     _doc_link_module = "skace"

@@ -8,9 +8,10 @@ __all__ = ["OldStateMixin"]
 
 
 class OldStateMixin:
-    """Give an estimator that was kept before a parameter existed the default of that parameter.
+    """Give estimators from old files the defaults of parameters that are newer.
 
-    Stands before ``BaseEstimator``, whose ``__setstate__`` takes attributes as they come.
+    This base class comes before ``BaseEstimator``, whose ``__setstate__`` sets attributes as they
+    are.
     """
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -34,9 +34,9 @@ _PACKAGES = [
 def show_versions() -> None:
     """Print versions and hardware, for bug reports.
 
-    System, versions of the packages that skace uses or can use, build, threads and CUDA
-    devices of torch, and the thread pools of this process. What is not installed is listed
-    as such. Torch is imported by the call.
+    It prints the system, the versions of the packages that skace uses or can use, the build,
+    threads and CUDA devices of torch, and the thread pools of this process. Packages that are not
+    installed are listed as such. The call imports torch.
 
     Notes
     -----

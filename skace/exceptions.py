@@ -5,13 +5,13 @@ __all__ = ["FutureLeakageWarning", "RepeatedEventsWarning", "RowOrderWarning", "
 
 
 class FutureLeakageWarning(UserWarning):
-    """A model learns from what happened after the events on which it is likely to be tested.
+    """A model learns from events after those on which it is likely to be tested.
 
-    Either training rows of a user enclose an event that is not a training row, as with a
-    shuffled ``KFold``; or the rows are the first ones of a log that is sorted by user, as with
-    ``TimeSeriesSplit`` and ``train_test_split(shuffle=False)``, which take the order of rows
-    for that of time. Split by time (``LeaveLastOut``, ``TemporalSplit``) or by user
-    (``GroupKFold`` with ``groups=X.users``) instead.
+    There are two cases. Training rows of a user lie on both sides of an event that is not a
+    training row, as with a shuffled ``KFold``. Or the rows are the first rows of a log that is
+    sorted by user, as with ``TimeSeriesSplit`` and ``train_test_split(shuffle=False)``, which
+    assume that rows are in the order of time. Split by time (``LeaveLastOut``, ``TemporalSplit``)
+    or by user (``GroupKFold`` with ``groups=X.users``) instead.
 
     Notes
     -----
@@ -22,8 +22,8 @@ class FutureLeakageWarning(UserWarning):
 class RepeatedEventsWarning(UserWarning):
     """Events of a log repeat user, item and time of earlier ones.
 
-    Typical of a log that was read twice: what comes next is then what came last, and models
-    look much better than they are. ``drop_duplicates=True`` keeps one of each.
+    This is typical of a log that was read twice. The next event then repeats the last one, and
+    models look much better than they are. ``drop_duplicates=True`` keeps one of each.
 
     Notes
     -----
@@ -34,10 +34,10 @@ class RepeatedEventsWarning(UserWarning):
 class RowOrderWarning(UserWarning):
     """Values for the rows of Interactions may be in the order of the input instead.
 
-    Rows are sorted by user and time, so a column of the frame that they came from does not
-    fit them. Weights stay with their events if they are given with these
-    (``Interactions(..., weights=)``, ``from_frame(..., weight=)``);
-    ``Interactions.in_row_order`` brings other values into the order of the rows.
+    Rows are sorted by user and time, so a column of the original frame is in another order. Weights
+    stay with their events if both are passed together (``Interactions(..., weights=)``,
+    ``from_frame(..., weight=)``). ``Interactions.in_row_order`` puts other values into the order of
+    the rows.
 
     Notes
     -----
@@ -48,21 +48,21 @@ class RowOrderWarning(UserWarning):
 class TiedTargetsWarning(UserWarning):
     """The order of events of equal time decides what is tested, or gives it away.
 
-    Two findings lead to it, counted once a log:
+    There are two reasons for this warning:
 
     * More than half of the last events (of users with two events or more) have the time of the
-      event before, so the order of the input decides which of them is the last; told only
-      where that order was kept.
-    * Tied neighbours stand in the order of the item ids, or of the ``tie_key`` of the log: they
+      event before, so the order of the input decides which of them is the last. This counts only
+      if that order was kept.
+    * Tied neighbours are in the order of the item ids, or of the ``tie_key`` of the log: they
       ascend (or descend) more often than neighbours of different times, by more than .2, and in
       more than half of the cases. The next item can then be guessed from its id.
 
-    Both have to hold at the lower end of an interval of 95 % over users (the difference at
-    least above 0), of whom ten are needed. Splitters, `ranking_report`, `target_ranks` and the
-    scorers tell it, once a log.
+    Each must hold at the lower end of a 95 % interval over users (the difference must be above 0
+    there), with at least ten users. Splitters, `ranking_report`, `target_ranks` and the scorers
+    give the warning, once per log.
 
-    Shuffle them, ``Interactions(..., ties="shuffle")`` or ``X.reorder_ties("shuffle")``, and
-    report the mean of several orders.
+    Shuffle tied events with ``Interactions(..., ties="shuffle")`` or ``X.reorder_ties("shuffle")``,
+    and report the mean over several orders.
 
     Notes
     -----

@@ -84,26 +84,26 @@ TRUSTED_TYPES: tuple[str, ...] = (
 def dump(estimator: Any, path: str | os.PathLike[str]) -> str:
     """Write an estimator to a file that holds no code and no pickle.
 
-    The file is a skops file (a zip archive of numpy arrays and one JSON text) with a list of
-    its content and of the versions that wrote it. Ids and counts are compressed, weights are
-    not: they hardly shrink. Callbacks stay out.
+    The file is a skops file (a zip archive of numpy arrays and one JSON text) with a list of its
+    content and of the versions that wrote it. Ids and counts are compressed; weights are not,
+    because they hardly shrink. Callbacks are left out.
 
     Parameters
     ----------
     estimator : estimator
-        An estimator of skace, or one of scikit-learn (pipeline, search, ...) around it,
-        fitted or not.
+        An estimator of skace, or an estimator of scikit-learn (pipeline, search, ...)
+        around it, fitted or not.
 
     path : str or path-like
-        Where to write; an existing file is replaced when the new one is complete and on the
-        disk. Until then it has a name of its own in the same folder, which nothing keeps if
-        writing fails.
+        Where to write. An existing file is replaced when the new file is complete and on the disk.
+        Until then the new file has a temporary name in the same folder, and is deleted if writing
+        fails.
 
     Returns
     -------
     sha256 : str
-        Hash of the file. Kept elsewhere and given to `load`, it shows that nobody has
-        exchanged the file.
+        Hash of the file. Store it elsewhere and pass it to `load`, to make sure that
+        nobody has exchanged the file.
 
     Raises
     ------
@@ -111,11 +111,11 @@ def dump(estimator: Any, path: str | os.PathLike[str]) -> str:
         If skops is not installed.
 
     TypeError
-        If it is no estimator, or holds something that skops cannot write.
+        If it is not an estimator, or holds something that skops cannot write.
 
     Notes
     -----
-    Needs about three times the size of the file in memory.
+    Writing needs about three times the size of the file in memory.
 
     Stability: provisional.
 
@@ -149,11 +149,11 @@ def load(
 ) -> Any:
     """Open a file that `dump` wrote.
 
-    Everything is checked before anything is built: the hash, if one is given; that the archive
-    is complete and unchanged; that each member is the array or matrix that it is opened as, with
-    no index outside of it; that its types are those of `TRUSTED_TYPES`, those that skops
-    accepts (scikit-learn's estimators, numpy's arrays) or those of ``trusted``. Arrays that were
-    learned together have to fit each other. No code comes from the file.
+    Everything is checked before anything is built. The hash must match, if one is given. The
+    archive must be complete and unchanged. Each member must be the array or matrix that it is
+    opened as, with no index outside of it. Only types of `TRUSTED_TYPES`, types that skops accepts
+    (scikit-learn's estimators, numpy's arrays) and those of ``trusted`` are allowed. Arrays that
+    were learned together must fit each other. No code comes from the file.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def load(
         The file.
 
     sha256 : str or None, default=None
-        What `dump` returned. Whoever can exchange the file can make a new list of content as
-        well, so only a hash that came another way tells that it is the same file.
+        The hash that `dump` returned. Somebody who exchanges the file can also make a new list of
+        its content, so only a hash that came another way proves that it is the same file.
 
     trusted : iterable of str, default=()
         Full names of further types, such as ``"mypackage.MyRecommender"``, that the file may
@@ -171,8 +171,8 @@ def load(
     Returns
     -------
     estimator : estimator
-        As it was dumped. It runs on the device of its parameters, or on the CPU where that
-        device is absent.
+        The estimator as it was dumped. It runs on the device of its parameters, or on the CPU if
+        that device is absent.
 
     Raises
     ------

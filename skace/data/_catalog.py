@@ -42,15 +42,16 @@ class Catalog:
 
     features : None, array-like or sparse of shape (n_items, n_features), array-like of \
 str of shape (n_items,), or frame with n_items rows, default=None
-        Row ``i`` describes ``item_ids[i]``: numbers (float16, float32 and float64 are
-        kept, memmaps stay on disk, sparse becomes CSR), one text per item, or a frame of
-        text columns. Texts may be missing (None or NaN); who reads them decides what that
-        means. Rows of a pandas frame or Series that are labelled with the item ids are
-        found by their labels. The array is not copied: do not write to it afterwards.
+        Row ``i`` describes ``item_ids[i]``: numbers (float16, float32 and float64 are kept, memmaps
+        stay on disk, sparse becomes CSR), one text per item, or a frame of text columns. Texts may
+        be missing (None or NaN); the estimator that reads them decides what that means. If a pandas
+        frame or Series is labelled with the item ids, its rows are found by their labels. The array
+        is not copied: do not write to it afterwards.
 
     missing : {"error", "mean"}, default="error"
-        What to do with items whose vector is zero, which is how missing vectors are
-        usually stored: refuse them, or give them the mean of the other rows (a copy).
+        What to do with items whose vector is zero, because missing vectors are usually
+        stored as zeros. "error" refuses them, "mean" gives them the mean of the other
+        rows (in a copy).
 
     provenance : mapping of str to str, default=None
         Where the features come from (model, revision, template, ...); shown in the repr.
@@ -66,9 +67,9 @@ str of shape (n_items,), or frame with n_items rows, default=None
     Raises
     ------
     ValueError
-        If ids repeat or have mixed types, if the features do not have one row per item,
-        are labelled with anything but the ids, or hold NaN, infinity, or
-        (``missing="error"``) a zero row. The first offenders are named.
+        If ids repeat or have mixed types, or if the features do not have one row per
+        item, have labels other than the ids, or hold NaN, infinity, or (with
+        ``missing="error"``) a zero row. The message names the first offenders.
 
     Warns
     -----
@@ -209,7 +210,7 @@ str of shape (n_items,), or frame with n_items rows, default=None
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Where the features come from, as told by the caller (a copy)."""
+        """Where the features come from, as the caller said (a copy)."""
         return dict(self._provenance)
 
     @property
@@ -290,8 +291,8 @@ str of shape (n_items,), or frame with n_items rows, default=None
         Parameters
         ----------
         features : as in the constructor
-            One row per item, in the order of ``item_ids`` or labelled with them. Zero rows
-            are accepted here, because a transformer may well map an item to zero.
+            One row per item, in the order of ``item_ids`` or labelled with them. Zero rows are
+            accepted here, because a transformer may map an item to zero.
 
         provenance : mapping of str to str, default=None
             Replaces the present one; None keeps it.

@@ -20,7 +20,7 @@ __all__ = ["DerivedRows"]
 
 
 class DerivedRows(LogRows):
-    """Rows in another order, with other weights or features, fewer of them, or questions."""
+    """Methods that return other rows: reordered, reweighted, fewer, or queries."""
 
     def drop_duplicates(self) -> Self:
         """Keep the first of events that have user, item and time in common.
@@ -28,8 +28,8 @@ class DerivedRows(LogRows):
         Returns
         -------
         X : Interactions
-            A new log without the others, and the rows that remain; `source_rows` still counts
-            in the caller's input. Without timestamps no event repeats another.
+            A new log without the repeats, and its rows. `source_rows` still refers to the caller's
+            input. Without timestamps no event counts as a repeat.
 
         Examples
         --------
@@ -55,8 +55,8 @@ class DerivedRows(LogRows):
         Parameters
         ----------
         ties : "shuffle" or callable
-            As in the constructor. The function is given all events of the log, ascending by
-            their positions in the caller's input (after `concat` in that of all parts).
+            As in the constructor. The function gets all events of the log, in the order of the
+            caller's input (after `concat`, of all parts).
 
         random_state : int, RandomState, Generator or None, default=None
             Source of the random order.
@@ -64,15 +64,14 @@ class DerivedRows(LogRows):
         Returns
         -------
         X : Interactions
-            A new log, and the same events as rows, in the same order: ``source_rows`` are
-            those of the object. Rows of a slice have other pasts than before, and a user may
-            have another last event, so reorder first and split then. Queries keep the events
-            that they had seen.
+            A new log with the same rows in the same order, so ``source_rows`` stay as they were.
+            Pasts change, and a user may have another last event: reorder first, then split. Queries
+            keep the events that they had seen.
 
         Raises
         ------
         ValueError
-            If the log has no timestamps, or keys are missing or do not compare.
+            If the log has no timestamps, or keys are missing or cannot be compared.
 
         Examples
         --------
@@ -97,8 +96,8 @@ class DerivedRows(LogRows):
         Parameters
         ----------
         weights : array-like of shape (n_rows,) or None
-            Weight of each row, finite and at least 0, in the order of the rows. None leaves
-            them without.
+            Weight of each row, finite and at least 0, in the order of the rows. None removes the
+            weights.
 
         Returns
         -------
@@ -146,21 +145,21 @@ class DerivedRows(LogRows):
         Parameters
         ----------
         at : timestamp or None, default=None
-            Moment of the question, a number, datetime or ISO string like the timestamps:
-            only rows before it count as history. Without a time zone it is read in that of
-            the log. None: all rows.
+            Moment of the question: a number, datetime or ISO string like the timestamps. Only rows
+            before it count as history. Without a time zone it is read in the log's. None: all rows
+            count.
 
         Returns
         -------
         queries : Interactions
-            One row for each user with a row here, in the order of `users`. Its history
-            ends at the user's last row here (at the last one before ``at``; it is empty
-            if there is none). It has no target.
+            One row without target for each user with a row here, in the order of
+            `users`. The history ends with the user's last row here, or the last one
+            before ``at``. It is empty if there is no such row.
 
         Raises
         ------
         ValueError
-            If ``at`` is given but the log has no timestamps, or it is of another kind.
+            If ``at`` is given but the log has no timestamps, or timestamps of another kind.
 
         Examples
         --------
@@ -193,7 +192,7 @@ class DerivedRows(LogRows):
         Returns
         -------
         queries : Interactions
-            One row for each id, in the given order, as `next_queries` has them.
+            One row for each id, in the given order, like those of `next_queries`.
 
         Raises
         ------
@@ -211,12 +210,12 @@ class DerivedRows(LogRows):
         return queries[rows_of_users(queries.users, user_ids)]
 
     def as_validation(self) -> ValidationSet:
-        """Wrap the rows for ``fit(X_val=...)`` inside a search.
+        """Wrap the rows for ``fit(X_val=...)`` inside a search or cross-validation.
 
         Returns
         -------
         validation : ValidationSet
-            A holder without length: scikit-learn cuts metadata that is as long as X.
+            A holder without length, because scikit-learn slices metadata that is as long as X.
         """
         self._refuse_queries("target, so they cannot validate")
         return ValidationSet(self)

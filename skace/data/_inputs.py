@@ -39,8 +39,8 @@ def as_interactions(X: Any, *, catalog: Catalog | None = None) -> Interactions:
         sequences counts as their list; its index is not read.
 
     catalog : Catalog or None, default=None
-        What the items are. None builds one of ids only. Not with Interactions, which
-        have one.
+        What the items are. None builds a catalog of ids only. Not allowed with
+        Interactions, which already have a catalog.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def as_interactions(X: Any, *, catalog: Catalog | None = None) -> Interactions:
     Raises
     ------
     ValueError
-        If X is a two-dimensional array, a flat list, or its content is refused by
-        `Interactions`.
+        If X is a two-dimensional array or a flat list, or if `Interactions` refuses its
+        content.
 
     TypeError
         If X is of none of these types.

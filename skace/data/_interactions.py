@@ -25,10 +25,10 @@ __all__ = ["Interactions"]
 class Interactions(JoinedRows):
     """Supervised samples over one event log.
 
-    Row ``i`` stands for an event: the model reads what its user did earlier and has to
-    find the event's item. Slicing shares log and catalog and swaps
-    only row numbers, so ``KFold``, ``GridSearchCV`` and the splitters of
-    `skace.model_selection` work on it as on an array.
+    Each row is an event: the model reads what the event's user did earlier and has to
+    find the event's item. A slice shares the log and the catalog and holds only row
+    numbers, so ``KFold``, ``GridSearchCV`` and the splitters of `skace.model_selection`
+    work as on an array.
 
     Parameters
     ----------
@@ -40,31 +40,31 @@ class Interactions(JoinedRows):
 
     timestamps : array-like of shape (n_events,) or None, default=None
         Numbers or datetimes. The log is sorted by user and time; events of equal time
-        keep their order. None: the events of each user are in time order already.
+        keep their order. None: the events of each user are already in time order.
 
     weights : array-like of shape (n_events,) or None, default=None
-        Weight of each event, finite and at least 0. It stays with its event, whatever is
-        sorted or sliced, and stands for ``sample_weight`` where none is given.
+        Weight of each event, finite and at least 0. It stays with its event through sorting and
+        slicing, and is used where no ``sample_weight`` is given.
 
     catalog : Catalog or None, default=None
-        What the items are. It may hold items that the log lacks (cold items), but not
-        the reverse. None builds one of ids only.
+        What the items are. It must hold all items of the log, and may hold more (cold
+        items). None builds a catalog of ids only.
 
     drop_duplicates : bool, default=False
         Whether to keep only the first of events that have user, item and time in common.
         False keeps them and warns. Without timestamps nothing is dropped.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: as in the input, in random order, or
-        ascending by a key: ``ties(positions, users, times)`` is given arrays of shape
-        (n_events,), in the order of the input (positions in it, user ids, times in UTC), and
-        returns a sort key for each event. Events of equal key stay as they are.
+        Order of the events of one user at one moment: as in the input, random, or ascending by a
+        key. A function ``ties(positions, users, times)`` gets the position in the input, the user
+        id and the time (UTC) of each event, as arrays of shape (n_events,) in input order, and
+        returns a sort key for each event. Events of equal key keep their order.
 
     tie_key : str, array-like of shape (n_items,) or None, default=None
-        By which evaluation looks, besides the item id, whether tied events stand in an order
-        that tells the next item (`TiedTargetsWarning`): a column of the catalog's features, or
-        one value an item, in the order of ``catalog.item_ids`` (of a pandas Series labelled
-        with the ids, by label). It orders nothing.
+        Key for a check, not for sorting. Evaluation warns (`TiedTargetsWarning`) if the order of
+        tied events gives away the next item; it checks the order by item id, and by this key. A
+        column of the catalog's features, or one value per item, in the order of
+        ``catalog.item_ids`` (a pandas Series labelled with the ids is read by label).
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the order of ``ties="shuffle"``.
@@ -80,30 +80,30 @@ class Interactions(JoinedRows):
     Raises
     ------
     ValueError
-        If the lengths differ, the log is empty, times are missing or cannot be compared, or
-        items are absent from the catalog (or of another type than its ids). The first
-        offenders are named. If ties are to be ordered without timestamps, or by keys that are
-        missing or do not compare.
+        If the lengths differ, the log is empty, times are missing or cannot be compared, or items
+        are absent from the catalog (or of another type than its ids). The message names the first
+        offenders. Also if ``ties`` needs timestamps and there are none, or its keys are missing or
+        cannot be compared.
 
     Warns
     -----
     RepeatedEventsWarning
-        If events repeat user, item and time of earlier ones; `drop_duplicates` keeps one.
+        If events repeat user, item and time of earlier ones. `drop_duplicates` keeps one.
 
     UserWarning
         If ids look like missing values.
 
     Notes
     -----
-    "Before" means an earlier position in the user's log, not an earlier time. A new
-    object's rows are in log order (user, time, original order or that of ``ties``);
-    `source_rows` tells the place of each row in the caller's input.
+    "Before" means an earlier position in the user's log, not an earlier time. The rows
+    of a new object are in log order: by user, then time, then the order of the input or
+    of ``ties``. `source_rows` is the position of each row in the caller's input.
 
-    Datetimes with a time zone are kept in UTC; the zone is remembered, and moments that are
-    given later without one (``next_queries(at=)``, ``TemporalSplit(cuts=)``) are read in it.
+    Datetimes with a time zone are kept in UTC, and the zone is remembered. Moments without a zone
+    that are passed later (``next_queries(at=)``, ``TemporalSplit(cuts=)``) are read in this zone.
 
-    Storage is three flat arrays and offsets per user; a slice costs 8 bytes a row, all
-    rows cost nothing.
+    The log is three flat arrays and one offset per user. A slice takes 8 bytes per row,
+    an object with all rows nothing.
 
     Stability: provisional.
 
@@ -120,7 +120,7 @@ class Interactions(JoinedRows):
     >>> X[[1]].items
     array(['ink'], dtype='<U3')
 
-    Of two events of one day the later one in the file is the last, unless told otherwise:
+    Of two events at one time, the later one in the file comes last; ``ties`` can change that:
 
     >>> log = {"users": ["al", "al"], "items": ["ink", "pen"], "timestamps": [1, 1]}
     >>> Interactions(**log).items
@@ -182,9 +182,9 @@ class Interactions(JoinedRows):
         Parameters
         ----------
         frame : dataframe
-            Of pandas, polars, pyarrow or whatever else narwhals understands. One whose rows are not
-            computed yet (a LazyFrame of polars, a relation of DuckDB, a frame of Dask) is
-            streamed through the disk, as `from_parquet` does; its rows have to have an order.
+            A frame of pandas, polars, pyarrow or any other library that narwhals understands. A
+            lazy frame (a LazyFrame of polars, a relation of DuckDB, a frame of Dask) is streamed
+            through the disk, as in `from_parquet`; its rows must have an order.
 
         user : str, default="user_id"
             Column of user ids.
@@ -193,11 +193,11 @@ class Interactions(JoinedRows):
             Column of item ids.
 
         timestamp : str or None, default="timestamp"
-            Column of times (numbers or datetimes). None: the rows of each user are in
-            time order already.
+            Column of times (numbers or datetimes). None: the rows of each user are
+            already in time order.
 
         weight : str or None, default=None
-            Column of weights, as the constructor has them.
+            Column of weights, as in the constructor.
 
         catalog : Catalog or None, default=None
             As in the constructor.
@@ -273,16 +273,16 @@ class Interactions(JoinedRows):
     ) -> "Interactions":
         """Interactions from parquet files that need not fit into memory.
 
-        The result equals that of `from_frame`. Its log stays on disk, and is looked at there.
+        The result equals that of `from_frame`. The log stays on disk and is read from there.
 
         Parameters
         ----------
         path : str, path, or list of these
-            Files, folders of files, or patterns such as ``"log/2024-*.parquet"``. Events come in
-            the order of the files and of their rows; files of a folder or pattern in
-            natural order, ``part.2`` before ``part.10``. A pattern may fit folders, too. Unfinished
-            and hidden files below, with a name or folder that begins with "_" or ".", are passed
-            over unless the pattern begins a name so.
+            Files, folders of files, or patterns such as ``"log/2024-*.parquet"``; a pattern may
+            match folders, too. Events are in the order of the files and of their rows. The files of
+            a folder or pattern are in natural order, ``part.2`` before ``part.10``. Unfinished and
+            hidden files, whose name or folder begins with "_" or ".", are skipped, unless the
+            pattern itself has a name that begins so.
 
         user : str, default="user_id"
             Column of user ids.
@@ -291,11 +291,11 @@ class Interactions(JoinedRows):
             Column of item ids.
 
         timestamp : str or None, default="timestamp"
-            Column of times (numbers or datetimes). None: the rows of each user are in
-            time order already.
+            Column of times (numbers or datetimes). None: the rows of each user are
+            already in time order.
 
         weight : str or None, default=None
-            Column of weights, as the constructor has them.
+            Column of weights, as in the constructor.
 
         catalog : Catalog or None, default=None
             As in the constructor.
@@ -305,12 +305,12 @@ class Interactions(JoinedRows):
 
         tie_key : str, array-like of shape (n_items,) or None, default=None
             As in the constructor. `reorder_ties` puts tied events into another order; it takes 16
-            bytes of memory an event.
+            bytes of memory per event.
 
         folder : str, path or None, default=None
-            New or empty folder for the sorted log: 16 bytes an event, and 8 more with times and 8
-            with weights; for a while there has to be room for twice as much. None: one in the
-            system's temporary folder, which goes with the object.
+            New or empty folder for the sorted log. It takes 16 bytes per event, 8 more with times
+            and 8 more with weights, and twice as much while it is written. None: a folder in the
+            system's temporary folder, which is deleted with the object.
 
         Returns
         -------
@@ -329,16 +329,16 @@ class Interactions(JoinedRows):
             If the files change while they are read.
 
         ValueError
-            If a column is absent or is of another type in another file, if a file is named twice,
-            if ids are missing, if ``folder`` is not empty, and as the constructor does.
+            If a column is absent or differs in type between files, a file is named twice, ids are
+            missing, or ``folder`` is not empty; also as the constructor does.
 
         Notes
         -----
-        Memory grows with the number of different users and items, not with that of events: about
-        400 MiB, and 50 bytes for each user whose id is an integer. Texts take more.
+        Memory grows with the number of different users and items, not with the number of events:
+        about 400 MiB, and 50 bytes for each user with an integer id. String ids take more.
 
-        Pickles, and the copies that joblib hands to its processes, hold the path of the log instead
-        of the log. Keep the folder where a pickle is to be opened later.
+        Pickles, and the copies that joblib sends to its processes, hold the path of the log instead
+        of the log. Keep the folder as long as a pickle is to be opened.
 
         Examples
         --------
@@ -385,8 +385,8 @@ class Interactions(JoinedRows):
         Raises
         ------
         ValueError
-            If an element is an id instead of a sequence, if there is no event at all,
-            and as the constructor does.
+            If an element is an id instead of a sequence, or there is no event at all;
+            also as the constructor does.
 
         Examples
         --------

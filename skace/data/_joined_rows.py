@@ -21,34 +21,32 @@ class JoinedRows(DerivedRows):
         Parameters
         ----------
         parts : iterable of Interactions
-            Slices of one log are joined row after row. Different logs are merged: users
-            and items are matched by id, the events of a user sorted by time (by order of
-            the parts where times are equal or absent), and the rows are those of all parts.
-            Tied events of one part keep the order in which they stand there; a ``tie_key``
-            is kept if all parts have it.
+            Slices of one log are joined row after row. Different logs are merged: users and items
+            are matched by id, and the events of a user are sorted by time (by the order of the
+            parts where times are equal or absent). Tied events of one part keep their order. A
+            ``tie_key`` is kept if all parts have it.
 
         drop_duplicates : bool, default=False
-            Whether to keep only the first of events that have user, item and time in common,
-            as logs that overlap have; for different logs with timestamps.
+            Whether to keep only the first of events that have user, item and time in common. For
+            logs with timestamps that overlap.
 
         Returns
         -------
         X : Interactions
-            Rows of all parts, repeats included: those of different logs in the order of the
-            merged log. ``source_rows`` counts on through the parts.
+            Rows of all parts, repeats included; for different logs in the order of the merged log.
+            ``source_rows`` counts on through the parts.
 
         Raises
         ------
         ValueError
-            If an item has different features in two catalogs, if only one of them has
-            features, if some parts have timestamps or weights and others not, if times cannot
-            be compared (numbers and datetimes, two units, with a time zone and without), or
-            ids differ in type.
+            If an item has different features in two catalogs, only one catalog has features, only
+            some parts have timestamps or weights, times cannot be compared (numbers and datetimes,
+            two units, with a time zone and without), or ids differ in type.
 
         Warns
         -----
         RepeatedEventsWarning
-            If events of one log repeat those of another, as in logs that overlap.
+            If events of one log repeat events of another, because the logs overlap.
 
         Examples
         --------
@@ -68,10 +66,10 @@ class JoinedRows(DerivedRows):
     def append(
         self, new_events: Self, *, drop_duplicates: bool = False, folder: Any = None
     ) -> Self:
-        """Join a log with a smaller one that came later, without sorting it again.
+        """Add a smaller, later log to this one, without sorting again.
 
-        The result equals ``concat([X, new_events])``; the new events are put where they belong
-        in one pass.
+        The result equals ``concat([X, new_events])``, but one pass puts the new events in their
+        places.
 
         Parameters
         ----------
@@ -83,8 +81,8 @@ class JoinedRows(DerivedRows):
             As in `concat`.
 
         folder : str, path or None, default=None
-            New or empty folder for the joined log, as in `from_parquet`. None: in a temporary
-            one if the log of X is kept in files, otherwise in memory.
+            New or empty folder for the joined log, as in `from_parquet`. None: a temporary folder
+            if the log of X is in files, otherwise memory.
 
         Returns
         -------
@@ -94,11 +92,11 @@ class JoinedRows(DerivedRows):
         Raises
         ------
         ValueError
-            If one of the two is a slice or holds queries, times are of another type, ``folder`` is
-            not empty, and as `concat` does.
+            If one of the two is a slice or holds queries, times differ in type, or ``folder`` is
+            not empty; also as `concat` does.
 
         TypeError
-            If ``new_events`` is no Interactions.
+            If ``new_events`` is not an Interactions object.
 
         Warns
         -----

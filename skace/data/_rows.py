@@ -64,7 +64,7 @@ class LogRows:
 
     @property
     def is_query(self) -> bool:
-        """Whether the rows are questions without an answer (see `next_queries`)."""
+        """Whether the rows are queries, which have no target (see `next_queries`)."""
         return self._users is not None
 
     @property
@@ -116,7 +116,7 @@ class LogRows:
     def timestamps(self) -> npt.NDArray[Any] | None:
         """Time of each row's event, shape (n_rows,), or None. Query rows have none.
 
-        In UTC where the caller's times had a time zone.
+        In UTC if the caller's times had a time zone.
         """
         self._refuse_queries("timestamps")
         times = self._log.timestamps
@@ -142,7 +142,7 @@ class LogRows:
 
     @property
     def source_rows(self) -> IntArray:
-        """Place of each row in the caller's input, shape (n_rows,)."""
+        """Position of each row in the caller's input, shape (n_rows,)."""
         self._refuse_queries("source_rows")
         return values_at(self._log.source, self._numbers)
 
@@ -153,7 +153,7 @@ class LogRows:
 
     @property
     def n_items(self) -> int:
-        """Number of items of the catalog, those without an event included."""
+        """Number of items of the catalog, including those without an event."""
         return self._catalog.n_items
 
     @property
@@ -166,23 +166,23 @@ class LogRows:
             raise ValueError(f"query rows have no {what}: they are not events of the log.")
 
     def in_row_order(self, values: Any) -> npt.NDArray[Any]:
-        """Bring values of the caller's input into the order of the rows.
+        """Put values of the caller's input into the order of the rows.
 
         Parameters
         ----------
         values : array-like of shape (n_input,)
-            One for each event of the input (of all parts, after `concat`), in its order; for
-            instance a column of the frame that the log came from.
+            One value per event of the input (after `concat`, of all parts), in input order. For
+            example a column of the frame that the log came from.
 
         Returns
         -------
         values : ndarray of shape (n_rows,)
-            That of each row: ``values[X.source_rows]``.
+            The value of each row: ``values[X.source_rows]``.
 
         Raises
         ------
         ValueError
-            If the values are not one for each event.
+            If there is not one value per event.
 
         Examples
         --------
@@ -240,7 +240,7 @@ class LogRows:
         Returns
         -------
         X : Interactions
-            The rows, in the order and with the repeats that were asked for.
+            The rows, in the order of ``indices``, repeats included.
         """
         if axis != 0:
             raise ValueError(f"axis must be 0, got {axis}; Interactions has one axis.")
@@ -269,7 +269,7 @@ class LogRows:
         Parameters
         ----------
         backend : {"pandas", "polars", "pyarrow"} or None, default=None
-            None: the library of the frame that the log came from, else the first of
+            None: the library of the frame that the log came from, or else the first of
             these that is installed.
 
         Returns

@@ -9,8 +9,8 @@ __all__ = ["ValidationSet"]
 class ValidationSet:
     """Rows for early stopping, in a holder without length.
 
-    scikit-learn slices every fit argument that is as long as X, which a validation set of
-    the same number of rows would not survive. Made by `Interactions.as_validation`.
+    scikit-learn slices every fit argument that is as long as X, so a validation set with as many
+    rows as X would be cut. `Interactions.as_validation` makes this holder.
 
     Parameters
     ----------

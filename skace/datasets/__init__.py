@@ -1,4 +1,4 @@
-"""Event logs: made-up ones whose right answers are known, and published ones."""
+"""Event logs: made-up logs with known right answers, and published logs."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.datasets._amazon import load_amazon_reviews

@@ -66,25 +66,24 @@ def load_amazon_reviews(  # noqa: PLR0913 - what loaders share
     ----------
     reviews : str, path-like or list of these
         Reviews, one record per line, such as ``reviews_Beauty_5.json.gz`` (2014),
-        ``Luxury_Beauty_5.json.gz`` (2018) or ``All_Beauty.jsonl.gz`` (2023), or ratings
-        only, such as ``ratings_Beauty.csv``; plain, packed (gzip, bzip2, xz, zstd, a zip or
-        tar archive of one file), as an array of records, or as parquet. What a file is, its
-        first bytes tell, not its name. A list: the parts of one log, such as
-        ``All_Beauty.train.csv``, ``All_Beauty.valid.csv`` and ``All_Beauty.test.csv`` of 2023.
+        ``Luxury_Beauty_5.json.gz`` (2018) or ``All_Beauty.jsonl.gz`` (2023), or ratings only, such
+        as ``ratings_Beauty.csv``; plain, packed (gzip, bzip2, xz, zstd, a zip or tar archive of one
+        file), as an array of records, or as parquet. The format is detected from the first bytes of
+        a file, not from its name. A list: the parts of one log, such as ``All_Beauty.train.csv``,
+        ``All_Beauty.valid.csv`` and ``All_Beauty.test.csv`` of 2023.
 
     metadata : str, path-like, list of these or None, default=None
-        What the products are, such as ``meta_Beauty.json.gz`` or
+        Descriptions of the products, such as ``meta_Beauty.json.gz`` or
         ``meta_All_Beauty.jsonl.gz``. None: items have ids only.
 
     version : {"2014", "2018", "2023"}, default="2014"
-        Release, which decides names of fields and the order of columns. In the one of 2023
-        an item is a parent product (``parent_asin``), all its colours and sizes together.
+        Release, which decides the names of fields and the order of columns. In the release of 2023
+        an item is a parent product (``parent_asin``), with all its colours and sizes.
 
     columns : str, sequence of str or None, default=("title", "brand", "categories")
-        Texts to keep, out of "title", "brand", "categories" and "description", since 2018
-        also "features" and "main_category"; None: ids only. The levels of a category path
-        are joined by " > ", several paths by " | ". The brand of 2023 is the store. Tags and
-        entities of HTML are taken out.
+        Texts to keep: "title", "brand", "categories" and "description", since 2018 also "features"
+        and "main_category". None: ids only. The levels of a category path are joined by " > ",
+        several paths by " | ". In 2023 the brand is the store. HTML tags and entities are removed.
 
     min_rating : float or None, default=None
         Leave out ratings below this one (1 to 5). None keeps all.
@@ -98,8 +97,8 @@ def load_amazon_reviews(  # noqa: PLR0913 - what loaders share
         of 2014 describes twenty times as many products as the 5-core reviews mention.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -112,19 +111,18 @@ def load_amazon_reviews(  # noqa: PLR0913 - what loaders share
         interactions : Interactions
             One row per review, with timestamps. The catalog's features are the texts.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
-            or pyarrow, the first of these that is installed. A missing text is the empty
-            string.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has
+            ``item_id`` and the columns, and one row per item of the catalog, in pandas, polars or
+            pyarrow, the first of these that is installed. Missing texts are empty strings.
         ratings : ndarray of shape (n_rows,)
             Stars of each row of ``interactions``.
         parts : ndarray of shape (n_rows,)
-            Only if ``reviews`` is a list of several: which of them each row is from, so
-            that ``X[bunch.parts == 0]`` are the rows of the first.
+            Only if ``reviews`` is a list of several: the index of the part that each
+            row comes from, so ``X[bunch.parts == 0]`` are the rows of the first part.
         DESCR : str
             Description with counts.
         licence : str
-            What is known of the terms, and what to cite.
+            Known terms of use, and what to cite.
 
     Raises
     ------
@@ -134,7 +132,7 @@ def load_amazon_reviews(  # noqa: PLR0913 - what loaders share
         ``version``, no product of the reviews is described, or no review is kept.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
@@ -145,11 +143,11 @@ def load_amazon_reviews(  # noqa: PLR0913 - what loaders share
 
     Notes
     -----
-    Lines are streamed; an event takes 20 bytes until the log is built, and each id is stored
-    once. The metadata of 2014 are Python literals, not JSON; they are parsed without being
-    executed. Repeated reviews stay, with a warning; ``bunch.interactions.drop_duplicates()``
-    leaves them out. Of any rows ``X`` that are made of ``bunch.interactions`` (slices, `k_core`,
-    `drop_duplicates`) the ratings are ``bunch.ratings[X.source_rows]``.
+    Lines are streamed; an event takes 20 bytes until the log is built, and each id is stored once.
+    The metadata of 2014 are Python literals, not JSON; they are parsed without being executed.
+    Repeated reviews are kept, with a warning; ``bunch.interactions.drop_duplicates()`` removes
+    them. For rows ``X`` made from ``bunch.interactions`` (slices, `k_core`, `drop_duplicates`), the
+    ratings are ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 

@@ -105,34 +105,34 @@ def fetch_movielens(
     verbose: int = 0,
     **load_params: Any,
 ) -> Bunch:
-    """Download MovieLens from GroupLens, unless it is there, and load it.
+    """Load MovieLens, after a download from GroupLens if necessary.
 
     Parameters
     ----------
     version : {"100k", "1m", "10m", "20m", "25m", "32m", "latest-small", "latest"}, default="1m"
-        Release, from 5 MB to 265 MB. All but the latest ones, which change from time to
-        time, are verified by checksum.
+        Release, from 5 MB to 265 MB. All are verified by checksum, except the latest
+        ones, which change from time to time.
 
     data_home : str, path-like or None, default=None
-        Folder of downloaded data. None: that of scikit-learn
+        Folder for downloaded data. None: the one of scikit-learn
         (`sklearn.datasets.get_data_home`). The file goes to ``skace/movielens`` in it.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError instead of downloading, also if the file that is there
-        has another checksum than expected.
+        If False, raise an OSError instead of downloading, also if the existing file has a wrong
+        checksum.
 
     force_download : bool, default=False
-        Whether to download although the files are there, which then are replaced. A file of which
-        neither checksum nor length is known may have been cut.
+        Whether to download and replace existing files. Use it if a file may be incomplete, which is
+        not noticed if neither its checksum nor its length is known.
 
     n_retries : int, default=3
-        How often to go on with a download that was interrupted.
+        How often to continue an interrupted download.
 
     delay : float, default=1.0
-        Seconds before going on.
+        Seconds to wait before continuing.
 
     base_url : str or None, default=None
-        Address of a mirror that has ``ml-1m.zip`` and so on. None: GroupLens.
+        Address of a mirror with ``ml-1m.zip`` and so on. None: GroupLens.
 
     verbose : int, default=0
         Above 0, progress is logged.
@@ -144,7 +144,7 @@ def fetch_movielens(
     Returns
     -------
     bunch : Bunch
-        As `load_movielens` returns it.
+        The result of `load_movielens`.
 
     Raises
     ------
@@ -152,17 +152,17 @@ def fetch_movielens(
         If the file cannot be downloaded, or its checksum is wrong.
 
     ValueError
-        If a value is none that the loader takes; like a TypeError for a parameter that it does
-        not have, this comes before the download.
+        If the loader refuses a value. This is raised before the download, like a TypeError for an
+        unknown parameter.
 
     See Also
     --------
-    load_movielens : From a file that is there.
+    load_movielens : From an existing file.
 
     Notes
     -----
-    What has come of a file is kept when a download is interrupted or killed, and the next
-    call goes on from there. The archive is read in place; nothing is extracted.
+    If a download is interrupted or killed, its part is kept, and the next call continues from
+    there. The archive is read in place; nothing is extracted.
 
     Stability: provisional.
 
@@ -207,7 +207,7 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
     verbose: int = 0,
     **load_params: Any,
 ) -> Bunch:
-    """Download the reviews of one Amazon category, unless they are there, and load them.
+    """Load the reviews of one Amazon category, after a download if necessary.
 
     Parameters
     ----------
@@ -223,31 +223,31 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
         publisher. "all": every rating, without its text.
 
     checksums : mapping of str to str or None, default=None
-        SHA-256 of files by name, for instance from your first download. The publisher
-        gives none, so that nothing but the length is verified without them (and by gzip,
-        when the file is read).
+        SHA-256 of files by name, for example from your first download. The publisher gives none, so
+        without them only the length is verified (and gzip verifies the content when the file is
+        read).
 
     data_home : str, path-like or None, default=None
-        Folder of downloaded data. None: that of scikit-learn
+        Folder for downloaded data. None: the one of scikit-learn
         (`sklearn.datasets.get_data_home`). Files go to ``skace/amazon-<version>`` in it.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError instead of downloading, also if the file that is there
-        has another checksum than expected.
+        If False, raise an OSError instead of downloading, also if the existing file has a wrong
+        checksum.
 
     force_download : bool, default=False
-        Whether to download although the files are there, which then are replaced. A file of which
-        neither checksum nor length is known may have been cut.
+        Whether to download and replace existing files. Use it if a file may be incomplete, which is
+        not noticed if neither its checksum nor its length is known.
 
     n_retries : int, default=3
-        How often to go on with a download that was interrupted.
+        How often to continue an interrupted download.
 
     delay : float, default=1.0
-        Seconds before going on.
+        Seconds to wait before continuing.
 
     base_url : str or None, default=None
-        Address of a mirror, or the new one should the publisher move. None: the address
-        that was right when this version of skace was made.
+        Address of a mirror, or the new address if the publisher has moved. None: the
+        address at the time of this version of skace.
 
     verbose : int, default=0
         Above 0, progress is logged.
@@ -259,7 +259,7 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
     Returns
     -------
     bunch : Bunch
-        As `load_amazon_reviews` returns it.
+        The result of `load_amazon_reviews`.
 
     Raises
     ------
@@ -267,19 +267,19 @@ def fetch_amazon_reviews(  # noqa: PLR0913 - the parameters of scikit-learn's fe
         If a file cannot be downloaded, or its checksum is wrong.
 
     ValueError
-        If ``category`` is no plain name, or a value none that the loader takes; like a
-        TypeError for a parameter that it does not have, this comes before the download.
+        If ``category`` is not a plain name, or the loader refuses a value. This is
+        raised before the download, like a TypeError for an unknown parameter.
 
     See Also
     --------
-    load_amazon_reviews : From files that are there.
+    load_amazon_reviews : From existing files.
 
     Notes
     -----
-    What has come of a file is kept when a download is interrupted or killed, and the next
-    call goes on from there.
+    If a download is interrupted or killed, its part is kept, and the next call continues from
+    there.
 
-    The publisher has moved before.
+    The publisher's address has changed before.
 
     Stability: experimental.
 
@@ -321,36 +321,36 @@ def fetch_steam(
     verbose: int = 0,
     **load_params: Any,
 ) -> Bunch:
-    """Download the Steam reviews that came with SASRec, unless they are there, and load them.
+    """Load the Steam reviews that came with SASRec, after a download if necessary.
 
     Parameters
     ----------
     checksums : mapping of str to str or None, default=None
-        SHA-256 of files by name, for instance from your first download. The publisher
-        gives none, so that nothing but the length is verified without them (and by gzip,
-        when the file is read).
+        SHA-256 of files by name, for example from your first download. The publisher gives none, so
+        without them only the length is verified (and gzip verifies the content when the file is
+        read).
 
     data_home : str, path-like or None, default=None
-        Folder of downloaded data. None: that of scikit-learn
+        Folder for downloaded data. None: the one of scikit-learn
         (`sklearn.datasets.get_data_home`). Files go to ``skace/steam`` in it.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError instead of downloading, also if the file that is there
-        has another checksum than expected.
+        If False, raise an OSError instead of downloading, also if the existing file has a wrong
+        checksum.
 
     force_download : bool, default=False
-        Whether to download although the files are there, which then are replaced. A file of which
-        neither checksum nor length is known may have been cut.
+        Whether to download and replace existing files. Use it if a file may be incomplete, which is
+        not noticed if neither its checksum nor its length is known.
 
     n_retries : int, default=3
-        How often to go on with a download that was interrupted.
+        How often to continue an interrupted download.
 
     delay : float, default=1.0
-        Seconds before going on.
+        Seconds to wait before continuing.
 
     base_url : str or None, default=None
-        Address of a mirror, or the new one should the publisher move. None: the address
-        that was right when this version of skace was made.
+        Address of a mirror, or the new address if the publisher has moved. None: the
+        address at the time of this version of skace.
 
     verbose : int, default=0
         Above 0, progress is logged.
@@ -361,7 +361,7 @@ def fetch_steam(
     Returns
     -------
     bunch : Bunch
-        As `load_steam` returns it.
+        The result of `load_steam`.
 
     Raises
     ------
@@ -369,19 +369,19 @@ def fetch_steam(
         If a file cannot be downloaded, or its checksum is wrong.
 
     ValueError
-        If a value is none that the loader takes; like a TypeError for a parameter that it does
-        not have, this comes before the download.
+        If the loader refuses a value. This is raised before the download, like a TypeError for an
+        unknown parameter.
 
     See Also
     --------
-    load_steam : From files that are there.
+    load_steam : From existing files.
 
     Notes
     -----
-    What has come of a file is kept when a download is interrupted or killed, and the next
-    call goes on from there.
+    If a download is interrupted or killed, its part is kept, and the next call continues from
+    there.
 
-    The publisher may move.
+    The publisher's address may change.
 
     Stability: experimental.
 

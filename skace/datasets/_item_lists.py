@@ -21,10 +21,10 @@ _SOURCE = Source(
 
 
 def load_item_lists(lists: Any) -> Bunch:
-    r"""Load a log from lists of items, such as come with the code of papers.
+    r"""Load a log from files of item lists, as published with the code of papers.
 
-    A line is a user and the items that this user took, with blanks or tabs between them. A user
-    may have several lines, which follow each other; hence one reader for
+    A line holds a user and the items that this user took, separated by blanks or tabs. A user may
+    have several lines; their items follow each other. So it reads
 
     * ``user item`` lines, as SASRec, BERT4Rec and many after them have it;
     * one line a user, as in S3-Rec and P5 (``sequential_data.txt``);
@@ -33,8 +33,8 @@ def load_item_lists(lists: Any) -> Bunch:
     Parameters
     ----------
     lists : str, path-like or list of these
-        The file, plain or packed. A list: parts, such as ``["train.txt", "test.txt"]``, of
-        which the events of a user follow each other.
+        The file, plain or packed. A list: parts, such as ``["train.txt", "test.txt"]``; a user's
+        events in one part come before those in the next.
 
     Returns
     -------
@@ -45,15 +45,14 @@ def load_item_lists(lists: Any) -> Bunch:
             One row per event, without timestamps. Ids are those of the file: integers if all
             of them are whole numbers, else strings.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict. The
-            column ``item_id``, in pandas, polars or pyarrow, the first of these that is
-            installed.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has the
+            column ``item_id``, in pandas, polars or pyarrow, the first of these that is installed.
         parts : ndarray of shape (n_rows,)
-            Only if ``lists`` is a list of several: which of them each row is from.
+            Only if ``lists`` is a list of several: the index of the part that each row comes from.
         DESCR : str
             Description with counts.
         licence : str
-            That it is the one of the data set.
+            Says that the licence is that of the data set.
 
     Raises
     ------
@@ -61,20 +60,19 @@ def load_item_lists(lists: Any) -> Bunch:
         If a line is malformed (file and line are named), or there is no event.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
 
     See Also
     --------
-    skace.Interactions.from_sequences : From lists that are in memory.
+    skace.Interactions.from_sequences : From lists in memory.
 
     Notes
     -----
-    A user without items has no row. Such files do not describe items; what is known of them by
-    other means comes in with ``bunch.interactions.with_features(F)``, one row per item of
-    ``bunch["items"]``.
+    A user without items has no row. Such files do not describe items. Add features of your own with
+    ``bunch.interactions.with_features(F)``, one row per item of ``bunch["items"]``.
 
     Stability: provisional.
 

@@ -72,23 +72,23 @@ def load_mind(  # noqa: PLR0913 - what loaders share
         ``news.tsv`` of the same folders. None: items have ids only.
 
     columns : str, sequence of str or None, default=("title", "category", "subcategory", "abstract")
-        Texts to keep, out of these; None: ids only.
+        Texts to keep, some of these. None: ids only.
 
     include_history : bool, default=True
-        Whether what a user had read before comes first: the history of the user's first line.
-        It is in order, but has no times, so that no event keeps one. False: only clicks on what
-        was shown, with their times.
+        Whether each user's log begins with the history of the user's first line, that is, with news
+        read before. This history is in order, but without times, so all events lose their times.
+        False: only clicks on shown news, with their times.
 
     start, end : date, datetime64, str or None, default=None
         Keep clicks from ``start`` on and before ``end``, given as dates or ISO strings; only with
         ``include_history=False``.
 
     include_cold : bool, default=False
-        Whether news without a click that is kept are in the catalog too.
+        Whether the catalog also has news without a kept click.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -101,16 +101,16 @@ def load_mind(  # noqa: PLR0913 - what loaders share
         interactions : Interactions
             One row per click. The catalog's features are the texts.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
-            or pyarrow, the first of these that is installed. A missing text is the empty
-            string.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has
+            ``item_id`` and the columns, and one row per item of the catalog, in pandas, polars or
+            pyarrow, the first of these that is installed. Missing texts are empty strings.
         parts : ndarray of shape (n_rows,)
-            Only if ``behaviors`` is a list of several: which of them each row is from.
+            Only if ``behaviors`` is a list of several: the index of the part that each
+            row comes from.
         DESCR : str
             Description with counts.
         licence : str
-            What one may do with the data, and what to cite.
+            Terms of use, and what to cite.
 
     Raises
     ------
@@ -119,15 +119,15 @@ def load_mind(  # noqa: PLR0913 - what loaders share
         exist, none of the news is described, or no click is kept.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
 
     Notes
     -----
-    News that were shown and not clicked are left out. The lines of the test set do not tell
-    clicks; of these only the histories are read. Times are taken as UTC.
+    News that were shown but not clicked are left out. The test set does not contain clicks, so only
+    its histories are read. Times are taken as UTC.
 
     Stability: provisional.
 

@@ -102,11 +102,11 @@ def load_movielens(
     Parameters
     ----------
     path : str or path-like
-        The zip archive, which is read in place, a folder that holds the files, itself or
-        in one folder below, or the file of ratings, with that of movies beside it.
+        The zip archive (read in place), a folder with the files or with a subfolder that has them,
+        or the file of ratings, with the file of movies in the same folder.
 
     columns : str, sequence of str or None, default=("title", "genres")
-        Texts to keep, out of these; None: ids only, for which the file of movies is not
+        Texts to keep, some of these. None: ids only; the file of movies is then not
         needed. Titles end with the year.
 
     min_rating : float or None, default=None
@@ -118,11 +118,11 @@ def load_movielens(
         strings.
 
     include_cold : bool, default=False
-        Whether movies that nobody rated are in the catalog too.
+        Whether the catalog also has movies that nobody rated.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -135,16 +135,15 @@ def load_movielens(
         interactions : Interactions
             One row per rating, with timestamps. The catalog's features are the texts.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
-            or pyarrow, the first of these that is installed. A missing text is the empty
-            string.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has
+            ``item_id`` and the columns, and one row per item of the catalog, in pandas, polars or
+            pyarrow, the first of these that is installed. Missing texts are empty strings.
         ratings : ndarray of shape (n_rows,)
             Stars of each row of ``interactions``.
         DESCR : str
             Description with counts.
         licence : str
-            What one may do with the data, and what to cite.
+            Terms of use, and what to cite.
 
     Raises
     ------
@@ -153,7 +152,7 @@ def load_movielens(
         does not exist, no movie of the ratings is described, or no rating is kept.
 
     FileNotFoundError
-        If the files of no release are there.
+        If no files of a release are found.
 
     ImportError
         If no library for frames is installed.
@@ -164,9 +163,9 @@ def load_movielens(
 
     Notes
     -----
-    Lines are streamed, at some hundred thousand ratings per second; a rating takes 20
-    bytes until the log is built. Of any rows ``X`` that are made of ``bunch.interactions``
-    (slices, `k_core`) the ratings are ``bunch.ratings[X.source_rows]``.
+    Lines are streamed, at some hundred thousand ratings per second; a rating takes 20 bytes until
+    the log is built. For rows ``X`` made from ``bunch.interactions`` (slices, `k_core`), the
+    ratings are ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 

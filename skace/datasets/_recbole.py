@@ -69,15 +69,15 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
         The ``.item`` file. None: items have ids only.
 
     columns : "all", str, sequence of str or None, default="all"
-        Fields of the ``.item`` file to keep as texts, without their types. "all": those of
-        type token or token_seq, but the id. None: ids only.
+        Fields of the ``.item`` file to keep as texts, without their types. "all": those of type
+        token or token_seq, except the id. None: ids only.
 
     user, item : str, default="user_id", "item_id"
         Names of the fields of ids, such as ``user="session_id"``.
 
     rating, timestamp : str or None, default="rating", "timestamp"
-        Names of these fields. What a file lacks is left out: ``rating`` as None, and events
-        without times are in the order of the file. None: not read.
+        Names of these fields. None: not read. A file may lack them: without ``rating`` there are no
+        ratings, and events without times are in the order of the file.
 
     time_unit : {"s", "ms"}, default="s"
         Unit of the times since 1970.
@@ -89,11 +89,11 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
         Keep events from ``start`` on and before ``end`` (UTC), given as dates or ISO strings.
 
     include_cold : bool, default=False
-        Whether items without an event that is kept are in the catalog too.
+        Whether the catalog also has items without a kept event.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -107,28 +107,27 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
             One row per event. The catalog's features are the texts. Ids are integers if all
             of them are whole numbers, else strings.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
-            or pyarrow, the first of these that is installed. A missing text is the empty
-            string.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has
+            ``item_id`` and the columns, and one row per item of the catalog, in pandas, polars or
+            pyarrow, the first of these that is installed. Missing texts are empty strings.
         ratings : ndarray of shape (n_rows,)
             Only if the file has them: the rating of each row of ``interactions``.
         parts : ndarray of shape (n_rows,)
-            Only if ``interactions`` is a list of several: which of them each row is from.
+            Only if ``interactions`` is a list of several: the index of the part that each row comes
+            from.
         DESCR : str
             Description with counts.
         licence : str
-            That it is the one of the data set.
+            Says that the licence is that of the data set.
 
     Raises
     ------
     ValueError
-        If a line is malformed (file and line are named), a field is not there, the file holds
-        samples that were cut from a log (``item_id_list``), no item of the events is
-        described, or no event is kept.
+        If a line is malformed (file and line are named), a field is missing, the file holds samples
+        cut from a log (``item_id_list``), no item of the events is described, or no event is kept.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
@@ -139,8 +138,8 @@ def load_recbole(  # noqa: PLR0913 - names of four fields, and what loaders shar
 
     Notes
     -----
-    Of any rows ``X`` that are made of ``bunch.interactions`` (slices, `k_core`) the ratings
-    are ``bunch.ratings[X.source_rows]``.
+    For rows ``X`` made from ``bunch.interactions`` (slices, `k_core`), the ratings are
+    ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 

@@ -150,9 +150,9 @@ def load_session_clicks(
     ties: Ties = "keep",
     random_state: Any = None,
 ) -> Bunch:
-    r"""Load the clicks of sessions as shops have published them.
+    r"""Load clicks of sessions that shops have published.
 
-    Which log it is, the first line of the file tells:
+    The first line of the file tells which log it is:
 
     ==============  ==========================================  =================================
     log             file                                        a user is
@@ -169,16 +169,15 @@ def load_session_clicks(
         The file, plain or packed. A list: the parts of one log.
 
     kinds : str, sequence of str or None, default=None
-        What was done, out of "view", "addtocart" and "transaction" (RetailRocket), or
-        "clicks", "carts" and "orders" (Otto). None: all of it. The other two logs do not
-        tell kinds.
+        Kinds of events to keep: some of "view", "addtocart" and "transaction" (RetailRocket), or of
+        "clicks", "carts" and "orders" (Otto). None: all. The other two logs have no kinds.
 
     start, end : date, datetime64, str or None, default=None
         Keep events from ``start`` on and before ``end`` (UTC), given as dates or ISO strings.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -189,35 +188,34 @@ def load_session_clicks(
         With the entries
 
         interactions : Interactions
-            One row per event, with timestamps in milliseconds. Ids are integers. Items have
-            no texts: none of these shops tells what they are.
+            One row per event, with timestamps in milliseconds. Ids are integers. Items have no
+            texts, because these shops do not describe them.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict. The
-            column ``item_id``, in pandas, polars or pyarrow, the first of these that is
-            installed.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has the
+            column ``item_id``, in pandas, polars or pyarrow, the first of these that is installed.
         parts : ndarray of shape (n_rows,)
-            Only if ``clicks`` is a list of several: which of them each row is from.
+            Only if ``clicks`` is a list of several: the index of the part that each row comes from.
         DESCR : str
             Description with counts.
         licence : str
-            What is known of the terms, and what to cite.
+            Known terms of use, and what to cite.
 
     Raises
     ------
     ValueError
-        If a file is none of these logs, parts are of several, a kind is not in the log, a line
-        is malformed (file and line are named), or no event is kept.
+        If a file is not one of these logs, parts are of different logs, a kind is not in the log, a
+        line is malformed (file and line are named), or no event is kept.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
 
     Notes
     -----
-    The moment of a view of Diginetica is the day of its session plus ``timeframe``, the
-    milliseconds since the session began: the day alone would leave the order open.
+    The time of a view of Diginetica is the day of its session plus ``timeframe``, the
+    milliseconds since the session began. The day alone would not give the order.
 
     Stability: provisional.
 

@@ -72,17 +72,17 @@ def load_steam(
         ``steam_games.json.gz``. None: items have ids only.
 
     columns : str, sequence of str or None, default=("title", "genres", "tags", "developer")
-        Texts to keep, out of these, "specs" and "publisher"; None: ids only.
+        Texts to keep, some of these, "specs" and "publisher". None: ids only.
 
     start, end : date, datetime64, str or None, default=None
         Keep reviews from ``start`` on and before ``end``, given as dates or ISO strings.
 
     include_cold : bool, default=False
-        Whether games without a review that is kept are in the catalog too.
+        Whether the catalog also has games without a kept review.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -93,19 +93,19 @@ def load_steam(
         With the entries
 
         interactions : Interactions
-            One row per review, with timestamps. Users are known by their names, games by
-            the number in their address, as a string. The catalog's features are the texts.
+            One row per review, with timestamps. The id of a user is the name; the id of a game is
+            the number in its address, as a string. The catalog's features are the texts.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
-            or pyarrow, the first of these that is installed. A missing text is the empty
-            string.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has
+            ``item_id`` and the columns, and one row per item of the catalog, in pandas, polars or
+            pyarrow, the first of these that is installed. Missing texts are empty strings.
         parts : ndarray of shape (n_rows,)
-            Only if ``reviews`` is a list of several: which of them each row is from.
+            Only if ``reviews`` is a list of several: the index of the part that each
+            row comes from.
         DESCR : str
             Description with counts.
         licence : str
-            What is known of the terms, and what to cite.
+            Known terms of use, and what to cite.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def load_steam(
         is kept.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
@@ -128,7 +128,7 @@ def load_steam(
     -----
     Lines are streamed; an event takes 20 bytes until the log is built. The lines are
     Python literals, not JSON; they are parsed without being executed, at about twenty
-    thousand reviews per second. Several reviews of a game by one player stay.
+    thousand reviews per second. Several reviews of a game by one player are kept.
 
     Stability: provisional.
 

@@ -66,22 +66,21 @@ def load_yelp(  # noqa: PLR0913 - what loaders share
         ``yelp_academic_dataset_business.json``. None: items have ids only.
 
     columns : str, sequence of str or None, default=("name", "categories", "city", "state")
-        Texts to keep, out of these, "address" and "postal_code"; None: ids only.
+        Texts to keep, some of these, "address" and "postal_code". None: ids only.
 
     min_rating : float or None, default=None
         Leave out reviews with fewer stars (1 to 5). None keeps all.
 
     start, end : date, datetime64, str or None, default=None
-        Keep reviews from ``start`` on and before ``end``, given as dates or ISO strings.
-        Papers that use "Yelp" often mean ``start="2019-01-01"``, ``end="2020-01-01"`` and
-        the 5-core of it.
+        Keep reviews from ``start`` on and before ``end``, given as dates or ISO strings. "Yelp" in
+        papers often means ``start="2019-01-01"``, ``end="2020-01-01"`` and the 5-core of that.
 
     include_cold : bool, default=False
-        Whether businesses without a review that is kept are in the catalog too.
+        Whether the catalog also has businesses without a kept review.
 
     ties : {"keep", "shuffle"} or callable, default="keep"
-        How events of one user at one moment stand: in the order of the file, in random order,
-        or by a key, as in `Interactions`.
+        Order of the events of one user at one moment: that of the file, random, or by a key, as in
+        `Interactions`.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the random order.
@@ -94,18 +93,18 @@ def load_yelp(  # noqa: PLR0913 - what loaders share
         interactions : Interactions
             One row per review, with timestamps. The catalog's features are the texts.
         items : dataframe
-            To be written ``bunch["items"]``: ``bunch.items`` is the method of every dict.
-            ``item_id`` and the columns, one row per item of the catalog, in pandas, polars
-            or pyarrow, the first of these that is installed. A missing text is the empty
-            string.
+            Access it as ``bunch["items"]``, because ``bunch.items`` is a method of dict. It has
+            ``item_id`` and the columns, and one row per item of the catalog, in pandas, polars or
+            pyarrow, the first of these that is installed. Missing texts are empty strings.
         ratings : ndarray of shape (n_rows,)
             Stars of each row of ``interactions``.
         parts : ndarray of shape (n_rows,)
-            Only if ``reviews`` is a list of several: which of them each row is from.
+            Only if ``reviews`` is a list of several: the index of the part that each
+            row comes from.
         DESCR : str
             Description with counts.
         licence : str
-            What one may do with the data.
+            Terms of use.
 
     Raises
     ------
@@ -115,7 +114,7 @@ def load_yelp(  # noqa: PLR0913 - what loaders share
         review is kept.
 
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
 
     ImportError
         If no library for frames is installed.
@@ -126,9 +125,9 @@ def load_yelp(  # noqa: PLR0913 - what loaders share
 
     Notes
     -----
-    Lines are streamed, so that the 5 GB of reviews never are in memory; an event takes 20
-    bytes until the log is built. Of any rows ``X`` that are made of ``bunch.interactions``
-    (slices, `k_core`) the ratings are ``bunch.ratings[X.source_rows]``.
+    Lines are streamed, so the 5 GB of reviews are never in memory; an event takes 20 bytes until
+    the log is built. For rows ``X`` made from ``bunch.interactions`` (slices, `k_core`), the
+    ratings are ``bunch.ratings[X.source_rows]``.
 
     Stability: provisional.
 

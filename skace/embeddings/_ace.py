@@ -20,8 +20,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     r"""Anisotropy-controllable embedding of items.
 
     Vectors of text encoders lie in a narrow cone: a few directions hold most of their
-    variance. Used as they are, the common direction drowns the rest; fully whitened,
-    the order of the directions by importance is lost. One number, ``alpha``, moves
+    variance. In the raw vectors the common direction hides the rest. Full whitening
+    loses the order of the directions by importance. One number, ``alpha``, moves
     between the two: 0 whitens, infinity gives the plain scores of an uncentred PCA.
 
     Given `~skace.Interactions`, the transformer acts on the features of its catalog and
@@ -30,38 +30,38 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     Parameters
     ----------
     n_components : int or None, default=128
-        Number of output columns, usually the width of the model. More than the rank is
-        clipped with a warning; None keeps all.
+        Number of output columns, usually the width of the model. A number above the
+        rank is clipped with a warning; None keeps all.
 
     alpha : float in [0, inf] or "auto", default=1.0
-        Ridge added to the squared singular values. Larger means more anisotropic.
-        With SASRec and 384-wide vectors of four data sets, relative values from 0.1 to 10
-        could not be told apart on validation rows (docs/benchmarks/alpha.rst). The default is the
-        middle one; search on your data. "auto" takes the shrinkage of Ledoit and Wolf,
-        which knows the vectors only, not the log: for many items it comes close to 0.
+        Ridge added to the squared singular values. Larger means more anisotropic. With SASRec and
+        384-wide vectors of four data sets, validation rows showed no difference between relative
+        values from 0.1 to 10 (docs/benchmarks/alpha.rst). The default is the middle of that range;
+        search on your data. "auto" takes the shrinkage of Ledoit and Wolf, which depends on the
+        vectors only, not on the log. With many items it is close to 0.
 
     alpha_mode : {"relative", "absolute"}, default="relative"
-        "relative": ``alpha`` counts in mean eigenvalues of the Gram matrix of the rows less
-        their mean (``center`` or not), the sum of their squared distances from it over
-        ``n_features``. One grid then serves catalogs of any size and cones of any width:
-        ``(1 - c) n_items / n_features`` for unit rows with a mean cosine of c. "absolute":
+        "relative": the unit of ``alpha`` is the mean eigenvalue of the Gram matrix of the centred
+        rows (whatever ``center`` is), which is the sum of their squared distances from the mean
+        over ``n_features``. For unit rows with a mean cosine of c it is ``(1 - c) n_items /
+        n_features``. So one grid serves catalogs of any size and cones of any width. "absolute":
         ``alpha`` is the lambda of the paper.
 
     spectrum : {"ridge", "power"}, default="ridge"
-        What becomes of the singular values. "ridge", the paper's: those far above the
-        ridge become equal, those far below it keep their ratios. "power": each ratio is
-        raised to the power ``exponent``, whatever the size.
+        How the singular values are transformed. "ridge", as in the paper: those far
+        above the ridge become equal, those far below it keep their ratios. "power":
+        each ratio is raised to the power ``exponent``, whatever the size.
 
     exponent : float in [0, 1], default=0.5
-        For "power": 0 whitens, 1 gives the plain scores. ``alpha`` does not count then.
+        For "power": 0 whitens, 1 gives the plain scores. ``alpha`` is then unused.
 
     target_isotropy : float in (0, 1] or None, default=None
-        Participation ratio of the output divided by its number of columns, 1 for equal
-        second moments in all directions. Given, it decides instead of ``alpha`` or
+        Participation ratio of the output divided by its number of columns; 1 means
+        equal second moments in all directions. If given, it replaces ``alpha`` or
         ``exponent``.
 
     center : bool, default=False
-        Subtract the mean of the rows first. The paper does not.
+        Subtract the mean of the rows first. The paper does not do this.
 
     normalize : bool, default=True
         Divide each row by its Euclidean length first.
@@ -71,14 +71,13 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         as the formula gives it: ``U * shrinkage_``.
 
     solver : {"auto", "full", "gram", "randomized"}, default="auto"
-        "gram": eigenvectors of the ``n_features x n_features`` Gram matrix, summed in one
-        pass over blocks of rows; its products are float32 where X is no wider, at most a
-        quarter of the components is wanted, and the last of these stands clear of the
-        rounding (by a relative error below 1e-5), else float64. "full": SVD of all rows in
-        memory, for small singular values to the last digit. "randomized": random projection
-        of all rows in memory, for few components of very wide vectors; the spectrum beyond
-        ``n_components`` is taken as flat. "auto": "full" for at most half as many rows as
-        columns, else "gram".
+        "gram": eigenvectors of the ``n_features x n_features`` Gram matrix, summed in one pass over
+        blocks of rows. Its products are float32 if X has at most this precision, at most a quarter
+        of the components is kept, and the rounding error of the last one is small (relative error
+        below 1e-5), else float64. "full": SVD of all rows in memory, for small singular values to
+        the last digit. "randomized": random projection of all rows in memory, for few components of
+        very wide vectors; the spectrum beyond ``n_components`` is taken as flat. "auto": "full" for
+        at most half as many rows as columns, else "gram".
 
     random_state : int, RandomState instance or None, default=None
         For "randomized" only.
@@ -89,14 +88,14 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         Right singular vectors, in rows. The entry of largest magnitude is positive.
 
     n_components_ : int
-        Number of components that were kept.
+        Number of kept components.
 
     singular_values_ : ndarray of shape (n_components_,)
-        Of the (normalised, centred) rows, largest first.
+        Singular values of the (normalised, centred) rows, largest first.
 
     shrinkage_ : ndarray of shape (n_components_,)
-        Factor on each left singular vector: ``s / sqrt(s^2 + alpha_)``, for an infinite
-        ridge ``s``; with "power" ``s^exponent_``.
+        Factor on each left singular vector: ``s / sqrt(s^2 + alpha_)``, or ``s`` for an
+        infinite ridge; with "power" ``s^exponent_``.
 
     alpha_ : float or None
         The ridge, in absolute terms; None with "power".
@@ -105,16 +104,16 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         The exponent; None with "ridge".
 
     mean_ : ndarray of shape (n_features_in_,)
-        What is subtracted from the rows; zeros if ``center=False``.
+        Mean that is subtracted from the rows; zeros if ``center=False``.
 
     output_scale_ : float
         Factor that gives the output its standard deviation.
 
     anisotropy_ : dict of dict of str to float
-        Under "before" (the rows, all directions) and "after" (the output):
-        "participation_ratio", in directions; "isotropy", the same over the number of
-        columns; "condition_number", first over last kept singular value; "first_share",
-        of the first direction in the sum of squares.
+        Measures of the rows in all directions ("before") and of the output ("after"):
+        "participation_ratio", in directions; "isotropy", the same divided by the number
+        of columns; "condition_number", first over last kept singular value;
+        "first_share", share of the first direction in the sum of squares.
 
     n_features_in_ : int
         Number of columns seen in fit.
@@ -126,7 +125,7 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     --------
     OnItems : Other transformers on the features of a catalog.
     WhiteningTransformer : Full and group whitening, in the input's directions.
-    GlobalScaler : Gives other starts the same ``scale``.
+    GlobalScaler : Gives other initial vectors the same ``scale``.
     anisotropy_report : Measures of anisotropy of any matrix.
 
     Notes
@@ -136,14 +135,14 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     .. math:: E = c \, U \, \mathrm{diag}\left(\frac{s_j}{\sqrt{s_j^2 + \lambda}}\right)
               = c \, F V \, \mathrm{diag}\left((s_j^2 + \lambda)^{-1/2}\right).
 
-    The left form is that of the paper; the right one maps new rows exactly, so that items
-    without any event get their vector as well. With ``spectrum="power"`` it is
-    :math:`c \, U S^a = c \, F V S^{a-1}`. A zero row says nothing and maps to zero,
-    with ``center=True`` too, where it counts as the mean.
+    The left form is that of the paper. The right form maps new rows exactly, so items without any
+    event get a vector as well. With ``spectrum="power"`` it is :math:`c \, U S^a = c \, F V
+    S^{a-1}`. A zero row carries no information and maps to zero. With ``center=True`` it counts as
+    the mean, and maps to zero as well.
 
-    ``alpha="auto"``: with the optimal weight t of the identity in the second moment matrix
-    (Ledoit and Wolf), whitening with the shrunk matrix is ACE with a ridge of t / (1 - t)
-    mean eigenvalues of the Gram matrix.
+    ``alpha="auto"``: Ledoit and Wolf give the optimal weight t of the identity in the second moment
+    matrix. Whitening with this shrunk matrix is ACE with a ridge of t / (1 - t) mean eigenvalues of
+    the Gram matrix.
 
     Time is O(n d^2 + d^3) and memory about three d x d matrices beside X; a memmap is
     streamed in blocks, and no n x n matrix exists. Fits on the same catalog share one
@@ -226,20 +225,20 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
     ) -> Self:
         """Learn the transformation from item vectors.
 
-        Writes all attributes of the class.
+        Sets all attributes of the class.
 
         Parameters
         ----------
         X : array-like of shape (n_items, n_features) or Interactions
-            Dense floats; NaN and infinity are refused. Of Interactions the features of
-            the catalog, whatever the rows are.
+            Dense floats; NaN and infinity are refused. From Interactions it takes the
+            features of the catalog, whatever the rows are.
 
         y : Ignored
-            There for scikit-learn.
+            Exists for scikit-learn.
 
         sample_weight : array-like of shape (n_items,) or None, default=None
-            Non-negative weight of each row; a whole number is the same as repeating the
-            row. With arrays only.
+            Non-negative weight of each row; an integer equals that many copies of the
+            row. Only with arrays.
 
         Returns
         -------
@@ -249,8 +248,8 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         Raises
         ------
         ValueError
-            If X is not finite or has rank 0, if ``target_isotropy`` is out of reach, or if
-            the catalog has no vectors.
+            If X is not finite or has rank 0, ``target_isotropy`` cannot be reached, or the catalog
+            has no vectors.
         """
         return super().fit(X, y, sample_weight=sample_weight)
 
@@ -261,17 +260,17 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         y: Any = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Learn from more item vectors, exactly as one fit on all of them would.
+        """Learn from more item vectors; the result equals one fit on all of them.
 
-        Writes all attributes of the class. Every call decomposes again, at O(d^3).
+        Sets all attributes of the class. Every call decomposes again, in O(d^3).
 
         Parameters
         ----------
         X : array-like of shape (n_items, n_features) or Interactions
-            The new items. Of Interactions all items of the catalog count as new.
+            The new items. With Interactions all items of the catalog count as new.
 
         y : Ignored
-            There for scikit-learn.
+            Exists for scikit-learn.
 
         sample_weight : array-like of shape (n_items,) or None, default=None
             As in `fit`.
@@ -284,7 +283,7 @@ class ACETransformer(ItemTransformerMixin, ACEOfArrays):
         Raises
         ------
         ValueError
-            As `fit`, and after a fit with ``solver="randomized"``, which has no sums to go
-            on from; with that solver the method does not exist.
+            As in `fit`; also after a fit with ``solver="randomized"``, which keeps no sums. With
+            that solver the method does not exist.
         """
         return super().partial_fit(X, y, sample_weight=sample_weight)

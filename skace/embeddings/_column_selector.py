@@ -85,10 +85,11 @@ class _SelectorOfArrays(CallbackSupportMixin, SelectorMixin, BaseEstimator):
 
 
 class ColumnSelector(ItemTransformerMixin, _SelectorOfArrays):
-    """Some columns of the item vectors, as they are: the start that LLMInit proposes.
+    """Some columns of the item vectors, unchanged, as LLMInit proposes for initial vectors.
 
-    No rotation and no scaling: what a model gains from these columns it gains from the
-    text encoder alone, so this is a control for `ACETransformer` at the same width.
+    There is no rotation and no scaling. Whatever a model gains from these columns comes
+    from the text encoder alone, so this is a control for `ACETransformer` at the same
+    width.
 
     Given `~skace.Interactions`, the transformer acts on the features of its catalog and
     returns `~skace.Interactions` over the same log.
@@ -96,17 +97,17 @@ class ColumnSelector(ItemTransformerMixin, _SelectorOfArrays):
     Parameters
     ----------
     n_components : int, default=128
-        Number of columns to keep. More than there are is clipped with a warning.
+        Number of columns to keep. A larger number than X has is clipped with a warning.
 
     method : {"variance", "strided", "random"}, default="variance"
-        "variance": those of largest variance over popular items. "strided": every
-        ``n_features / n_components``-th, from the first on. "random": drawn without
-        replacement.
+        "variance": the columns of largest variance over popular items. "strided": every
+        ``n_features / n_components``-th column, from the first on. "random": drawn
+        without replacement.
 
     popular_share : float in (0, 1], default=0.2
-        For "variance" on Interactions: share of the catalog's items, most rows first, over
-        which the variance is taken, rounded down but at least two items. Items of equal
-        count at the border are taken in catalog order. With arrays all rows count.
+        For "variance" on Interactions: share of the catalog's items, those with most rows first,
+        that the variance is computed on (rounded down, at least two items). Ties are broken by
+        catalog order. With arrays all rows count.
 
     random_state : int, RandomState instance or None, default=None
         For "random" only.
@@ -121,21 +122,20 @@ class ColumnSelector(ItemTransformerMixin, _SelectorOfArrays):
 
     See Also
     --------
-    GlobalScaler : Gives the columns the size of other starts.
-    sklearn.feature_selection.SelectKBest : Selection by a score of one's own, in `OnItems`.
+    GlobalScaler : Scales the columns to the size of other initial vectors.
+    sklearn.feature_selection.SelectKBest : Selection by a score of your own, in `OnItems`.
 
     Notes
     -----
-    The columns stay in their order; ``get_support()`` tells which they are.
+    The columns stay in their order; ``get_support()`` returns which they are.
 
-    Where ``n_components`` does not divide the number of columns, the published "strided"
-    takes steps of the quotient rounded down, and so leaves out the last columns; here the
-    steps span all of them. The published "random" draws with replacement, and so may take
-    a column twice.
+    If ``n_components`` does not divide the number of columns, the published "strided" rounds the
+    step down, and so leaves out the last columns; here the steps span all columns. The published
+    "random" draws with replacement, so it may take a column twice.
 
-    Popularity is that of the rows of X, each event once, so inside cross-validation it
-    knows the training rows only. Unlike other item transformers, fits on two slices of
-    one log may therefore differ.
+    Popularity counts the rows of X, each event once, so inside cross-validation it uses
+    training rows only. Fits on two slices of one log may therefore differ, unlike those
+    of other item transformers.
 
     Stability: provisional.
 
@@ -183,16 +183,15 @@ class ColumnSelector(ItemTransformerMixin, _SelectorOfArrays):
     ) -> Self:
         """Choose the columns.
 
-        Writes the attributes of the class.
+        Sets the attributes of the class.
 
         Parameters
         ----------
         X : array-like of shape (n_items, n_features) or Interactions
-            Item vectors, or rows whose catalog has features. Of the latter the rows count
-            as well, for popularity.
+            Item vectors, or rows whose catalog has features. Rows are also counted, for popularity.
 
         y : Ignored
-            There for scikit-learn.
+            Exists for scikit-learn.
 
         Returns
         -------
@@ -202,7 +201,7 @@ class ColumnSelector(ItemTransformerMixin, _SelectorOfArrays):
         Raises
         ------
         ValueError
-            If X is not finite, if the catalog has no vectors, or if the rows are queries.
+            If X is not finite, the catalog has no vectors, or the rows are queries.
         """
         self._item_counts = _counts_of(X) if isinstance(X, Interactions) else None
         try:

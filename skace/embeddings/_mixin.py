@@ -35,25 +35,25 @@ def _core_has(name):
 class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
     """Let a scikit-learn transformer act on the item features of `Interactions`.
 
-    Stands first among the bases of a class, before the class that does the work on
+    It must be the first base of a class. The next base, the core, does the work on
     two-dimensional arrays and derives from ``TransformerMixin`` and ``BaseEstimator``.
-    Each method looks at what it is given:
+    Each method depends on the type of X:
 
-    - `Interactions`: the core gets ``X.catalog.features``, one row per item, and what it
-      returns becomes the features of the `Interactions` that is handed back;
+    - `Interactions`: the core gets ``X.catalog.features``, one row per item. Its result becomes
+      the features of the returned `Interactions`;
     - a list or Series of sequences of item ids, in ``transform`` after a fit on
-      `Interactions`: handed on unchanged, so that ``Pipeline.predict([["pen", "ink"]])``
-      reaches the recommender;
-    - anything else: the core gets it as it is.
+      `Interactions`: returned unchanged, so ``Pipeline.predict([["pen", "ink"]])`` reaches the
+      recommender;
+    - anything else: the core gets it unchanged.
 
     Notes
     -----
-    The mixin does not derive from ``TransformerMixin``. Scikit-learn wraps the
-    ``transform`` of what does, to put its output into the container of ``set_output``;
-    this way the wrapped method is that of the core, which only ever sees arrays.
+    The mixin does not derive from ``TransformerMixin``, because scikit-learn wraps the
+    ``transform`` of such classes, to put its output into the container of
+    ``set_output``. This way it wraps the method of the core, which only sees arrays.
 
     While a core is fitted on `Interactions`, ``self._source_catalog`` is the catalog.
-    After any fit, ``self._is_fitted_on_items`` tells whether it was `Interactions`.
+    After any fit, ``self._is_fitted_on_items`` tells whether X was `Interactions`.
 
     Stability: provisional.
 
@@ -91,8 +91,8 @@ class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
         Parameters
         ----------
         X : array-like of shape (n_items, n_features) or Interactions
-            Item vectors, or rows whose catalog has features. Of the latter only the
-            catalog counts: every slice gives the same fit.
+            Item vectors, or rows whose catalog has features. Of rows only the catalog
+            counts, so every slice gives the same fit.
 
         y : object, default=None
             Passed on with arrays, ignored with Interactions.
@@ -109,15 +109,15 @@ class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
         Raises
         ------
         ValueError
-            If the catalog has no features, if a fit parameter comes with Interactions,
-            or if X holds ids instead of vectors.
+            If the catalog has no features, a fit parameter comes with Interactions, or
+            X holds ids instead of vectors.
         """
         self._fit_core("fit", X, y, fit_params)
         return self
 
     @available_if(_core_has("partial_fit"))
     def partial_fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
-        """Learn from more rows, without forgetting those of earlier calls.
+        """Learn from more rows in addition to those of earlier calls.
 
         Parameters
         ----------
@@ -150,18 +150,18 @@ class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
         Parameters
         ----------
         X : array-like of shape (n_items, n_features), Interactions or list of sequences
-            New vectors may be any, cold items included. Lists of sequences of ids are
+            Any vectors, including those of cold items. Lists of sequences of ids are
             accepted after a fit on Interactions.
 
         Returns
         -------
         X_new : array of shape (n_items, n_features_new), Interactions or list
-            Of the kind of X: Interactions share the log of X, a list is X itself.
+            Same type as X: Interactions share the log of X, a list is X itself.
 
         Raises
         ------
         ValueError
-            If the catalog has no features, or if ids come where vectors are expected.
+            If the catalog has no features, or X holds ids where vectors are expected.
         """
         check_is_fitted(self)
         if isinstance(X, Interactions):
@@ -213,12 +213,12 @@ class ItemTransformerMixin(DocLinkMixin, OldStateMixin):
         Parameters
         ----------
         X : array-like of shape (n_items, n_features_new) or Interactions
-            What `transform` returned.
+            A result of `transform`.
 
         Returns
         -------
         X_original : array of shape (n_items, n_features) or Interactions
-            Of the kind of X.
+            Same type as X.
         """
         check_is_fitted(self)
         if isinstance(X, Interactions):

@@ -118,7 +118,7 @@ class _TransformerOfItems(CallbackSupportMixin, TransformerMixin, BaseEstimator)
         return self._fitted_attribute("feature_names_in_")
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Where fit parameters go: to ``fit`` of the transformer.
+        """Routing of fit parameters to ``fit`` of the transformer.
 
         Returns
         -------
@@ -194,29 +194,27 @@ class _TransformerOfItems(CallbackSupportMixin, TransformerMixin, BaseEstimator)
 class OnItems(ItemTransformerMixin, _TransformerOfItems):
     """Any scikit-learn transformer on the item features of Interactions.
 
-    A transformer such as ``PCA`` takes a matrix with one row per item, a recommender takes
-    rows of an event log. `OnItems` stands between them in a ``Pipeline``: it fits a clone of
-    the transformer on the features of the catalog and puts the result in their place. With
-    arrays it does what the transformer does.
+    A transformer such as ``PCA`` takes a matrix with one row per item; a recommender takes rows of
+    an event log. `OnItems` connects them in a ``Pipeline``: it fits a clone of the transformer on
+    the features of the catalog and replaces them with the result. With arrays it does what the
+    transformer does.
 
     Parameters
     ----------
     transformer : transformer or None, default=None
-        Must return one row per item. Several are joined inside, as in
-        ``OnItems(FeatureUnion([...]))``. It gets the features as the catalog holds them:
-        a dense or sparse matrix, one text per item, or a frame of text columns, in which a
-        missing text is the empty one. None
-        leaves the features as they are, which is useful as an entry of a grid.
+        Transformer that returns one row per item. To join several, use
+        ``OnItems(FeatureUnion([...]))``. It gets the features as the catalog holds them: a dense or
+        sparse matrix, one text per item, or a frame of text columns with "" for missing texts. None
+        leaves the features as they are, which is useful in a grid.
 
     fields : str, list of str or None, default=None
-        Columns to join for a transformer that reads one text per item, such as
-        ``TfidfVectorizer``. None: those that the template names, or all text columns but
-        ``item_id``. Others get the columns as they are.
+        Columns to join for a transformer that reads one text per item, such as ``TfidfVectorizer``.
+        None: the columns in the template, or all text columns except ``item_id``. Other
+        transformers get the columns as they are.
 
     template : str, default="{values}"
-        How these columns make a text, as in `TextEncoder`: ``{title}`` is the value of that
-        column, ``{values}`` all of them with full stops between. What is missing is an empty
-        text.
+        How these columns make a text, as in `TextEncoder`: ``{title}`` is the value of that column,
+        ``{values}`` is all values joined by full stops. Missing values are empty texts.
 
     Attributes
     ----------
@@ -224,15 +222,15 @@ class OnItems(ItemTransformerMixin, _TransformerOfItems):
         The fitted clone.
 
     n_features_in_ : int
-        Number of columns seen in fit, if the transformer has the attribute.
+        Number of columns seen in fit, if the transformer has this attribute.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns seen in fit, if the transformer has the attribute.
+        Names of the columns seen in fit, if the transformer has this attribute.
 
     See Also
     --------
     ACETransformer : Acts on Interactions by itself.
-    ItemTransformerMixin : To give a class of your own the same habits.
+    ItemTransformerMixin : Gives the same behaviour to a class of your own.
 
     Notes
     -----

@@ -52,12 +52,12 @@ def _spread(moments):
 
 
 class GlobalScaler(ItemTransformerMixin, _ScalerOfArrays):
-    """One factor for all entries, such that their standard deviation is as asked.
+    """Scale all entries by one factor to a given standard deviation.
 
-    Unlike ``StandardScaler`` it leaves directions, and the ratios of columns and rows,
-    as they are, and it subtracts nothing. A model that trains vectors further depends on
-    the size of those it starts from, so a comparison of starts should give all of them
-    the same: `ACETransformer` does so by itself, others do with this step behind them.
+    Unlike ``StandardScaler`` it subtracts nothing and keeps directions and the ratios of columns
+    and rows. A model that trains vectors further depends on their initial size, so a comparison of
+    initial vectors should give all of them the same size. `ACETransformer` does that itself; put
+    this step behind other transformers.
 
     Given `~skace.Interactions`, the transformer acts on the features of its catalog and
     returns `~skace.Interactions` over the same log.
@@ -65,14 +65,14 @@ class GlobalScaler(ItemTransformerMixin, _ScalerOfArrays):
     Parameters
     ----------
     std : float, default=0.1
-        Standard deviation of all entries of the training output (ddof 0), as
-        ``ACETransformer(scale=0.1)`` gives it.
+        Standard deviation of all entries of the training output (ddof 0), like
+        ``ACETransformer(scale=0.1)``.
 
     Attributes
     ----------
     scale_ : float
-        The factor. Where all entries are equal, there is no spread to set, and the factor
-        gives them the size ``std``; it is 1 where all are zero.
+        The factor. If all entries are equal, they have no spread, and the factor gives them the
+        size ``std``. If all are zero, it is 1.
 
     n_features_in_ : int
         Number of columns seen in fit.

@@ -15,8 +15,8 @@ __all__ = ["SemanticIdEncoder"]
 class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
     r"""Hierarchical ids of items, by k-means of their vectors.
 
-    Each item gets ``n_levels`` whole numbers, coarse first: items that begin alike are alike.
-    Such ids are what generative recommenders spell out; they also group a catalog.
+    Each item gets ``n_levels`` integers, coarse first: items whose first codes are equal are
+    similar. Generative recommenders spell out such ids. They also group a catalog.
 
     Given `~skace.Interactions`, the transformer acts on the features of its catalog and
     returns `~skace.Interactions` over the same log, whose features are the codes (as floats, like
@@ -25,23 +25,23 @@ class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
     Parameters
     ----------
     n_clusters : int, default=128
-        Most clusters of a node ("recursive") or of a level ("residual"). More than there are
+        Most clusters of a node ("recursive") or of a level ("residual"). A number above that of
         distinct rows is clipped with a warning.
 
     n_levels : int, default=2
         Number of codes of an id.
 
     method : {"recursive", "residual"}, default="recursive"
-        "recursive" clusters the items of each cluster again [1]_; a node of at most
-        ``n_clusters`` distinct rows gives each a code of its own, and below a single one all
-        codes are 0. "residual" clusters what the levels before have left of each vector, with
-        one codebook a level for all items [2]_ [3]_.
+        "recursive" clusters the items of each cluster again [1]_. In a node of at most
+        ``n_clusters`` distinct rows each gets its own code, and all further codes are 0. "residual"
+        clusters what remains of each vector after the levels before, with one codebook per level
+        for all items [2]_ [3]_.
 
     normalize : bool, default=True
-        Whether vectors are brought to length one first, so that angles count.
+        Whether to scale vectors to length one first, so that only angles count.
 
     n_init : int, default=3
-        Starts of each k-means, of which the best is taken.
+        Number of starts of each k-means; the best result is kept.
 
     max_iter : int, default=100
         Most iterations of each k-means.
@@ -58,27 +58,27 @@ class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
         Centroids of each level. Only with ``method="residual"``.
 
     node_centroids_ : ndarray of shape (n_nodes, n_features_in_)
-        Centroid of each node but the root, level by level. This and the three below only with
-        ``method="recursive"``.
+        Centroid of each node except the root, level by level. This and the next three attributes
+        exist only with ``method="recursive"``.
 
     node_parents_ : ndarray of shape (n_nodes,), int64
-        Number of the node above; -1 is the root.
+        Index of the parent node; -1 is the root.
 
     node_codes_ : ndarray of shape (n_nodes,), int64
         Code of the node among its siblings.
 
     node_counts_ : ndarray of shape (n_nodes,), int64
-        Rows of the fit in the node.
+        Number of rows of the fit in the node.
 
     inertia_ : ndarray of shape (n_levels_,), float64
-        Sum of the squared distances of the rows of the fit to what the codes up to each level
-        stand for.
+        Sum of the squared distances of the rows of the fit to the centroids of their codes up to
+        each level.
 
     collision_rate_ : float
-        Share of the rows of the fit that have all codes in common with another one, in [0, 1].
+        Share of the rows of the fit that have all codes in common with another row, in [0, 1].
 
     n_iter_ : int
-        Most iterations that a k-means took.
+        Largest number of iterations of a k-means.
 
     n_features_in_ : int
         Number of columns seen in fit.
@@ -88,19 +88,19 @@ class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
 
     See Also
     --------
-    ACETransformer : Spreads vectors that crowd into a narrow cone, which k-means divides badly.
+    ACETransformer : Spreads out vectors in a narrow cone, which k-means divides badly.
 
     Notes
     -----
-    Codes say nothing of the log and do not depend on the order of the rows: with a fixed
-    ``random_state`` a shuffled catalog gives the same ids. New items take the nearest centroid
-    at each level. Ids need not be unique (``collision_rate_``): to number the items of one id
-    would make the code of an item depend on which others come with it.
+    Codes depend neither on the log nor on the order of the rows: with a fixed ``random_state`` a
+    shuffled catalog gives the same ids. New items take the nearest centroid at each level. Ids need
+    not be unique (``collision_rate_``). A number for each item of an id would make an item's code
+    depend on the other items.
 
-    With ``normalize=True`` `inverse_transform` gives centroids of vectors of length one.
+    With ``normalize=True`` `inverse_transform` returns centroids of vectors of length one.
 
-    Time is that of k-means: O(n d c L) for n items, d columns, c clusters and L levels, an
-    iteration; distances are computed in float64.
+    An iteration takes the time of k-means: O(n d c L) for n items, d columns, c clusters and L
+    levels. Distances are computed in float64.
 
     Stability: experimental.
 
@@ -125,7 +125,7 @@ class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
     >>> bool(codes[0, 0] == codes[1, 0] != codes[2, 0] == codes[3, 0])
     True
 
-    A language model's vectors divide better after ACE:
+    ACE makes the vectors of a language model easier to divide:
 
     >>> from sklearn.pipeline import make_pipeline
     >>> from skace import ACETransformer

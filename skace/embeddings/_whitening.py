@@ -15,8 +15,8 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
     r"""Whitening of item vectors, all columns together or group by group.
 
     The output is centred, its columns have variance one, and columns of the same group are
-    uncorrelated. One group is full whitening; more groups whiten less, because columns of
-    different groups stay correlated, and that is the relaxed whitening of WhitenRec.
+    uncorrelated. One group is full whitening. More groups whiten less, because columns of different
+    groups stay correlated; this is the relaxed whitening of WhitenRec.
 
     Given `~skace.Interactions`, the transformer acts on the features of its catalog and
     returns `~skace.Interactions` over the same log.
@@ -25,27 +25,27 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
     ----------
     n_components : int or None, default=None
         For "zca" and "pca": number of directions of largest variance to keep, at least
-        ``n_groups``, which share them as evenly as can be. "pca" returns one column for
-        each, "zca" as many columns as it got, without the other directions. More than the
-        rank is clipped with a warning; None keeps all.
+        ``n_groups``; the groups share them as evenly as possible. "pca" returns one column per
+        direction; "zca" returns all columns of the input, without the other directions. A number
+        above the rank is clipped with a warning; None keeps all.
 
     method : {"zca", "pca", "cholesky", "bn"}, default="zca"
-        Which of the whitening matrices, which differ by a rotation of the output only (see
-        Notes). "zca": the output is as close to the centred input as can be. "pca": the
-        columns are principal components, largest variance first. "cholesky": column j is
-        what the columns before it do not tell of input column j. "bn" (batch
-        normalisation): each column by itself, whatever ``n_groups`` and ``shrinkage``.
+        Whitening matrix. The first three differ only by a rotation of the output (see Notes).
+        "zca": the output is as close to the centred input as possible. "pca": the columns are
+        principal components, largest variance first. "cholesky": column j is the part of input
+        column j that the columns before it do not explain. "bn" (batch normalisation): each column
+        by itself, whatever ``n_groups`` and ``shrinkage``.
 
     n_groups : int, default=1
-        Number of groups of neighbouring columns, each whitened by itself. Where it does not
-        divide the number of columns, the first groups have one column more.
+        Number of groups of neighbouring columns, each whitened by itself. If it does not divide the
+        number of columns, the first groups have one column more.
 
     shrinkage : float in [0, 1] or "auto", default=0.0
-        Share t of a multiple of the identity in the covariance of each group,
-        ``C = (1 - t) S + t m I`` with the sample covariance S and its mean variance
-        ``m = trace(S) / n_columns``. Above 0 directions of little variance, which are mostly
-        noise, are blown up less, and the output is only nearly white; 1 divides each
-        group by one number. "auto" takes the t of Ledoit and Wolf.
+        Share t of a multiple of the identity in the covariance of each group, ``C = (1 - t) S + t m
+        I`` with the sample covariance S and its mean variance ``m = trace(S) / n_columns``. Above
+        0, directions of little variance, which are mostly noise, are enlarged less, and the output
+        is only nearly white. 1 divides each group by one number. "auto" takes the t of Ledoit and
+        Wolf.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
         The share t of each group.
 
     n_components_ : int
-        Number of directions with variance that were kept, over all groups.
+        Number of kept directions with variance, over all groups.
 
     n_features_in_ : int
         Number of columns seen in fit.
@@ -72,7 +72,7 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
     See Also
     --------
     ACETransformer : One number between whitening and the plain scores.
-    GlobalScaler : Sets the size of the entries, for a table that starts from them.
+    GlobalScaler : Sets the size of the entries, for an item table that starts from them.
 
     Notes
     -----
@@ -81,16 +81,16 @@ class WhiteningTransformer(ItemTransformerMixin, WhiteningOfArrays):
     :math:`V L^{-1/2}` for "pca" and :math:`R^{-1}` for "cholesky". The covariance, like that
     of ``numpy.cov``, divides by n - 1.
 
-    Directions without variance (a standard deviation below about 1e-6 of the largest) cannot
-    be whitened. "pca" has no column for them; "zca" drops them, so that its output has the
-    rank of its input and its covariance is a projection; "cholesky" and "bn" return 0 for a
-    constant column, and "cholesky" refuses columns that follow from others. With
-    shrinkage such directions have the variance t m, which is what "zca" and "cholesky" use
-    for new rows. A zero row says nothing: it counts as the mean and maps to zero.
+    Directions without variance (a standard deviation below about 1e-6 of the largest) cannot be
+    whitened. "pca" has no column for them. "zca" drops them, so its output has the rank of its
+    input and its covariance is a projection. "cholesky" and "bn" return 0 for a constant column,
+    and "cholesky" refuses columns that depend linearly on others. With shrinkage such directions
+    have the variance t m, which "zca" and "cholesky" use for new rows. A zero row carries no
+    information: it counts as the mean and maps to zero.
 
-    Time is O(n d^2 / G + d^3 / G^2) with G groups, and a memmap is read once, in blocks. Fits
-    on the same catalog share the decomposition within a process. `inverse_transform` takes
-    a pseudo-inverse at each call, O(d^3).
+    Time is O(n d^2 / G + d^3 / G^2) with G groups, and a memmap is read once, in blocks. Fits on
+    the same catalog share the decomposition within a process. `inverse_transform` computes a
+    pseudo-inverse at each call, O(d^3).
 
     Stability: provisional.
 

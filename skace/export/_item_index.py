@@ -22,7 +22,7 @@ _EVENTS_PER_CELL = 64  # vectors from which faiss learns where a cell is
 
 
 class ItemIndex:
-    """Best items by inner products, without looking at all of them.
+    """Search for the best items by inner products, without scoring all of them.
 
     Parameters
     ----------
@@ -30,24 +30,25 @@ class ItemIndex:
         Item vectors; ``item_vectors_`` of a network.
 
     item_ids : array-like of shape (n_items,) or None, default=None
-        What `search` answers with; None for the numbers of the rows.
+        Ids that `search` returns. None: row numbers.
 
     library : {"usearch", "faiss"}, default="usearch"
-        "usearch" links each vector with its neighbours and walks along the links: fast to ask,
-        slow to build. "faiss" sorts the vectors into cells and looks at those near the query:
-        faster to build.
+        "usearch" links each vector with its neighbours and follows the links: fast to query, slow
+        to build. "faiss" sorts the vectors into cells and reads those near the query: faster to
+        build.
 
     effort : int or None, default=None
-        How many candidates a walk keeps, or how many cells are looked at. More of them cost time
-        and miss less. None is 128 candidates, or one of 16 cells; `calibrate` finds out.
+        Number of candidates that a search keeps (usearch), or of cells that it reads (faiss). More
+        take longer and miss less. None is 128 candidates, or one of 16 cells; `calibrate` sets the
+        best value.
 
     n_threads : int, default=1
-        Threads that build and ask the graph; faiss takes those of OpenMP.
+        Threads that build and search the usearch graph; faiss uses those of OpenMP.
 
     Attributes
     ----------
     native : usearch.index.Index or faiss.IndexIVFFlat
-        The index of the library, for what it can do besides, as writing it to a file.
+        The index of the library, for its other methods, such as writing it to a file.
 
     n_items : int
         Number of vectors.
@@ -62,14 +63,14 @@ class ItemIndex:
 
     See Also
     --------
-    NumpyModel : Looks at all items, which is faster below some ten thousand.
+    NumpyModel : Scores all items, which is faster below some ten thousand.
 
     Notes
     -----
-    Both libraries look for the nearest vectors. Each item vector gets one more entry,
-    ``sqrt(M^2 - |v|^2)``, where M is the greatest length of any, and each query a 0: then the
-    nearest is the one of the largest inner product [1]_. Scores are computed anew from the vectors,
-    which are kept.
+    Both libraries search for the nearest vectors. So each item vector gets one more entry,
+    ``sqrt(M^2 - |v|^2)``, where M is the length of the longest vector, and each query gets a 0.
+    Then the nearest vector has the largest inner product [1]_. The vectors are kept, and scores are
+    computed from them exactly.
 
     Stability: experimental.
 
@@ -123,7 +124,7 @@ class ItemIndex:
         ----------
         estimator : fitted estimator
             A network, a Pipeline that ends in one, or a fitted search over one of these. Its
-            ``encode`` gives the queries.
+            ``encode`` returns the queries.
 
         **parameters : dict
             ``library``, ``effort`` and ``n_threads``.
@@ -131,12 +132,12 @@ class ItemIndex:
         Returns
         -------
         index : ItemIndex
-            Of all items that the model scores.
+            Index of all items that the model scores.
 
         Raises
         ------
         TypeError
-            If the scores of the model are no inner products of dense vectors.
+            If the scores of the model are not inner products of dense vectors.
         """
         model = model_to_serve(estimator)
         vectors: Any = getattr(model, "item_vectors_", None)
@@ -168,7 +169,7 @@ class ItemIndex:
             Best first.
 
         scores : ndarray of shape (n, k), float32
-            Inner products; ``-inf`` where the library has found fewer items.
+            Inner products; ``-inf`` if the library has found fewer than k items.
 
         Raises
         ------
@@ -190,24 +191,24 @@ class ItemIndex:
         return self._item_ids[rows], scores
 
     def calibrate(self, states: npt.ArrayLike, k: int = 20, recall: float = 0.99) -> float:
-        """Set the least effort that finds most of what a look at all items finds.
+        """Set the smallest effort that finds enough of the true best items.
 
         Parameters
         ----------
         states : array-like of shape (n, D)
-            Queries as they will be asked; some hundreds.
+            Some hundreds of typical queries.
 
         k : int, default=20
             Length of the lists.
 
         recall : float, default=0.99
-            Share of the k best items that is to be found, in (0, 1]; an item that scores as
-            much as the last of them counts as one of them.
+            Share of the k best items that must be found, in (0, 1]. An item with the same score as
+            the last of them counts as one of them.
 
         Returns
         -------
         reached : float
-            The share that is found now, on these queries.
+            The share that is now found, on these queries.
 
         Raises
         ------

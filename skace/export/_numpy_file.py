@@ -44,27 +44,28 @@ def export_numpy(
     item_table: Literal["float32", "int8"] = "float32",
     reader: bool = False,
 ) -> Path:
-    """Write a model to a file that numpy alone can answer from.
+    """Write a model to a file that needs only numpy for predictions.
 
-    The file is read by `NumpyModel`, which needs neither torch nor scikit-learn. Its folder
-    imports nothing but numpy, so that it can be copied to where it serves.
+    `NumpyModel` reads the file; it needs neither torch nor scikit-learn. Its folder imports only
+    numpy, so you can copy it to the machine that serves.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A closed form, neighbours, popularity or a network of skace; a Pipeline that ends in
-        one, or a fitted search over one of these.
+        A closed form, neighbours, popularity or a network of skace, a Pipeline that ends in one, or
+        a fitted search over one of these.
 
     path : str or path-like
-        Where to write, ending in ``.npz``. An existing file is replaced in one step, when the
-        new one is complete.
+        Where to write, ending in ``.npz``. An existing file is replaced in one step, when the new
+        file is complete.
 
     item_table : {"float32", "int8"}, default="float32"
-        How the vectors of a network's items are kept. "int8" takes a quarter of the room; each
-        entry is rounded to one of 255 steps of the largest one of its vector.
+        How the item vectors of a network are stored. "int8" takes a quarter of the space; each
+        entry is rounded to one of 255 steps of the largest entry of its vector.
 
     reader : bool, default=False
-        Whether to write the folder ``skace_numpy_model`` beside the file, in which `NumpyModel` is.
+        Whether to write the folder ``skace_numpy_model``, which holds `NumpyModel`, beside the
+        file.
 
     Returns
     -------
@@ -74,8 +75,8 @@ def export_numpy(
     Raises
     ------
     TypeError
-        If there is no recommender, or one that numpy has no answers of: ensembles, networks
-        of one's own, and item tables of one's own that take part in the encoder.
+        If there is no recommender, or numpy cannot compute its predictions: ensembles, custom
+        networks, and custom item tables that take part in the encoder.
 
     ValueError
         If the path or ``item_table`` is refused, or the model needs timestamps.
@@ -86,8 +87,8 @@ def export_numpy(
 
     Notes
     -----
-    Histories are lists of ids: vectors of items that the model was not fitted on are left
-    behind, and so are the steps of a Pipeline before the model, which make them.
+    Histories are lists of ids. The file does not hold vectors of items that the model was not
+    fitted on, nor the steps of a Pipeline before the model, which make such vectors.
 
     Stability: provisional.
 

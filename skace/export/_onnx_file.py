@@ -32,37 +32,37 @@ def export_onnx(
 ) -> Path:
     """Write a network to an ONNX file, and the ids of its items beside it.
 
-    The graph reads rows of items, of any number of histories of any length up to
-    ``max_length``. `OnnxModel` asks it by ids, and any other runtime by rows.
+    The graph reads item rows, for any number of histories of any length up to
+    ``max_length``. `OnnxModel` calls it with ids; other runtimes call it with rows.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A network, also one of your own; a Pipeline that ends in one, or a fitted search over
-        one of these.
+        A network, also one of your own, a Pipeline that ends in one, or a fitted search over one of
+        these.
 
     path : str or path-like
-        Where to write, ending in ``.onnx``. The ids go to a file of the same name with ``.npz``
-        behind it. Existing files are replaced.
+        Where to write, ending in ``.onnx``. The ids go to a file of this name plus ``.npz``.
+        Existing files are replaced.
 
     answer : {"top_k", "scores", "states"}, default="top_k"
         What the graph returns: the rows and scores of the best items, the scores of all
-        items, or what the encoder makes of each history, whose inner products with
-        ``item_vectors_`` are the scores (for an index; not those of `GRAMEstimator`).
+        items, or the encoder's state of each history (for an index). The inner products
+        of states with ``item_vectors_`` are the scores, except for `GRAMEstimator`.
 
     k : int or None, default=None
-        Length of the lists with ``answer="top_k"``; None takes that of the model.
+        Length of the lists with ``answer="top_k"``; None takes the model's ``k``.
 
     exclude_seen : bool or None, default=None
-        Whether, with ``answer="top_k"``, items of the past may not come again; the graph then
-        reads their rows as a third input. None takes the parameter of the model.
+        Whether, with ``answer="top_k"``, to leave items of the past out; the graph then reads their
+        rows as a third input. None takes the parameter of the model.
 
     item_table : {"float32", "int8"}, default="float32"
-        How item vectors are kept. "int8" takes a quarter of the room on the disk; each entry
-        is rounded to one of 255 steps of the largest one of its vector.
+        How item vectors are stored. "int8" takes a quarter of the disk space; each entry is rounded
+        to one of 255 steps of the largest entry of its vector.
 
     table_file : bool, default=False
-        Whether the item table goes to a file of its own, whose name ends in ``.items``, which
+        Whether to write the item table to a separate file with the ending ``.items``, which
         runtimes map into memory instead of reading it.
 
     Returns
@@ -76,7 +76,7 @@ def export_onnx(
         If onnx or onnxscript are not installed (the extra ``export``).
 
     TypeError
-        If the model is no network.
+        If the model is not a network.
 
     ValueError
         If an argument is refused, or the model needs timestamps.
@@ -87,16 +87,15 @@ def export_onnx(
 
     Notes
     -----
-    Inputs are ``items``, int64, of shape (batch, length): rows of the last ``max_length``
-    events, oldest first, with any row behind the end; ``lengths``, int64, of shape (batch,),
-    none of them 0; and, where seen items are left out, ``seen``, int64, of shape (batch,
-    n_seen), in which a row may stand several times. Outputs are ``scores`` and ``rows`` of shape
-    (batch, k), best first, or ``scores`` of shape (batch, n_items), or ``states`` of shape
-    (batch, width). A network has no answer to an empty history; `OnnxModel` gives the most popular
-    items.
+    Inputs, all int64: ``items`` of shape (batch, length), the rows of the last ``max_length``
+    events, oldest first, padded at the end with any row; ``lengths`` of shape (batch,), none of
+    them 0; and, if seen items are left out, ``seen`` of shape (batch, n_seen), which may repeat a
+    row. Outputs: ``scores`` and ``rows`` of shape (batch, k), best first, or ``scores`` of shape
+    (batch, n_items), or ``states`` of shape (batch, width). A network cannot score an empty
+    history; `OnnxModel` returns the most popular items for it.
 
-    Vectors of items that the model was not fitted on stay behind, and so do the steps of a
-    Pipeline before the model, which make them.
+    The file does not hold vectors of items that the model was not fitted on, nor the steps of a
+    Pipeline before the model, which make such vectors.
 
     Stability: provisional.
 

@@ -17,15 +17,15 @@ _BLOCK_ROWS = 256  # histories that are asked for at once
 
 
 class OnnxModel(ServedItems):
-    """An ONNX file that `export_onnx` has written, asked by ids through onnxruntime.
+    """An ONNX file written by `export_onnx`, called with ids through onnxruntime.
 
     Parameters
     ----------
     path : str or path-like
-        The ``.onnx`` file; that of the ids stands beside it.
+        The ``.onnx`` file. The file of the ids must be in the same folder.
 
     n_threads : int, default=1
-        Threads of one answer. One serves many visitors at once best.
+        Threads for one call. One thread is best for serving many visitors at once.
 
     Attributes
     ----------
@@ -33,10 +33,10 @@ class OnnxModel(ServedItems):
         Items in the order of the rows of the graph.
 
     meta : dict
-        How the file answers.
+        Settings of the file.
 
     session : onnxruntime.InferenceSession
-        What runs the graph.
+        Session that runs the graph.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class OnnxModel(ServedItems):
         If onnxruntime is not installed (the extra ``export``).
 
     ValueError
-        If the file of ids is none.
+        If the file of ids is not valid.
 
     Notes
     -----
@@ -81,7 +81,7 @@ class OnnxModel(ServedItems):
         Parameters
         ----------
         histories : list of lists of item ids
-            None of them empty.
+            Histories, none of them empty.
 
         Returns
         -------
@@ -117,12 +117,12 @@ class OnnxModel(ServedItems):
             One per visitor, oldest event first; an empty one gets the most popular items.
 
         k : int or None, default=None
-            Length of the lists; None takes that of the file, which is the longest if the lists
-            are made in the graph.
+            Length of the lists; None takes that of the file. If the graph makes the lists, this is
+            also the maximum.
 
         exclude_seen : bool or None, default=None
-            Whether items of a history may not come again; None takes what the file was written
-            for, which cannot be changed if the lists are made in the graph.
+            Whether to leave items of a history out; None takes the setting of the file, which
+            cannot be changed if the graph makes the lists.
 
         Returns
         -------
@@ -135,8 +135,8 @@ class OnnxModel(ServedItems):
         Raises
         ------
         ValueError
-            If the file cannot answer so, or a history holds an id that the model does not know
-            and was not told to skip.
+            If the file does not support such a call, or a history holds an unknown id and the model
+            does not ignore them.
         """
         check_histories(histories)
         if self.meta["answer"] == "scores":

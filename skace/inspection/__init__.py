@@ -1,4 +1,4 @@
-"""Displays, in the manner of scikit-learn: pictures of logs, vectors, searches, fits, scores."""
+"""Displays in the style of scikit-learn: charts of logs, vectors, searches, fits and scores."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.inspection._alpha_curve import AlphaCurveDisplay

@@ -28,12 +28,12 @@ _MOST_TICKS = 9  # above, and where values crowd, ticks are powers of ten
 class AlphaCurveDisplay:
     """Validation score against alpha, or against the anisotropy that alpha gives.
 
-    It is recommended to use `from_estimator` with a fitted search, or `from_cv_results`.
+    Use `from_estimator` with a fitted search, or `from_cv_results`.
 
     Parameters
     ----------
     alphas : sequence of float or "auto"
-        Distinct values, 0 and infinity included.
+        Distinct values; 0 and infinity are allowed.
 
     scores : array-like of shape (n_alphas,)
         Validation score of each.
@@ -42,8 +42,8 @@ class AlphaCurveDisplay:
         Standard deviation of each score over the folds.
 
     isotropies : array-like of shape (n_alphas,) or None, default=None
-        Participation ratio of the transformed vectors over their number of columns, in
-        (0, 1], for each alpha.
+        For each alpha, participation ratio of the transformed vectors divided by their
+        number of columns, in (0, 1].
 
     param_name : str, default="alpha"
         Name on the axis. For "alpha" the axis is logarithmic.
@@ -60,21 +60,21 @@ class AlphaCurveDisplay:
         Figure of the axes.
 
     errorbar_ : matplotlib ErrorbarContainer
-        The curve, with bars of one standard deviation if there are several folds. A point
-        for "auto" is drawn apart from it.
+        The curve, with bars of one standard deviation if there are several folds. A point for
+        "auto" is drawn separately.
 
     See Also
     --------
     sklearn.model_selection.ValidationCurveDisplay : One parameter, without a search.
-    SpectrumDisplay : What alpha does to the spectrum.
+    SpectrumDisplay : Effect of alpha on the spectrum.
 
     Notes
     -----
-    Where other parameters were searched as well, each alpha stands with the best of them. A
-    best score out of many is too good to be expected again: judge the chosen alpha on
-    rows that the search has not seen.
+    If the search had other parameters as well, each alpha is shown with its best values of these.
+    The best score of many is too optimistic, so judge the chosen alpha on rows that the search has
+    not seen.
 
-    What a search leaves is a table of scores, so there is `from_cv_results`, and no
+    A search returns a table of scores, so there is `from_cv_results` and no
     ``from_predictions``.
 
     Stability: experimental.
@@ -126,18 +126,19 @@ class AlphaCurveDisplay:
         Parameters
         ----------
         estimator : fitted search
-            `~sklearn.model_selection.GridSearchCV` or the like, over a Pipeline with an
+            `~sklearn.model_selection.GridSearchCV` or similar, over a Pipeline with an
             item transformer.
 
         X : array-like of shape (n_items, n_features), Interactions or None, default=None
-            Item vectors as they come to the transformer, to tell its anisotropy: needed
-            for ``against="isotropy"``. The transformer is fitted on it once per alpha.
+            Input of the transformer, needed for ``against="isotropy"``. The transformer
+            is fitted on it once per alpha, to measure the anisotropy.
 
         param : str or None, default=None
-            Searched parameter, such as "ace__alpha". None: the only one named "alpha".
+            Searched parameter, such as "ace__alpha". None: the only searched parameter
+            named "alpha".
 
         metric : str or None, default=None
-            Name of the metric, where the search had several.
+            Name of the metric, if the search had several.
 
         against : {"alpha", "isotropy"}, default="alpha"
             As in `plot`.
@@ -156,7 +157,7 @@ class AlphaCurveDisplay:
         Raises
         ------
         TypeError
-            If the estimator is no fitted search.
+            If the estimator is not a fitted search.
 
         ValueError
             If the parameter or the metric is not among the results, or X is needed.
@@ -193,8 +194,8 @@ class AlphaCurveDisplay:
         Parameters
         ----------
         cv_results : dict of str to array-like
-            ``cv_results_`` of a fitted search, or as many of its columns as are needed:
-            "params", "mean_test_score" and "std_test_score".
+            ``cv_results_`` of a fitted search, or only the necessary columns: "params",
+            "mean_test_score" and "std_test_score".
 
         param : str or None, default=None
             As in `from_estimator`.
@@ -249,7 +250,7 @@ class AlphaCurveDisplay:
         against: Literal["alpha", "isotropy"] = "alpha",
         **kwargs: Any,
     ) -> Self:
-        """Draw the curve; the best value is ringed.
+        """Draw the curve, with a ring around the best value.
 
         Parameters
         ----------
@@ -257,8 +258,8 @@ class AlphaCurveDisplay:
             Where to draw. None: a new figure.
 
         against : {"alpha", "isotropy"}, default="alpha"
-            Quantity of the horizontal axis. 0 and infinity stand at the ends of the axis of
-            alpha, beyond a break in it. With "isotropy" each point is labelled with its alpha.
+            Quantity of the horizontal axis. On the axis of alpha, 0 and infinity are at the ends,
+            beyond a break. With "isotropy" each point is labelled with its alpha.
 
         **kwargs : dict
             Passed to ``Axes.errorbar``.
@@ -271,7 +272,7 @@ class AlphaCurveDisplay:
         Raises
         ------
         ValueError
-            If ``against`` is another word, or there are no isotropies.
+            If ``against`` is none of these, or there are no isotropies.
         """
         if against not in ("alpha", "isotropy"):
             raise ValueError(f"against must be 'alpha' or 'isotropy', got {against!r}.")

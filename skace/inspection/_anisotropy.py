@@ -32,9 +32,8 @@ _SCORES = {
 class AnisotropyDisplay:
     """Cosines between items, and scores of anisotropy, before and after a transformer.
 
-    Where all vectors share a direction, two items drawn at random have a large cosine, and
-    what tells them apart is left to small differences. It is recommended to use
-    `from_estimator` or `from_embeddings`.
+    If all vectors share a direction, two random items have a large cosine, and only small
+    differences distinguish them. Use `from_estimator` or `from_embeddings`.
 
     Parameters
     ----------
@@ -63,12 +62,10 @@ class AnisotropyDisplay:
 
     Notes
     -----
-    "first_share" is ``explained_share_1`` of `~skace.embeddings.anisotropy_report`,
-    "isotropy" its ``participation_ratio`` over the number of columns; except for IsoScore
-    nothing is centred.
+    "first_share" is ``explained_share_1`` of `~skace.embeddings.anisotropy_report`, and "isotropy"
+    is its ``participation_ratio`` divided by the number of columns. Only IsoScore is centred.
 
-    There is no ``from_predictions``: no target stands beside item vectors, and nothing is
-    predicted.
+    There is no ``from_predictions``, because item vectors have no targets and predict nothing.
 
     Stability: experimental.
 
@@ -106,14 +103,14 @@ class AnisotropyDisplay:
         Parameters
         ----------
         estimator : fitted transformer
-            `~skace.ACETransformer` or another one that keeps one row per item, for example
+            `~skace.ACETransformer` or another transformer that keeps one row per item, for example
             ``pipeline[:-1]``.
 
         X : array-like of shape (n_items, n_features) or Interactions
-            What its ``transform`` takes.
+            Input of its ``transform``.
 
         n_pairs : int, default=50_000
-            Pairs of items to draw.
+            Number of pairs of items to draw.
 
         random_state : int, RandomState instance or None, default=None
             Seed of the pairs.
@@ -138,7 +135,7 @@ class AnisotropyDisplay:
             If the estimator has no ``transform``.
 
         ValueError
-            If a vector has no length, or there are fewer than two.
+            If a vector has length 0, or there are fewer than two.
         """
         import_pyplot(cls)
         if not hasattr(estimator, "transform"):
@@ -174,7 +171,7 @@ class AnisotropyDisplay:
             Matrices, or Interactions for the features of their catalogs, by name.
 
         n_pairs : int, default=50_000
-            Pairs of items to draw from each.
+            Number of pairs of items to draw from each matrix.
 
         random_state : int, RandomState instance or None, default=None
             Seed of the pairs, the same for matrices of equal length.
@@ -199,7 +196,7 @@ class AnisotropyDisplay:
             If ``embeddings`` is not a dict.
 
         ValueError
-            If a vector has no length, or there are fewer than two.
+            If a vector has length 0, or there are fewer than two.
         """
         import_pyplot(cls)
         vectors = {
@@ -242,7 +239,7 @@ class AnisotropyDisplay:
         Raises
         ------
         ValueError
-            If ``kind`` is another word.
+            If ``kind`` is none of these.
         """
         if kind not in ("cosines", "scores"):
             raise ValueError(f"kind must be 'cosines' or 'scores', got {kind!r}.")

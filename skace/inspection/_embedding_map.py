@@ -23,20 +23,20 @@ _METHODS = {"pca": "principal component {}", "tsne": "t-SNE dimension {}"}
 class EmbeddingMapDisplay:
     """Map of item vectors, coloured by popularity.
 
-    Where popular items lie in a place of their own, the vectors have learned popularity;
-    where cold items (grey rings) lie apart from all others, training has moved the others away
-    from them. It is recommended to use `from_estimator` or `from_embeddings`.
+    If popular items lie in a region of their own, the vectors have learned popularity. If cold
+    items (grey rings) lie apart from all others, training has moved the others away from them. Use
+    `from_estimator` or `from_embeddings`.
 
     Parameters
     ----------
     positions : ndarray of shape (n_items, 2)
-        Places on the map.
+        Positions on the map.
 
     counts : ndarray of shape (n_items,) or None, default=None
         Training events of each item, for the colour.
 
     method : {"pca", "tsne"}, default="pca"
-        How the places were found, for the labels.
+        How the positions were found, for the labels.
 
     Attributes
     ----------
@@ -47,19 +47,18 @@ class EmbeddingMapDisplay:
         Figure of the axes.
 
     points_ : matplotlib PathCollection
-        The items; without the cold ones, which are rings, if there are counts.
+        The items. If there are counts, without the cold items, which are rings.
 
     colorbar_ : matplotlib Colorbar or None
         The scale of popularity.
 
     Notes
     -----
-    A map in two dimensions cannot keep all distances. PCA shows the two directions of
-    largest variance; t-SNE keeps neighbours, and its distances between clusters and their
-    sizes mean nothing.
+    A map in two dimensions cannot keep all distances. PCA shows the two directions of largest
+    variance. t-SNE keeps neighbours; the sizes of its clusters and the distances between them mean
+    nothing.
 
-    There is no ``from_predictions``: no target stands beside item vectors, and nothing is
-    predicted.
+    There is no ``from_predictions``, because item vectors have no targets and predict nothing.
 
     Stability: experimental.
 
@@ -105,8 +104,8 @@ class EmbeddingMapDisplay:
             search that ends in one, or an item transformer.
 
         X : Interactions or None, default=None
-            For an item transformer: its features are transformed, and its rows are
-            counted.
+            For an item transformer: the features of X are transformed, and the rows of
+            X are counted.
 
         method : {"pca", "tsne"}, default="pca"
             As in `from_embeddings`.
@@ -131,11 +130,11 @@ class EmbeddingMapDisplay:
         Raises
         ------
         TypeError
-            If the estimator has neither ``item_vectors_`` nor ``transform``, or X is needed
-            and no Interactions.
+            If the estimator has neither ``item_vectors_`` nor ``transform``, or X is needed and is
+            not an Interactions object.
 
         ValueError
-            As `from_embeddings`.
+            As in `from_embeddings`.
         """
         import_pyplot(cls)
         vectors, counts = _vectors_and_counts(estimator, X)
@@ -166,17 +165,17 @@ class EmbeddingMapDisplay:
         Parameters
         ----------
         embeddings : array-like of shape (n_items, n_dims) or Interactions
-            At least three item vectors. Of Interactions the features of the catalog, and
-            the counts of the rows.
+            At least three item vectors. With Interactions, the features of the catalog, and the
+            counts of the rows.
 
         counts : array-like of shape (n_items,) or None, default=None
-            Training events of each item. None: that of Interactions, else no colours.
+            Training events of each item. None: the counts of Interactions, else no colours.
 
         method : {"pca", "tsne"}, default="pca"
             "tsne" takes a minute for ten thousand items.
 
         max_items : int or None, default=2000
-            Items to draw at random, where there are more. None: all.
+            Largest number of items; if there are more, they are drawn at random. None: all.
 
         random_state : int, RandomState instance or None, default=None
             Seed of the choice of items and of t-SNE.
@@ -195,7 +194,7 @@ class EmbeddingMapDisplay:
         Raises
         ------
         ValueError
-            If ``method`` is another word, or counts and vectors differ in number.
+            If ``method`` is none of these, or counts and vectors differ in number.
         """
         import_pyplot(cls)
         if method not in _METHODS:

@@ -19,7 +19,7 @@ __all__ = ["EpochCurveDisplay"]
 class EpochCurveDisplay:
     """Training loss and validation score over the epochs of a neural recommender.
 
-    It is recommended to use `from_estimator`.
+    Use `from_estimator`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class EpochCurveDisplay:
         Epoch, from 1, whose weights were kept.
 
     score_name : str, default="NDCG@10"
-        What the validation score is.
+        Name of the validation score.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class EpochCurveDisplay:
         Axes with the loss.
 
     score_ax_ : matplotlib Axes or None
-        Axes with the score, on the right-hand side of the same place.
+        Axes with the score, on the right-hand side of the same plot.
 
     figure_ : matplotlib Figure
         Figure of the axes.
@@ -55,9 +55,9 @@ class EpochCurveDisplay:
 
     Notes
     -----
-    Many call this a learning curve. scikit-learn's display of that name shows scores against
-    the number of training rows, from several fits; this one shows a single fit. Predictions
-    do not tell how it went, so there is no ``from_predictions``.
+    Many call this a learning curve. scikit-learn's display of that name shows scores against the
+    number of training rows, from several fits; this one shows a single fit. Predictions do not show
+    the course of a fit, so there is no ``from_predictions``.
 
     Stability: experimental.
 
@@ -125,7 +125,7 @@ class EpochCurveDisplay:
         return display.plot(ax, **line_kw)
 
     def plot(self, ax: "Axes | None" = None, **line_kw: Any) -> Self:
-        """Draw the loss on the left-hand axis, and the score on the right-hand one.
+        """Draw the loss on the left-hand axis, and the score on the right-hand axis.
 
         Parameters
         ----------

@@ -22,19 +22,19 @@ Prefix = tuple[int, ...]
 
 
 class IdTreeDisplay:
-    """Tree of ids as nested columns: a node is as high as it has items, and holds its children.
+    """Tree of ids as columns: the height of a node is its number of items.
 
-    From left to right stand the levels, from top to bottom the nodes, the largest first.
-    Nodes that are high enough show their words, or their codes. It is recommended to use
-    `from_codes`.
+    Levels go from left to right; children are at the right of their node. Within a level the
+    largest nodes come first, from top to bottom. Nodes that are high enough show their words, or
+    their codes. Use `from_codes`.
 
     Parameters
     ----------
     sizes : dict of tuple of int to int
-        Number of items of each beginning of codes.
+        Number of items of each node. A node is the first codes of an id.
 
     words : dict of tuple of int to tuple of str, default=None
-        Words of them (`node_words`). None shows codes.
+        Words of each node (`node_words`). None shows codes.
 
     Attributes
     ----------
@@ -45,10 +45,10 @@ class IdTreeDisplay:
         Figure of the axes.
 
     bars_ : dict of tuple of int to matplotlib Rectangle
-        The node of each beginning of codes.
+        Bar of each node.
 
     labels_ : dict of tuple of int to matplotlib Text
-        What stands in those that are high enough.
+        Labels of the nodes that are high enough.
 
     See Also
     --------
@@ -88,7 +88,7 @@ class IdTreeDisplay:
         Parameters
         ----------
         codes : array-like of shape (n_items, n_levels)
-            Codes of each item: what `SemanticIdEncoder.transform` returned, or
+            Codes of each item: the result of `SemanticIdEncoder.transform`, or
             ``GRAMEstimator.item_codes_``.
 
         texts : sequence of str of length n_items or None, default=None
@@ -111,7 +111,7 @@ class IdTreeDisplay:
         Raises
         ------
         ValueError
-            If codes are no whole numbers, or texts are not as many.
+            If codes are not integers, or the number of texts differs.
 
         TypeError
             If a text is not a str.

@@ -28,14 +28,14 @@ def node_words(
 ) -> dict[tuple[int, ...], tuple[str, ...]]:
     r"""Name each node of a tree of ids by the words of its items.
 
-    A word is chosen for a node if it is frequent in the texts of its items and rare elsewhere.
-    No word stands for two nodes of one path, or for two with the same parent; one that differs
-    by an "s" at its end is the same.
+    The words of a node are frequent in the texts of its items and rare elsewhere. Nodes on one
+    path, or with the same parent, never share a word. Words that differ only by a final "s" count
+    as the same.
 
     Parameters
     ----------
     codes : array-like of shape (n_items, n_levels)
-        Codes of each item, coarse first: what `SemanticIdEncoder.transform` returned, or
+        Codes of each item, coarse first: the result of `SemanticIdEncoder.transform`, or
         ``GRAMEstimator.item_codes_``.
 
     texts : sequence of str of length n_items
@@ -45,18 +45,18 @@ def node_words(
         Most words of a node, at least 1.
 
     analyzer : callable or None, default=None
-        From a text to its words. None takes words of two letters or more, in lower case.
+        Maps a text to its words. None takes words of two letters or more, in lower case.
 
     Returns
     -------
     words : dict of tuple of int to tuple of str
-        For each beginning of codes, of one code to all of them, its words, the best first.
-        Fewer than ``n_words`` where the items have no more.
+        Words of each node, the best first. The keys are the first codes of ids, from one code to
+        all of them. A node has fewer than ``n_words`` if its items have no more.
 
     Raises
     ------
     ValueError
-        If codes are no whole numbers, or texts are not as many, or ``n_words`` is below 1.
+        If codes are not integers, the number of texts differs, or ``n_words`` is below 1.
 
     TypeError
         If a text is not a str.
@@ -67,13 +67,13 @@ def node_words(
 
     Notes
     -----
-    A word counts in a text as often as it occurs, times
+    The weight of a word in a text is the number of times that it occurs there, times
 
     .. math:: \log\left(1 + \frac{N - d + .5}{d + .5}\right)
 
-    for N texts of which d have it; a node has the mean over its items [1]_. Of nodes with one
-    parent that want the same word, the one with the highest mean gets it. Of each node the 50
-    best words are looked at.
+    where d of N texts contain the word. The weight in a node is the mean over its items [1]_. If
+    several nodes with the same parent could use a word, the one with the highest mean gets it. Only
+    the 50 best words of each node are considered.
 
     Stability: experimental.
 

@@ -28,11 +28,10 @@ __all__ = ["PopularityDisplay"]
 
 
 class PopularityDisplay:
-    """Score by popularity of the target: head and tail, or finer.
+    """Score by popularity of the target: head and tail, or finer groups.
 
-    A mean over all rows is mostly one over popular items. It is recommended to use
-    `from_estimator`, or `from_predictions` for recommended lists, or `from_reports` for
-    reports that exist already.
+    A mean over all rows is mostly a mean over popular items. Use `from_estimator`, or
+    `from_predictions` for recommended lists, or `from_reports` for existing reports.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ class PopularityDisplay:
 
     See Also
     --------
-    skace.metrics.ranking_report : The same and more as numbers.
+    skace.metrics.ranking_report : The same scores and more, as numbers.
     skace.metrics.popularity_groups : Which items are head.
 
     Notes
@@ -107,8 +106,9 @@ class PopularityDisplay:
         Parameters
         ----------
         estimator : fitted estimator or dict of str to fitted estimator
-            What `~skace.metrics.target_ranks` takes, with ``item_counts_``. Several are
-            drawn side by side, under the keys of the dict.
+            An estimator that `~skace.metrics.target_ranks` accepts, with
+            ``item_counts_``. Several are drawn side by side, with the keys of the dict
+            as names.
 
         X : Interactions of shape (n_rows,)
             Rows with a target, for example the test rows of a splitter.
@@ -124,8 +124,8 @@ class PopularityDisplay:
             gives the groups 1-4, 5-19 and 20+. None: head and tail.
 
         exclude_seen : bool or None, default=None
-            Whether items of each row's past are taken out of the ranking. None: as the
-            estimator is set.
+            Whether to take items of each row's past out of the ranking. None: the
+            estimator's own setting.
 
         ax : matplotlib Axes or None, default=None
             Where to draw. None: a new figure.
@@ -172,7 +172,7 @@ class PopularityDisplay:
         ax: "Axes | None" = None,
         **bar_kw: Any,
     ) -> Self:
-        """Draw a score per group from recommended lists, whoever made them.
+        """Draw a score per group from recommended lists of any origin.
 
         Parameters
         ----------
@@ -180,8 +180,8 @@ class PopularityDisplay:
             Ids of the targets, for example ``X_test.items``.
 
         y_pred : array-like of shape (n_rows, k) or dict of str to such an array
-            Recommended item ids, best first, as ``predict`` returns them. Those of several
-            models are drawn side by side, under the keys of the dict.
+            Recommended item ids, best first, as returned by ``predict``. Several models are drawn
+            side by side, with the keys of the dict as names.
 
         item_ids : array-like of shape (n_items,)
             All items that could be recommended (``item_ids_``), each once.
@@ -190,8 +190,8 @@ class PopularityDisplay:
             Training targets per item (``item_counts_``), in the order of ``item_ids``.
 
         metric : str, default="ndcg@10"
-            Name, as in `~skace.metrics.score_ranks`, of a metric that looks at no more than
-            the k places of the lists.
+            Name, as in `~skace.metrics.score_ranks`, of a metric that needs only the k places of
+            the lists.
 
         head : float, default=0.2
             As in `from_estimator`.
@@ -213,14 +213,14 @@ class PopularityDisplay:
         Raises
         ------
         ValueError
-            If the arrays do not fit each other, the metric is unknown or looks beyond the
-            lists, the edges do not ascend, or ids are strings here and integers there.
+            If the arrays do not fit each other, the metric is unknown or needs longer lists, the
+            edges do not ascend, or some ids are strings and others integers.
 
         Notes
         -----
-        Lists know less than a model: equal scores have been put in some order, and an item that
-        only filled up a list counts as recommended. Where items tie, the figures of
-        `from_estimator` are the fairer ones.
+        Lists hold less information than a model: items with equal scores are in some order, and an
+        item that only fills up a list counts as recommended. If items tie, the figures of
+        `from_estimator` are fairer.
 
         Examples
         --------
@@ -262,7 +262,7 @@ class PopularityDisplay:
         ax: "Axes | None" = None,
         **bar_kw: Any,
     ) -> Self:
-        """Draw what `~skace.metrics.ranking_report` returned.
+        """Draw reports of `~skace.metrics.ranking_report`.
 
         Parameters
         ----------
@@ -270,10 +270,10 @@ class PopularityDisplay:
             A report per model.
 
         metric : str, default="ndcg@10"
-            Figure to draw, one of the names in the reports.
+            Figure to draw, by its name in the reports.
 
         groups : sequence of str, default=("overall", "head", "tail")
-            Groups to draw, of those in the reports.
+            Groups to draw, by their names in the reports.
 
         ax : matplotlib Axes or None, default=None
             Where to draw. None: a new figure.

@@ -27,9 +27,9 @@ _SMALLEST = 1e-4  # on the axis: what is below is next to nothing, and would fla
 class SpectrumDisplay:
     """Singular values of item vectors, before and after a transformer.
 
-    A steep line means that a few directions hold most of the vectors, a flat one that all
-    count the same. It is recommended to use `from_estimator` for one `ACETransformer`
-    and several alphas, or `from_embeddings` for any matrices.
+    A steep line means that a few directions hold most of the vectors' variance; a flat line means
+    that all directions count the same. Use `from_estimator` for one `ACETransformer` and several
+    alphas, or `from_embeddings` for any matrices.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class SpectrumDisplay:
         Positive singular values by name, largest first.
 
     is_ordered : bool, default=False
-        Whether the names after the first are steps of one quantity. They are drawn from
-        dark to light then, and in distinct colours otherwise.
+        Whether the names after the first are steps of one quantity. If so, they are
+        drawn from dark to light, otherwise in distinct colours.
 
     Attributes
     ----------
@@ -57,8 +57,7 @@ class SpectrumDisplay:
 
     Notes
     -----
-    There is no ``from_predictions``: no target stands beside item vectors, and nothing is
-    predicted.
+    There is no ``from_predictions``, because item vectors have no targets and predict nothing.
 
     Stability: experimental.
 
@@ -88,22 +87,22 @@ class SpectrumDisplay:
         ax: "Axes | None" = None,
         **line_kw: Any,
     ) -> Self:
-        """Draw the vectors as they come, and what ACE makes of them.
+        """Draw the spectra of the input vectors and of ACE's output.
 
         Parameters
         ----------
         estimator : ACETransformer
-            Fitted or not; a clone is fitted, once. Its own ``alpha``, ``spectrum`` and
-            ``exponent`` do not count, its other parameters do.
+            Fitted or not; one clone is fitted. Its own ``alpha``, ``spectrum`` and
+            ``exponent`` are not used, its other parameters are.
 
         X : array-like of shape (n_items, n_features) or Interactions
             Item vectors.
 
         alphas : sequence of float in [0, inf], default=(0, 0.1, 1, 10)
-            A line for each, in the units of the estimator's ``alpha_mode``.
+            Values of alpha, with one line for each, in the units of the estimator's ``alpha_mode``.
 
         exponents : sequence of float in [0, 1], default=()
-            A line for each power of the spectrum, with dashes.
+            Powers of the spectrum, with one dashed line for each.
 
         ax : matplotlib Axes or None, default=None
             Where to draw. None: a new figure.
@@ -119,10 +118,10 @@ class SpectrumDisplay:
         Raises
         ------
         TypeError
-            If the estimator is no `ACETransformer`.
+            If the estimator is not an `ACETransformer`.
 
         ValueError
-            As ``fit`` of the estimator.
+            As in ``fit`` of the estimator.
         """
         import_pyplot(cls)
         if not isinstance(estimator, ACETransformer):
@@ -160,7 +159,7 @@ class SpectrumDisplay:
             Matrices, or Interactions for the features of their catalogs, by name.
 
         center : bool, default=False
-            Whether to subtract the mean of the rows first. Without, the first value is
+            Whether to subtract the mean of the rows first. If False, the first value is
             mostly that of the common direction.
 
         ax : matplotlib Axes or None, default=None

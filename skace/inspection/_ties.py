@@ -21,21 +21,20 @@ _ON_LINES = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # labels th
 class TiesDisplay:
     """Share of tied events, and how often tied and untied neighbours ascend by a value.
 
-    Events of one user at one moment are tied, and their order in the log is that of the file
-    unless it was changed. Where they ascend by the id of the item far more often than
-    neighbours of different times, the next item can be guessed. It is recommended to use
-    `from_interactions`.
+    Events of one user at one moment are tied. Unless it was changed, their order in the log is that
+    of the file. If tied events ascend by item id far more often than neighbours of different times,
+    the next item can be guessed. Use `from_interactions`.
 
     Parameters
     ----------
     shares : dict of str to float
-        Share of ``"events"``, and of ``"last events"`` of users with two or more, that have the
-        time of the event before.
+        Share of ``"events"``, and of ``"last events"`` of users with at least two events, that have
+        the time of the event before.
 
     orders : dict of str to dict of str to float
-        For each value of the items: share of ``"tied"`` and of ``"untied"`` neighbours whose
-        value ascends, and the ends ``"low"`` and ``"high"`` of the interval, 95 % over users,
-        of their difference. Neighbours of equal value do not count.
+        For each value of the items: share of ``"tied"`` and of ``"untied"`` neighbours whose value
+        ascends, and the ends ``"low"`` and ``"high"`` of the 95 % interval of the difference over
+        users. Neighbours of equal value do not count.
 
     Attributes
     ----------
@@ -46,12 +45,12 @@ class TiesDisplay:
         Figure of the axes.
 
     bars_ : list of matplotlib BarContainer
-        The shares of ties, then those of tied and of untied neighbours that ascend.
+        The shares of ties, then the shares of tied and of untied neighbours that ascend.
 
     See Also
     --------
     skace.data.Interactions.reorder_ties : Puts tied events into another order.
-    skace.exceptions.TiedTargetsWarning : Tells it without being asked.
+    skace.exceptions.TiedTargetsWarning : Warns of such ties.
 
     Notes
     -----
@@ -78,13 +77,13 @@ class TiesDisplay:
 
     @classmethod
     def from_interactions(cls, X: Interactions, *, ax: "Axes | None" = None, **bar_kw: Any) -> Self:
-        """Count the ties of a log and draw what they tell.
+        """Count the ties of a log and draw the shares.
 
         Parameters
         ----------
         X : Interactions
-            Rows of a log with timestamps; all events of the log count. By its ``tie_key``, if
-            it has one, the order is looked at besides the item id.
+            Rows of a log with timestamps; all events of the log count. The order is checked by item
+            id, and by the ``tie_key`` of the log if it has one.
 
         ax : matplotlib Axes or None, default=None
             Where to draw. None: a new figure.
@@ -95,7 +94,7 @@ class TiesDisplay:
         Returns
         -------
         display : TiesDisplay
-            The drawn display. It has no orders where no events are tied, or all are.
+            The drawn display. It has no orders if no events are tied, or all are.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How item features enter a model: parameter objects, free of torch until they build."""
+"""How item features enter a model: parameter objects that import torch only to build."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from typing import TYPE_CHECKING, Any

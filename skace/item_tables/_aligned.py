@@ -23,63 +23,62 @@ __all__ = ["AlignedAdapter"]
 
 
 class AlignedAdapter(FeatureTable):
-    """Map frozen features by two linear layers that also follow another model's vectors.
+    """Map frozen features by two linear layers that are also aligned with another model.
 
-    The recommendation adaptation training of LLMEmb [1]_. The features are reduced to
-    their principal components and pass two linear maps without an activation. Beside the
-    loss of the recommender, the vectors of each step's targets are aligned with those of
-    ``reference``, a recommender of item ids that was trained before. Each row carries the
-    alignment of the step in which it is learned.
+    The recommendation adaptation training of LLMEmb [1]_. The features are reduced to their
+    principal components and pass two linear maps without an activation. A second loss aligns the
+    vectors of each step's targets with those of ``reference``, a recommender of item ids that was
+    trained before. The alignment of a step is spread over the rows learned in it.
 
     Parameters
     ----------
     alpha : float, default=0.01
-        Weight of the alignment beside the mean loss of the recommender. 0 leaves it out,
-        and needs no reference.
+        Weight of the alignment relative to the mean loss of the recommender. 0 leaves it out, and
+        needs no reference.
 
     temperature : float, default=2.0
         Divides the logits of the alignment and multiplies the similarities that make its
         soft targets.
 
     n_components : int, default=1536
-        Number of principal components; more than there are columns means all.
+        Number of principal components; a number above that of columns means all.
 
     inner_dim : int, default=768
         Width between the two layers.
 
     reference : fitted recommender, FrozenEstimator of one, or None, default=None
-        A model with ``item_vectors_`` as wide as the table; of a fitted pipeline the last
-        step counts. A clone of the table keeps it as it is. As a value in the grid of a
-        search wrap it in `sklearn.frozen.FrozenEstimator`: values are cloned on their own, and
-        a clone of a recommender has forgotten what was learned.
+        A model with ``item_vectors_`` as wide as the table; of a fitted pipeline the last step is
+        used. A clone of the table keeps the fitted reference. In the grid of a search wrap it in
+        `sklearn.frozen.FrozenEstimator`, because a search clones each value, and a clone of a
+        recommender is unfitted.
 
     init_std : float, default=0.02
-        Standard deviation of the weights at the start; biases are 0.
+        Initial standard deviation of the weights; biases start at 0.
 
     scale : float or None, default=0.1
-        Standard deviation of all entries of the table at the start, to which the last
-        layer is scaled. None leaves what the drawn weights give.
+        Initial standard deviation of all entries of the table; the last layer is scaled
+        to it. None keeps the size that the random weights give.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
-    For reference vectors X and own vectors Y of the same items, the alignment is the mean
-    of the cross-entropies of ``X Y^T / temperature`` and of its transpose against the soft
-    targets ``softmax((X X^T + Y Y^T) / 2 * temperature)``. The gradient passes through the
-    targets too, as in the published code. Each item counts once a step, and at most 2048
-    items, drawn at random, do. Items are matched by id; those that the reference does not
-    have, or has not trained, take no part.
+    For reference vectors X and own vectors Y of the same items, the alignment is the mean of the
+    cross-entropies of ``X Y^T / temperature`` and of its transpose against the soft targets
+    ``softmax((X X^T + Y Y^T) / 2 * temperature)``. The gradient passes through the targets too, as
+    in the published code. In a step each item counts once, and at most 2048 items, drawn at random,
+    are used. Items are matched by id; those that the reference does not have, or has not trained,
+    are left out.
 
-    Fit the reference on the rows that the model itself may learn from. One that was fitted
-    on all rows has seen those that a search holds out.
+    Fit the reference only on rows that the model itself may learn from. A reference fitted on all
+    rows has seen the rows that a search holds out.
 
-    The components cost O(n_items d^2 + d^3) once a fit. The table costs
-    O(n_items h (c + D)) a step, for c components and inner width h, three times with
-    gradients, and the alignment of P items O(P h (c + D) + P^2 D). Cold and unknown items
-    pass the same maps. The state holds the components of all items, the d x c map and the
-    layers, not the reference; it stays a parameter, and so is pickled with the model.
+    The components take O(n_items d^2 + d^3) once per fit. In each step the table takes O(n_items h
+    (c + D)), for c components and inner width h, three times that with gradients, and the alignment
+    of P items O(P h (c + D) + P^2 D). Cold and unknown items pass the same maps. The state holds
+    the components of all items, the d x c map and the layers, but not the reference, which is a
+    parameter and is pickled with the model.
 
     Stability: provisional.
 
@@ -165,7 +164,7 @@ class AlignedAdapter(FeatureTable):
     ) -> "torch.nn.Module":
         """Build the module; see `ItemTable.build`.
 
-        By ``item_ids`` the items are found in the reference.
+        ``item_ids`` are used to find the items in the reference.
         """
         from skace._torch.tables._adapters import HeadItems
         from skace._torch.tables._alignment import AlignedItems

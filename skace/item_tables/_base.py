@@ -21,32 +21,32 @@ __all__ = ["ItemTable", "width_asked_for"]
 
 
 class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
-    """How item features become the table that a network reads from and answers with.
+    """How item features become the item vectors that a network reads and scores with.
 
-    A table is a parameter object: cheap to make, without torch, cloned by scikit-learn,
-    its own parameters reachable from a grid (``rec__item_table__cold_items``). Third parties
-    implement `width` and `build`.
+    A table is a parameter object: cheap to make, without torch, and cloned by scikit-learn. A grid
+    can set its parameters (``rec__item_table__cold_items``). Subclasses implement `width` and
+    `build`.
 
     Parameters
     ----------
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Items of the catalog without a training row. "excluded": they take no part in the
-        softmax or among negatives, so training does not push them down, and their vector
-        stays where the features put it. "negatives": they are wrong answers at every
-        position, as is usual elsewhere; training then teaches that nobody wants them.
+        Role of items without a training row. "excluded": they are neither in the softmax nor among
+        negatives, so training does not push them down, and their vectors stay where the features
+        put them. "negatives": they are wrong answers at every position, as in most other libraries;
+        training then teaches that nobody wants them.
 
     Attributes
     ----------
     scores_cold : bool
-        False for a table that knows nothing of items without a training row; these then
-        score ``-inf``, as they do for any table on a catalog without features.
+        False for a table that knows nothing about items without a training row. These
+        then score ``-inf``, as with any table on a catalog without features.
 
     reads_features : bool
-        False for a table that leaves features aside; its `width` and `build` are then
-        given None for them.
+        False for a table that ignores features. Its `width` and `build` then get None
+        for them.
 
     needs_item_ids : bool
-        True for a table whose `build` takes ``item_ids`` as well, an array of the id of
+        True for a table whose `build` also takes ``item_ids``, an array with the id of
         each row.
 
     Notes
@@ -64,7 +64,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         self.cold_items = cold_items
 
     def width(self, n_features: int | None, embedding_dim: int | None) -> int:
-        """Width D of the table, checked before any work.
+        """Return the width D of the table, checked before any work.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
             Width of the item features, None if there are none.
 
         embedding_dim : int or None
-            What the model was asked for.
+            Parameter ``embedding_dim`` of the model.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If features and model do not go together.
+            If features and model do not fit together.
         """
         self._validate_params()
         if n_features is None:
@@ -101,12 +101,12 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         Parameters
         ----------
         width : int
-            What `width` returned.
+            The result of `width`.
 
         Returns
         -------
         encoder_width : int
-            The same, unless the table sends its vectors through the encoder in parts.
+            The same as ``width``, unless the table sends its vectors through the encoder in parts.
         """
         return width
 
@@ -120,7 +120,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         is_cold: BoolArray,
         generator: "torch.Generator",
     ) -> "torch.nn.Module":
-        """Build the torch module; torch may be imported here and not before.
+        """Build the torch module. Torch may only be imported here.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
             Number of items.
 
         width : int
-            What `width` returned.
+            The result of `width`.
 
         is_cold : ndarray of shape (n_items,), bool
             Items without a training row, unless ``cold_items="negatives"``.
@@ -143,20 +143,20 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         -------
         module : torch.nn.Module
             ``module()`` is the table of shape (n_items, width). See
-            `skace._torch.tables._base.ItemModule` for the methods with defaults. It is built
-            again, from features of zeros, to answer from a stored state: the shapes of
-            its parameters and buffers follow from the sizes alone.
+            `skace._torch.tables._base.ItemModule` for the methods with defaults. To predict from a
+            stored state, the module is built again from features of zeros, so the shapes of its
+            parameters and buffers must depend on the sizes alone.
         """
 
     def build_auxiliary(
         self, reader: "Reader", log: "DeviceLog", users: IntArray
     ) -> "Auxiliary | None":
-        """Build what training is to pursue beside the next item.
+        """Build an additional training loss.
 
         Parameters
         ----------
         reader : skace._torch.training._auxiliary.Reader
-            Gives states of the network, whose ``items`` are the module of this table.
+            Returns states of the network, whose ``items`` are the module of this table.
 
         log : skace._torch._batches.DeviceLog
             Training windows.
@@ -167,7 +167,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         Returns
         -------
         auxiliary : skace._torch.training._auxiliary.Auxiliary or None
-            A mean over the epoch that is added to the mean loss; None for nothing.
+            A mean over the epoch that is added to the mean loss; None for no additional loss.
         """
 
 

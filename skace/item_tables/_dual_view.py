@@ -22,12 +22,11 @@ __all__ = ["DualViewTable"]
 class DualViewTable(FeatureTable):
     r"""Give each item a frozen semantic and a trained collaborative half.
 
-    The dual-view modelling of LLM-ESR [1]_. The semantic half is a linear adapter over the
-    frozen features; the collaborative half starts from their principal components and is
-    trained item by item. In a window each view is read through the eyes of the other one
-    (cross-attention), both pass one and the same encoder, and the two states, side by
-    side, are compared with the two halves of the items. With ``distillation`` the state of
-    a user is also drawn to those of users with similar histories.
+    The dual-view modelling of LLM-ESR [1]_. The semantic half is a linear adapter over the frozen
+    features. The collaborative half starts from their principal components and is trained item by
+    item. In a window each view attends to the other (cross-attention), and both pass the same
+    encoder. The two states, side by side, are compared with the two halves of the items. With
+    ``distillation`` the state of a user is also drawn to those of users with similar histories.
 
     Parameters
     ----------
@@ -35,56 +34,55 @@ class DualViewTable(FeatureTable):
         Inner width of the semantic adapter over that of the features.
 
     n_heads : int, default=2
-        Heads of the cross-attention; they divide half the width of the table.
+        Heads of the cross-attention; the number must divide half the width of the table.
 
     init_std : float, default=0.02
-        Standard deviation of the adapter's weights at the start; biases are 0.
+        Initial standard deviation of the adapter's weights; biases start at 0.
 
     scale : float or None, default=0.1
-        Standard deviation of all entries of each half at the start. None leaves the
-        principal components and the adapter's output as they are.
+        Initial standard deviation of all entries of each half. None does not scale the
+        principal components and the adapter's output.
 
     distillation : float, default=0.0
-        Weight of the retrieval-augmented self-distillation beside the mean loss of the
-        recommender; the paper takes 0.1. 0 leaves it out, at no cost.
+        Weight of the retrieval-augmented self-distillation relative to the mean loss of
+        the recommender; 0.1 in the paper. 0 leaves it out, at no cost.
 
     n_retrieved : int, default=10
-        Similar users whose mean state a user is drawn to.
+        Number of similar users whose mean state a user is drawn to.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
     The encoder is built for half the width of the table and runs twice.
 
-    Against the published code: the cross-attention is causal, as the encoder is. Without
-    that, a position sees its own target among the later ones, since training falls on
-    every position. Positions are added by the encoder, hence after the cross-attention.
+    Differences from the published code: the cross-attention is causal, like the encoder. Otherwise
+    a position would see its own target, because every position is trained. The encoder adds the
+    positions, so they come after the cross-attention.
 
     The self-distillation adds
 
     .. math:: \frac{a}{|B| D} \sum_{w \in B} \Bigl\lVert h_w - \mathrm{sg}\Bigl(
               \frac{1}{|N_w|} \sum_{v \in N_w} h_v\Bigr) \Bigr\rVert^2
 
-    to the mean loss of an epoch, with a the ``distillation``, B its windows that have similar
-    ones (each counts the same, whatever its rows weigh), :math:`h_w` the state
-    after all events that training reads in a window (width D), :math:`N_w` the
-    ``n_retrieved`` windows of other users that are most similar to it, and sg the stopped
-    gradient. Similar is what has the largest cosine between mean item features: the paper
-    compares texts about users that a language model wrote, which a log of items does not
-    have. A user with more than ``max_length`` events has several windows, each with its own
-    likes. In `partial_fit` the likes are sought among the new rows. Retrieval takes
-    O(W^2 d) once a fit for W windows, in blocks of 64 MiB, and a step reads up to
-    ``n_retrieved`` further windows, without gradients, for each of its own.
+    to the mean loss of an epoch. Here a is ``distillation``, B are the windows of the epoch that
+    have similar windows (each counts the same, whatever the weights of its rows), :math:`h_w` is
+    the state after all events that training reads in a window (width D), :math:`N_w` are the
+    ``n_retrieved`` most similar windows of other users, and sg stops the gradient. Similarity is
+    the cosine between mean item features. (The paper compares texts about users that a language
+    model wrote, which a log of items does not have.) A user with more than ``max_length`` events
+    has several windows, each with its own similar windows. In `partial_fit` these come from the new
+    rows. Retrieval takes O(W^2 d) once per fit for W windows, in blocks of 64 MiB. For each of its
+    windows a step reads up to ``n_retrieved`` further windows, without gradients.
 
-    The collaborative half is kept as its start plus a trained difference, so that
-    ``weight_decay`` draws it to the start. Cold items stay there; unknown items get the
-    same: their principal components and their adapted features.
+    The collaborative half is stored as its initial value plus a trained difference, so
+    ``weight_decay`` draws it to the initial value. Cold items keep this value. Unknown
+    items get the same: their principal components and their adapted features.
 
-    The components cost O(n_items d^2 + d^3) once a fit, the table O(n_items h (d + D / 2))
-    a step for d columns and inner width h, three times with gradients, and the
-    cross-attention as much as an attention layer of half the width on each view. The state
+    The components take O(n_items d^2 + d^3) once per fit. In each step the table takes O(n_items h
+    (d + D / 2)) for d columns and inner width h, three times that with gradients. The
+    cross-attention takes as much as an attention layer of half the width on each view. The state
     holds the features and both halves.
 
     Stability: provisional.

@@ -16,12 +16,12 @@ __all__ = ["FrozenTable"]
 class FrozenTable(ItemTable):
     """Use the item features as they are; only the encoder learns.
 
-    Few parameters, and cold items are on equal terms with the others.
+    It has few parameters, and cold items are treated like the others.
 
     Parameters
     ----------
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
@@ -38,7 +38,7 @@ class FrozenTable(ItemTable):
         super().__init__(cold_items=cold_items)
 
     def width(self, n_features: int | None, embedding_dim: int | None) -> int:
-        """Width of the table, which is that of the features; see `ItemTable.width`."""
+        """Width of the table, which equals that of the features; see `ItemTable.width`."""
         check_has_features(self, n_features)
         return super().width(n_features, embedding_dim)
 

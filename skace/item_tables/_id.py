@@ -8,31 +8,31 @@ __all__ = ["IDTable"]
 
 
 class IDTable(TrainableTable):
-    """Start at random and train every entry; features are left aside.
+    """Start at random, train every entry, and ignore features.
 
-    The classical recommender of item ids, and the plain baseline of every table that
-    reads features: with and without features in the catalog it is the same model.
+    The classical recommender of item ids, and the baseline for every table that reads
+    features. With and without features in the catalog it is the same model.
 
     Parameters
     ----------
     init_std : float, default=0.02
-        Standard deviation of the random start. To compare with a table that starts from
-        features, give both the same.
+        Standard deviation of the initial vectors. To compare with a table that starts
+        from features, give both the same value.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     sparse : bool, default=False
-        Whether a step updates only the vectors that it has looked up, by Adam without the
-        steps in between (`torch.optim.SparseAdam`). For catalogs of several hundred thousand
-        items, with a loss that draws its negatives; without weight decay, in one process,
-        and not inside of `~skace.recommenders.MELTEstimator`.
+        Whether a step updates only the vectors that it has looked up, by an Adam that skips the
+        others (`torch.optim.SparseAdam`). For catalogs of several hundred thousand items. It needs
+        a loss that draws its negatives, no weight decay and a single process, and does not work
+        inside `~skace.recommenders.MELTEstimator`.
 
     Notes
     -----
-    A step reads and writes n_items x width numbers, with ``sparse`` only those of the items that
-    it meets. A vector that no row has trained is noise, so that cold items score ``-inf``, and
-    items that the model has not been fitted on are unknown even if they have features.
+    A step reads and writes n_items x width numbers, or with ``sparse`` only those of the items that
+    it looks up. A vector that no row has trained is noise, so cold items score ``-inf``. Items that
+    the model was not fitted on are unknown, even if they have features.
 
     Stability: provisional.
 

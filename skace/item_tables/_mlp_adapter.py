@@ -17,11 +17,10 @@ __all__ = ["MLPAdapter"]
 class MLPAdapter(FeatureTable):
     """Keep the features frozen and train a small network that maps them to vectors.
 
-    All items share the network, so that it learns what a feature is worth rather than
-    what an item is. Over whitened features it is WhitenRec [1]_; with two views over full
-    and group whitening, joined by ``FeatureUnion``, WhitenRec+; with
-    ``activation="leaky_relu"`` over the features as they are, the projector of AlphaRec
-    [2]_; with ``activation=None`` a linear adapter.
+    All items share the network, so it learns the value of features, not of single items. It covers
+    several published models: on whitened features WhitenRec [1]_; with two views on full and group
+    whitening, joined by ``FeatureUnion``, WhitenRec+; with ``activation="leaky_relu"`` on the raw
+    features, the projector of AlphaRec [2]_; with ``activation=None`` a linear adapter.
 
     Parameters
     ----------
@@ -29,32 +28,32 @@ class MLPAdapter(FeatureTable):
         Number of linear layers.
 
     ratio : float, default=0.5
-        Width of the hidden layers over that of a view.
+        Width of the hidden layers divided by the width of a view.
 
     activation : {"relu", "leaky_relu", "gelu"} or None, default="relu"
-        What stands between the layers. None makes the adapter linear.
+        Activation between the layers. None makes the adapter linear.
 
     views : int, default=1
         Number of equal groups of columns. One network maps each group, and the results
         are summed.
 
     init_std : float, default=0.02
-        Standard deviation of the weights at the start; biases are 0.
+        Initial standard deviation of the weights; biases start at 0.
 
     scale : float or None, default=0.1
         Standard deviation of all entries of the table at the start, to which the last
         layer is scaled, so that tables can be compared at one scale; 0.1 is that of
-        `~skace.ACETransformer`. None leaves what the drawn weights give.
+        `~skace.ACETransformer`. None keeps the size that the random weights give.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
-    The table is computed once a step, at O(n_items h (d + D)) for d columns, hidden width
-    h = ratio d and width D, three times with gradients: narrow very wide features first.
-    Cold and unknown items pass the network like the others. The state holds the features
-    and the network.
+    The table is computed once per step, in O(n_items h (d + D)) for d columns, hidden width h =
+    ratio d and width D, three times that with gradients. So reduce very wide features first. Cold
+    and unknown items pass the network like the others. The state holds the features and the
+    network.
 
     Stability: provisional.
 

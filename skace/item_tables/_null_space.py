@@ -18,34 +18,33 @@ __all__ = ["NullSpaceTable"]
 class NullSpaceTable(FeatureTable):
     r"""Freeze the standardised features and train ids in the directions of least variance.
 
-    The way of AlphaFuse [1]_. The features are centred, turned to their principal axes,
-    cut to the width of the model and brought to one variance in every column. That part
-    is not trained. A trained vector per item is added to its last columns, in which the
-    features vary least, so that what is learned from the log does not overwrite what the
-    text says.
+    The method of AlphaFuse [1]_. The features are centred, rotated to their principal axes, cut to
+    the width of the model and scaled to the same variance in every column. This part is not
+    trained. A trained vector per item is added to the last columns, in which the features vary
+    least. So training on the log does not overwrite the information from the text.
 
     Parameters
     ----------
     id_dim : int, default=64
-        Number of columns that a trained vector is added to, the last ones of the table.
+        Number of columns, the last ones of the table, that a trained vector is added to.
 
     cover : bool, default=False
-        Let the trained vector stand in place of these columns instead.
+        Replace these columns with the trained vector, instead of adding it.
 
     id_init : {"zeros", "normal"}, default="zeros"
-        Start of the trained part. "zeros": the table starts as the standardised features.
-        "normal": as large as these, at random.
+        Initial value of the trained part. "zeros": the table starts as the standardised features.
+        "normal": random numbers of the size of these features.
 
     scale : float, default=0.1
         Standard deviation of each column of the frozen part, and of the trained one for
-        ``id_init="normal"``. 1 is as published, where a cosine with a temperature bounds
-        the logits. The losses here take inner products as they are, which for entries of
-        1 would be far too large at the start; 0.1 is that of `~skace.ACETransformer`. The
-        optimiser moves an entry of the ids by about the learning rate whatever the scale,
-        so that a scale of 0.1 asks for a tenth of the published learning rate.
+        ``id_init="normal"``. Published: 1, with a cosine and a temperature that bound the logits.
+        The losses here use plain inner products, which would be far too large for initial entries
+        of 1; `~skace.ACETransformer` uses 0.1, too. The optimiser moves an entry by about the
+        learning rate, whatever the scale, so a scale of 0.1 needs a tenth of the published learning
+        rate.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
@@ -53,14 +52,14 @@ class NullSpaceTable(FeatureTable):
 
     .. math:: T = c \, (F - \mu) \, V_D \, \Lambda_D^{-1/2}.
 
-    The variance is that of all items (divisor n). Directions beyond the rank of the
-    features are columns of zeros, not of amplified rounding. The published threshold on
-    eigenvalues, by which the data decide how many columns are null, is left out: it holds
-    for one scale of the features, and the size of the model would depend on the data.
+    The variance is that of all items (divisor n). Directions beyond the rank of the features are
+    columns of zeros, not of amplified rounding errors. The published threshold on eigenvalues,
+    which decides how many columns are null, is left out: it fits only one scale of the features,
+    and the size of the model would depend on the data.
 
-    The axes cost O(n_items d^2 + d^3) once a fit, a step reads and writes n_items x D
-    numbers. Cold and unknown items have the frozen part, and an id of zero. The state
-    holds both parts and the d x D map.
+    The axes take O(n_items d^2 + d^3) once per fit; a step reads and writes n_items x D
+    numbers. Cold and unknown items have the frozen part and zeros in the trained part.
+    The state holds both parts and the d x D map.
 
     Stability: provisional.
 

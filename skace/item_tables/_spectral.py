@@ -20,45 +20,45 @@ __all__ = ["SpectralAdapter"]
 class SpectralAdapter(FeatureTable):
     r"""Mix all spectral directions of the features, starting from ACE.
 
-    The way of SpecTran [1]_. ACE gives the i-th principal direction to the i-th column of
-    the table and drops those beyond the width. Here every column also takes what it needs
-    from all directions, by a sparse mixture with signs, and the weight of its own
-    direction is corrected by a polynomial of the singular value. At the start the mixture
-    is small and the correction 0, so that the table is about that of
-    `~skace.ACETransformer`. Give it the features as they are, not the output of ACE.
+    The method of SpecTran [1]_. In ACE the i-th column of the table is the i-th principal
+    direction, and directions beyond the width are dropped. Here every column also learns a sparse,
+    signed mixture of all directions, and a polynomial of the singular value corrects the weight of
+    its own direction. Initially the mixture is small and the correction 0, so the table is close to
+    that of `~skace.ACETransformer`. Use raw features as input, not the output of ACE.
 
     Parameters
     ----------
     n_spectral : int, default=512
-        Number r of directions that take part; more than there are columns means all.
+        Number r of directions that are used; a number above that of columns means all.
 
     inner_dim : int, default=512
-        Width h of the two factors of the mixture. The published number of parameters
-        suggests 512.
+        Width h of the two factors of the mixture. 512 agrees with the published number
+        of parameters.
 
     n_terms : int, default=4
         Number of coefficients of the polynomial, from the constant one on.
 
     alpha : float in [0, inf], default=1.0
-        Ridge of the ACE start, as in `~skace.ACETransformer`.
+        Ridge of the initial ACE part, as in `~skace.ACETransformer`.
 
     alpha_mode : {"relative", "absolute"}, default="relative"
-        Whether ``alpha`` counts in mean eigenvalues, as in `~skace.ACETransformer`.
+        Whether the unit of ``alpha`` is the mean eigenvalue, as in `~skace.ACETransformer`.
 
     normalize : bool, default=True
         Divide each row of the features by its Euclidean length first.
 
     init_std : float, default=0.05
-        Standard deviation of the factors at the start. Entries of the mixture then have
-        ``init_std ** 2``, of which about 5 % pass the threshold: few enough for a start
-        close to ACE, but not none, since no gradient passes through a mixture of zeros.
+        Initial standard deviation of the factors. Entries of the mixture then have
+        ``init_std ** 2``, and about 5 % of them pass the threshold. So the table starts
+        close to ACE, but some gradient passes; none would pass through a mixture of
+        zeros.
 
     scale : float or None, default=0.1
-        Standard deviation of all entries of the ACE part at the start. None leaves its
-        size as the formula gives it.
+        Initial standard deviation of all entries of the ACE part. None keeps the size
+        that the formula gives.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Whether items without a training row take part in the softmax as wrong answers.
+        Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
@@ -69,17 +69,16 @@ class SpectralAdapter(FeatureTable):
               A_{ii} = g_i \Bigl(1 + \sum_{j < J} c_j (s_i / s_1)^j\Bigr),
 
     where Q (D x h), K (r x h), the threshold :math:`\tau > 0` and c are trained, and
-    :math:`g_i` is what ACE gives the direction. U and g are frozen.
+    :math:`g_i` is the weight of the direction in ACE. U and g are frozen.
 
-    Where the source leaves the details open: :math:`Q K^T` is divided by
-    :math:`\sqrt{h}`, the singular values by the largest one, and the polynomial multiplies
-    the ACE weight instead of standing for it, because only then is the start that of ACE
-    whatever alpha is. The published model also joins a table of item ids, in a way that is
-    not known; it is left out.
+    Choices where the paper gives no details: :math:`Q K^T` is divided by :math:`\sqrt{h}`, and the
+    singular values by the largest one. The polynomial multiplies the ACE weight instead of
+    replacing it, because only then does the table start as ACE for every alpha. The published model
+    also has a table of item ids, joined in an unknown way; it is left out here.
 
-    The decomposition costs O(n_items d^2 + d^3) once a fit, the table O(n_items r D) a
-    step, three times with gradients. Cold and unknown items pass the same map, exactly.
-    The state holds U, the d x r map and the trained parts.
+    The decomposition takes O(n_items d^2 + d^3) once per fit, and the table O(n_items r
+    D) per step, three times that with gradients. Cold and unknown items pass exactly
+    the same map. The state holds U, the d x r map and the trained parts.
 
     Stability: provisional.
 

@@ -17,26 +17,26 @@ __all__ = ["TrainableTable"]
 class TrainableTable(ItemTable):
     """Start from the item features and train every entry.
 
-    The way of ACE, LLM2X and LLMInit. Without features the table starts at random, which
-    is the classical recommender of item ids, and cold items score ``-inf``.
+    The method of ACE, LLM2X and LLMInit. Without features the table starts at random, as in the
+    classical recommender of item ids, and cold items score ``-inf``.
 
     Parameters
     ----------
     init_std : float, default=0.02
-        Standard deviation of the random start where there are no features.
+        Standard deviation of the random initial vectors if there are no features.
 
     cold_items : {"excluded", "negatives"}, default="excluded"
-        Items of the catalog without a training row. "excluded": they take no part in the
-        softmax or among negatives, so training does not push them down, and their vector
-        stays where the features put it. An item whose only rows are first events of users
-        is not cold, although it never is a right answer. "negatives": they are wrong
-        answers at every position, as is usual elsewhere.
+        Role of items without a training row. "excluded": they are neither in the softmax nor among
+        negatives, so training does not push them down, and their vectors stay where the features
+        put them. An item whose only rows are first events of users is not cold, although it is
+        never a target. "negatives": they are wrong answers at every position, as in most other
+        libraries.
 
     sparse : bool, default=False
-        Whether a step updates only the vectors that it has looked up, by Adam without the
-        steps in between (`torch.optim.SparseAdam`). For catalogs of several hundred thousand
-        items, with a loss that draws its negatives; without weight decay, in one process,
-        and not inside of `~skace.recommenders.MELTEstimator`.
+        Whether a step updates only the vectors that it has looked up, by an Adam that skips the
+        others (`torch.optim.SparseAdam`). For catalogs of several hundred thousand items. It needs
+        a loss that draws its negatives, no weight decay and a single process, and does not work
+        inside `~skace.recommenders.MELTEstimator`.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What a network minimises: parameter objects, free of torch until they build."""
+"""Losses that a network minimises: parameter objects that import torch only to build."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from typing import TYPE_CHECKING, Any

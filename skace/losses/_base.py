@@ -17,7 +17,7 @@ __all__ = ["ItemCounts", "Loss"]
 
 
 class ItemCounts(NamedTuple):
-    """How often the items that compete occur in training.
+    """How often the competing items occur in training.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class ItemCounts(NamedTuple):
         Training rows of each item, in this and earlier fits.
 
     asked : torch.Tensor of shape (V,), dtype float32
-        How often an epoch asks for each item, up to a factor; the rarest at least once.
+        How often each item is a target in an epoch, up to a factor; at least once for the rarest.
 
     Notes
     -----
@@ -37,23 +37,22 @@ class ItemCounts(NamedTuple):
 
 
 class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
-    """What a network minimises at each place where it is asked.
+    """Loss that a network minimises at each position with a target.
 
-    A parameter object: cheap to make, without torch, cloned by scikit-learn, its own
-    parameters reachable from a grid (``rec__loss__n_negatives``). Third parties implement
-    `build`.
+    A loss is a parameter object: cheap to make, without torch, and cloned by scikit-learn. A grid
+    can set its parameters (``rec__loss__n_negatives``). Subclasses implement `build`.
 
     Attributes
     ----------
     updates_all_items : bool
-        False for a loss whose gradient reaches the vectors of some items only, those that it
-        looked up; item tables with ``sparse=True`` ask for it. True unless said otherwise.
+        False for a loss whose gradient reaches only the vectors that it looked up, which item
+        tables with ``sparse=True`` require. The default is True.
 
     Notes
     -----
-    What `build` returns judges N places at once, and sums. Training divides by the weight that
-    a mean step of the epoch asks for, so each row counts by its weight, whatever stands beside
-    it.
+    The function from `build` returns the sum of the losses of N positions. Training divides this
+    sum by the mean weight per step of the epoch, so each row counts by its weight, whatever other
+    rows are in its batch.
 
     Stability: experimental.
     """
@@ -64,21 +63,20 @@ class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
-        """Build the function that training calls; torch may be imported here and not before.
+        """Build the function that training calls. Torch may only be imported here.
 
         Parameters
         ----------
         counts : ItemCounts
-            Of the V items that compete, in the order of their table.
+            Counts of the V competing items, in the order of their table.
 
         Returns
         -------
         loss : callable
-            ``loss(hidden, table, targets, weights)`` with the states of the network ``hidden``
-            (N, D), the ``table`` of V items, whose ``shape`` is (V, D) and whose vectors
-            `vectors_at` and `all_vectors` give, the place in it of each right answer
-            ``targets`` (N,), int64, and ``weights`` (N,), float32. It returns the sum of the
-            losses of the places, each times its weight, a tensor of shape (). Random numbers
-            come from torch's global generator of the table's device, which `fit` sets and puts
-            back.
+            ``loss(hidden, table, targets, weights)``. ``hidden`` (N, D) are the states of the
+            network. ``table`` holds V items; its ``shape`` is (V, D), and `vectors_at` and
+            `all_vectors` return its vectors. ``targets`` (N,), int64, are the rows of the targets
+            in the table, and ``weights`` (N,), float32. It returns the weighted sum of the losses
+            of the positions, a tensor of shape (). Random numbers come from torch's global
+            generator of the table's device, which `fit` seeds and restores.
         """

@@ -17,27 +17,27 @@ __all__ = ["BCE"]
 
 
 class BCE(Loss):
-    r"""Binary cross-entropy: the logistic loss of the right item and of drawn ones, summed.
+    r"""Binary cross-entropy: sum of the logistic losses of the target and of drawn items.
 
-    With one negative this is the loss of the original SASRec [1]_. `GBCE` takes back the
-    overconfidence that comes with it.
+    With one negative this is the loss of the original SASRec [1]_. `GBCE` corrects the
+    overconfidence that it causes.
 
     Parameters
     ----------
     n_negatives : int, default=1
-        Items drawn for each place.
+        Number of items drawn for each position.
 
     draw : {"uniform", "popularity", "in_batch"}, default="uniform"
-        Whether all items are drawn alike, all by their training rows, or the right answers of
-        the batch. As published, unequal chances are not corrected for: popular items are
-        pushed down harder.
+        How items are drawn: with equal probability, in proportion to their training rows, or the
+        targets of the batch. As published, unequal probabilities are not corrected, so popular
+        items are pushed down harder.
 
     Notes
     -----
     .. math:: -\log \sigma(s^+) - \sum_{j=1}^K \log (1 - \sigma(s_j))
 
-    A drawn item that is the right one is left out. Those of the past are not: the original
-    draws them anew.
+    A drawn item that is the target is left out. Items of the past may be drawn; the original draws
+    others instead.
 
     Stability: provisional.
 

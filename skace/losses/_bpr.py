@@ -17,21 +17,21 @@ __all__ = ["BPR"]
 
 
 class BPR(Loss):
-    r"""Bayesian personalised ranking: the right item against each drawn one, averaged [1]_.
+    r"""Bayesian personalised ranking: the target against each drawn item, averaged [1]_.
 
     Parameters
     ----------
     n_negatives : int, default=1
-        Items drawn for each place.
+        Number of items drawn for each position.
 
     draw : {"uniform", "popularity", "in_batch"}, default="uniform"
-        Whether all items are drawn alike, all by their training rows, or the right answers of
-        the batch. As published, unequal chances are not corrected for.
+        How items are drawn: with equal probability, in proportion to their training rows, or the
+        targets of the batch. As published, unequal probabilities are not corrected.
 
     Notes
     -----
-    A place costs the mean of :math:`-\log \sigma(s^+ - s_j)` over its drawn items; one that is
-    the right item drops out of the mean.
+    The loss of a position is the mean of :math:`-\log \sigma(s^+ - s_j)` over its drawn items,
+    without those that are the target.
 
     Stability: provisional.
 

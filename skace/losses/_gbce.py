@@ -15,19 +15,19 @@ __all__ = ["GBCE"]
 
 
 class GBCE(Loss):
-    r"""Generalised binary cross-entropy: `BCE`, calibrated for what was not drawn.
+    r"""Generalised binary cross-entropy: `BCE`, calibrated for the items that were not drawn.
 
-    The loss of gSASRec [1]_. Seeing few of the items as negatives makes a model overconfident;
-    the loss of the right item is weighed down for that.
+    The loss of gSASRec [1]_. A model that sees few items as negatives becomes overconfident. To
+    correct this, the loss of the target has a lower weight.
 
     Parameters
     ----------
     n_negatives : int, default=256
-        Items drawn for each place, all alike.
+        Number of items drawn for each position, with equal probability.
 
     t : float, default=0.75
-        Calibration, in [0, 1]: 0 is `BCE`, and with 1 the sigmoid of a score is a probability,
-        as if all items had been negatives.
+        Calibration, in [0, 1]. 0 is `BCE`. With 1 the sigmoid of a score is a probability, as if
+        all items had been negatives.
 
     Notes
     -----
@@ -37,7 +37,7 @@ class GBCE(Loss):
 
     .. math:: -\beta \log \sigma(s^+) - \sum_{j=1}^K \log (1 - \sigma(s_j))
 
-    The calibration holds for uniform draws only, so there is no other.
+    The calibration holds for uniform draws only, so there is no parameter ``draw``.
 
     Stability: provisional.
 

@@ -13,14 +13,14 @@ __all__ = ["InBatchSoftmax"]
 
 
 class InBatchSoftmax(Loss):
-    """Cross-entropy among the right answers of a batch, corrected for how often each occurs.
+    """Cross-entropy among the targets of a batch, corrected for how often each occurs.
 
-    Nothing is drawn: at each place the right answers of all others compete.
+    Nothing is drawn. At each position the targets of all other positions compete.
 
     Notes
     -----
-    The logarithm of an item's share of what an epoch asks for is taken off every logit, the
-    right one's included, as in [1]_ and in `SampledSoftmax`.
+    The logarithm of an item's share of an epoch's targets is subtracted from its logit, also for
+    the target itself, as in [1]_ and in `SampledSoftmax`.
 
     Stability: provisional.
 

@@ -16,24 +16,24 @@ __all__ = ["SampledSoftmax"]
 
 
 class SampledSoftmax(Loss):
-    """Cross-entropy among the right item and drawn ones, the same for a whole batch.
+    """Cross-entropy among the target and drawn items, which a whole batch shares.
 
     For catalogs of several hundred thousand items, where `Softmax` takes too long.
 
     Parameters
     ----------
     n_negatives : int, default=256
-        Items drawn for each batch, repeats allowed.
+        Number of items drawn for each batch, with repeats.
 
     draw : {"uniform", "popularity"}, default="uniform"
-        Whether all items are drawn alike, or by their training rows. Unequal chances are
-        corrected for. `InBatchSoftmax` takes the right answers of the batch.
+        How items are drawn: with equal probability, or in proportion to their training rows.
+        Unequal probabilities are corrected. `InBatchSoftmax` uses the targets of the batch instead.
 
     Notes
     -----
-    With unequal chances their logarithm is taken off every logit, so what is learned does not
-    depend on how or how many are drawn [2]_. A drawn item that is the right one at a place
-    does not compete there.
+    The logarithm of unequal probabilities is subtracted from every logit, so the learned model
+    depends neither on the kind nor on the number of draws [2]_. A drawn item that is the target at
+    a position does not compete there.
 
     Stability: provisional.
 

@@ -19,7 +19,7 @@ class Softmax(Loss):
 
     Notes
     -----
-    A step costs ``O(N V D)`` for N places, V items and width D.
+    A step takes ``O(N V D)`` time for N positions, V items and width D.
 
     Stability: provisional.
 

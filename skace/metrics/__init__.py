@@ -1,4 +1,4 @@
-"""Accuracy from ranks, what lists look like as a whole, scorers, and paired tests."""
+"""Accuracy from ranks, measures of whole lists, scorers, and paired tests."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.metrics._candidates import sampled_candidates_scorer

@@ -57,35 +57,35 @@ def sampled_candidates_scorer(
     n_candidates: int = 100,
     random_state: int = 0,
 ) -> RankScorer:
-    """Scorer of the protocol in which the target competes with 100 sampled items.
+    """Scorer that ranks the target among 100 sampled items.
 
-    MELT [1]_, LLM-ESR [2]_ and LLMEmb [3]_ publish hit rate and NDCG at 10 made this way.
-    Use it to compare with such figures and for nothing else: they are several times those
-    of the full ranking, and can put two models in another order [4]_.
+    MELT [1]_, LLM-ESR [2]_ and LLMEmb [3]_ publish hit rate and NDCG at 10 of this protocol. Use it
+    only to compare with such figures. They are several times higher than those of the full ranking,
+    and can change the order of two models [4]_.
 
     Parameters
     ----------
     metrics : list of str, or str, default=("recall@10", "ndcg@10")
-        Names, as in `score_ranks`; recall is the hit rate here, with one target a row.
+        Names, as in `score_ranks`. With one target per row, recall is the hit rate.
 
     n_candidates : int, default=100
-        Items drawn for each row. Fewer give better figures.
+        Number of items drawn for each row. Fewer items give better figures.
 
     random_state : int, default=0
-        Seed of the draws; all models with the same items meet the same candidates.
+        Seed of the draws. All models with the same items get the same candidates.
 
     Returns
     -------
     scorer : callable
         ``scorer(estimator, X, y=None, sample_weight=None)`` -> dict of str to float in
-        [0, 1], for a single str the float alone. The names tell how they were made:
+        [0, 1], for a single str the float alone. The names state the protocol:
         ``"ndcg@10[sampled100]"``.
 
     Raises
     ------
     ValueError
-        If a name is unknown, repeated or of a sampled metric, or a parameter is out of
-        its range; when scoring, if a row has fewer than ``n_candidates`` items to draw from.
+        If a name is unknown, repeated or that of a sampled metric, or a parameter is out of its
+        range. When scoring, if a row has fewer than ``n_candidates`` items to draw from.
 
     TypeError
         If ``metrics`` is not a list of names.
@@ -97,18 +97,17 @@ def sampled_candidates_scorer(
 
     Notes
     -----
-    The candidates of a row are drawn uniformly, each at most once, among the items of the
-    model that are neither the row's target nor in its past: the full past, for a test row
-    of leave-one-out the training and validation items. The target is ranked even if it is
-    in the past itself, and whatever ``exclude_seen`` of the estimator is. Items that come
-    later in the log may be drawn.
+    The candidates of a row are drawn uniformly, each at most once, from the items of the model that
+    are neither the row's target nor in its full past. For a test row of leave-one-out, this past is
+    the training and validation items. The target is ranked even if it is in the past itself,
+    whatever ``exclude_seen`` of the estimator is. Items that come later in the log may be drawn.
 
-    What stays different from the published runs: MELT fixes the candidates once per user
-    and LLMEmb draws them anew for each evaluation, from other generators than ours; and an
-    equal score counts half here, while sorting breaks ties anyhow there.
+    Differences from the published runs: MELT draws the candidates once per user, LLMEmb anew for
+    each evaluation, both from other random generators. And an equal score counts half here, while
+    there sorting breaks ties arbitrarily.
 
-    The figures by group that go with them, of users with short pasts and of rare items, come
-    from `sampled_ranks` with `user_groups` and `popularity_groups`.
+    For the published figures by group (users with short pasts, rare items), use `sampled_ranks`
+    with `user_groups` and `popularity_groups`.
 
     Stability: provisional.
 

@@ -38,7 +38,7 @@ class PairedComparison:
         Ends of the confidence interval of the difference.
 
     confidence_level : float
-        Share of such intervals that hold the true difference, in (0, 1).
+        Share of such intervals that contain the true difference, in (0, 1).
 
     standard_error : float
         Standard deviation of the difference over the resamples.
@@ -47,7 +47,7 @@ class PairedComparison:
         Number of paired rows.
 
     n_groups : int
-        Number of units that were resampled: groups, or rows where none were given.
+        Number of resampled units: groups, or rows if no groups were given.
 
     by_seed : tuple of float
         Difference for each pair of seeds; empty if the models have unequal numbers of them.
@@ -99,19 +99,20 @@ def paired_bootstrap(
     Parameters
     ----------
     a, b : array-like of shape (n_rows,) or (n_seeds, n_rows)
-        Scores of the two models on the same rows in the same order, for example
-        ``ndcg_at_k(ranks, 10, average=False)``. With several fits of a model, one line for
-        each; a row's score is then its mean over the fits.
+        Scores of the two models on the same rows in the same order, for example ``ndcg_at_k(ranks,
+        10, average=False)``. For several fits of a model, one line per fit; a row's score is then
+        its mean over the fits.
 
     groups : array-like of shape (n_rows,) or None, default=None
-        Rows of equal value are resampled together. Give ``X.users`` when users have
-        several rows: these are alike, and the interval is too narrow otherwise.
+        Rows of equal value are resampled together. Pass ``X.users`` if users have
+        several rows. The rows of a user are similar, so without groups the interval is
+        too narrow.
 
     n_resamples : int, default=10000
-        Number of resamples; more make the ends of the interval steadier.
+        Number of resamples. More resamples make the ends of the interval steadier.
 
     confidence_level : float, default=0.95
-        Share of such intervals that hold the true difference, in (0, 1).
+        Share of such intervals that contain the true difference, in (0, 1).
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the resamples.
@@ -129,16 +130,16 @@ def paired_bootstrap(
 
     Notes
     -----
-    **What the interval covers**: the choice of the test rows. It tells how the difference
-    between *these fitted models* would vary over other rows drawn like these. It does not
-    cover another training run: averaging over seeds makes the difference steadier, but the
-    interval takes the given fits as they are. Look at ``by_seed`` for their spread.
+    **The interval covers** the choice of the test rows: how the difference between *these fitted
+    models* would vary over other rows drawn like these. It does not cover other training runs.
+    Averaging over seeds makes the difference steadier, but the interval treats the given fits as
+    fixed. Look at ``by_seed`` for their spread.
 
     The interval is the bias-corrected and accelerated one (BCa) [1]_, as in
-    `scipy.stats.bootstrap`; the acceleration comes from the jackknife in closed form.
-    Resampling n rows with repeats only asks how often each *distinct* difference is drawn,
-    and scores at k take few values, so the time is ``O(n_resamples * n_distinct)``, at
-    worst ``O(n_resamples * n_rows)``; memory is that of a block of resamples.
+    `scipy.stats.bootstrap`; the acceleration comes from the jackknife in closed form. A resample
+    only depends on how often each *distinct* difference is drawn, and scores at k have few distinct
+    values. So the time is ``O(n_resamples * n_distinct)``, at worst ``O(n_resamples * n_rows)``.
+    Memory is that of a block of resamples.
 
     Stability: provisional.
 
@@ -191,26 +192,27 @@ def randomization_test(
 ) -> float:
     """P value of the mean difference between two models' row scores.
 
-    If the models were alike, it would be chance which of the two scores of a row is the
-    first model's. The test swaps them at random, row by row, and counts how often the mean
-    difference gets as large as the one observed.
+    If the models were equally good, it would be chance which of the two scores of a row belongs to
+    the first model. The test swaps the scores at random, row by row, and counts how often the mean
+    difference is as large as the observed one.
 
     Parameters
     ----------
     a, b : array-like of shape (n_rows,) or (n_seeds, n_rows)
-        Scores of the two models on the same rows in the same order. With several fits of a
-        model, one line for each; a row's score is then its mean over the fits.
+        Scores of the two models on the same rows in the same order. For several fits of a model,
+        one line per fit; a row's score is then its mean over the fits.
 
     groups : array-like of shape (n_rows,) or None, default=None
-        Rows of equal value are swapped together. Give ``X.users`` when users have several
-        rows: these are alike, and the p value is too small otherwise.
+        Rows of equal value are swapped together. Pass ``X.users`` if users have several rows. The
+        rows of a user are similar, so without groups the p value is too small.
 
     n_resamples : int, default=10000
-        Number of random swaps. If there are no more than this many ways to swap, all are
-        counted and the p value is exact.
+        Number of random swaps. If there are at most this many ways to swap, all are counted, and
+        the p value is exact.
 
     alternative : {"two-sided", "greater", "less"}, default="two-sided"
-        Whether to count differences as large in size, as large, or as small.
+        Which differences count: at least as large in absolute value, at least as large,
+        or at most as large as the observed one.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the swaps.
@@ -227,10 +229,9 @@ def randomization_test(
 
     Notes
     -----
-    As with `paired_bootstrap` the result is about these fitted models and the choice of
-    rows, not about other training runs. The swaps that are drawn include the observed
-    one [1]_, so that p is never 0. Time is ``O(n_resamples * n_rows)``; memory is that of a
-    block of resamples.
+    As with `paired_bootstrap`, the result is about these fitted models and the choice of rows, not
+    about other training runs. The observed assignment counts as one of the swaps [1]_, so p is
+    never 0. Time is ``O(n_resamples * n_rows)``; memory is that of a block of resamples.
 
     Stability: provisional.
 

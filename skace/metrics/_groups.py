@@ -36,18 +36,18 @@ def popularity_groups(
 ) -> dict[str, BoolArray]:
     """Divide items into head and tail, and into warm and cold.
 
-    Where head begins is told by one of three parameters; they go with different published
-    figures, and give different groups.
+    One of three parameters decides where the head begins. They belong to different published
+    figures and give different groups.
 
     Parameters
     ----------
     item_counts : array-like of shape (n_items,)
-        Events per item, whole numbers from 0: training targets (``item_counts_`` of a
-        recommender), or whatever the figures to compare with count.
+        Events per item, integers from 0: training targets (``item_counts_`` of a
+        recommender), or whatever the figures count that you compare with.
 
     head : float or None, default=None
-        Largest share of all items that may be head, in (0, 1]. A larger share makes more
-        test rows head rows. None: 0.2, if the other two are None as well.
+        Largest share of all items that may be head, in (0, 1]. A larger share makes more test rows
+        head rows. None: 0.2, if the other two parameters are None as well.
 
     threshold : int or None, default=None
         Smallest count of a head item, at least 1. LLMEmb [1]_ takes 4 (Amazon Beauty and
@@ -60,21 +60,21 @@ def popularity_groups(
     Returns
     -------
     groups : dict of str to ndarray of shape (n_items,), dtype bool
-        ``"head"``: with a share the ``floor(head * n_items)`` most counted items, but at
-        least one. ``"tail"``: all others. ``"cold"``: items of count 0. ``"warm"``: all
-        others.
+        ``"head"``: with a share, the ``floor(head * n_items)`` items of highest count, at least
+        one. ``"tail"``: items not in the head. ``"cold"``: items of count 0. ``"warm"``: items of
+        count above 0.
 
     Raises
     ------
     ValueError
-        If the counts are not one-dimensional whole numbers from 0, or more than one of
+        If the counts are not one-dimensional integers from 0, or more than one of
         ``head``, ``threshold`` and ``quantile`` is given.
 
     Notes
     -----
-    The share is one of *items*, cold ones included, not of events. Items of equal count at
-    the border are taken in item order. A cold item is never head, so the head is smaller
-    where fewer items than its share have a count.
+    The share refers to *items*, including cold ones, not to events. Ties at the border are broken
+    by item order. A cold item is never head, so the head is smaller than its share if too few items
+    have a count.
 
     Stability: provisional.
 
@@ -113,13 +113,13 @@ def popularity_groups(
 def user_groups(
     X: Any, *, threshold: int | None = None, quantile: float | None = None
 ) -> dict[str, BoolArray]:
-    """Divide rows by the length of their past: users with much history, and the others.
+    """Divide rows by the length of their past into head and tail.
 
     Parameters
     ----------
     X : Interactions of shape (n_rows,), or list of sequences of item ids
-        Rows or queries, for example the test rows of a splitter. The past of a row is all
-        that stands before it in its user's log; a list is taken as pasts.
+        Rows or queries, for example the test rows of a splitter. The past of a row is every event
+        before it in its user's log. Sequences of a list are pasts.
 
     threshold : int or None, default=None
         Smallest number of past events of a head row, at least 1. LLMEmb [1]_ takes 9
@@ -133,20 +133,20 @@ def user_groups(
     Returns
     -------
     groups : dict of str to ndarray of shape (n_rows,), dtype bool
-        ``"head"`` and ``"tail"``, all others.
+        ``"head"``, and ``"tail"`` for all other rows.
 
     Raises
     ------
     ValueError
-        If neither or both of ``threshold`` and ``quantile`` are given, if X is a frame or
-        an array, or has no rows.
+        If not exactly one of ``threshold`` and ``quantile`` is given, or X is a frame or an array,
+        or has no rows.
 
     Notes
     -----
-    MELT takes its quantile of the training lengths of all users, those without a test row
-    included. For exactly its groups give ``threshold``: of ``n_train`` events per user and
-    two held out, that is ``floor(quantile(n_train)) + 2`` on the test rows, whose pasts
-    hold the validation event as well.
+    MELT takes the quantile over the training lengths of all users, including those without a test
+    row. To get exactly its groups, pass ``threshold``. With ``n_train`` events per user and two
+    held out, it is ``floor(quantile(n_train)) + 2`` on the test rows, because their pasts also hold
+    the validation event.
 
     Stability: provisional.
 

@@ -27,7 +27,7 @@ class MeanInterval:
         Ends of the confidence interval of the mean.
 
     confidence_level : float
-        Share of such intervals that hold the true mean, in (0, 1).
+        Share of such intervals that contain the true mean, in (0, 1).
 
     standard_error : float
         Standard deviation of the mean over the resamples.
@@ -36,10 +36,10 @@ class MeanInterval:
         Number of rows.
 
     n_groups : int
-        Number of units that were resampled: groups, or rows where none were given.
+        Number of resampled units: groups, or rows if no groups were given.
 
     by_seed : tuple of float
-        Mean of each fit, where there were several; empty for one.
+        Mean of each fit; empty for a single fit.
 
     Notes
     -----
@@ -87,18 +87,19 @@ def bootstrap_interval(
     Parameters
     ----------
     scores : array-like of shape (n_rows,) or (n_seeds, n_rows)
-        Score of each row, for example ``ndcg_at_k(ranks, 10, average=False)``. With several
-        fits of a model, one line for each; a row's score is then its mean over the fits.
+        Score of each row, for example ``ndcg_at_k(ranks, 10, average=False)``. For several fits of
+        a model, one line per fit; a row's score is then its mean over the fits.
 
     groups : array-like of shape (n_rows,) or None, default=None
-        Rows of equal value are resampled together. Give ``X.users`` when users have
-        several rows: these are alike, and the interval is too narrow otherwise.
+        Rows of equal value are resampled together. Pass ``X.users`` if users have
+        several rows. The rows of a user are similar, so without groups the interval is
+        too narrow.
 
     n_resamples : int, default=10000
-        Number of resamples; more make the ends of the interval steadier.
+        Number of resamples. More resamples make the ends of the interval steadier.
 
     confidence_level : float, default=0.95
-        Share of such intervals that hold the true mean, in (0, 1).
+        Share of such intervals that contain the true mean, in (0, 1).
 
     random_state : int, RandomState, Generator or None, default=None
         Source of the resamples.
@@ -116,13 +117,13 @@ def bootstrap_interval(
 
     See Also
     --------
-    paired_bootstrap : Of the difference between two models on the same rows. Whether one is
-        better is asked there: two intervals may overlap although it is.
+    paired_bootstrap : Of the difference between two models on the same rows. Use it to
+        find out whether one is better: two separate intervals may overlap although it is.
 
     Notes
     -----
-    It covers the choice of the test rows, not another training run, by the same resamples as
-    `paired_bootstrap` (bias-corrected and accelerated).
+    The interval covers the choice of the test rows, not other training runs. It uses the same
+    resamples as `paired_bootstrap` (bias-corrected and accelerated).
 
     Stability: provisional.
 

@@ -85,7 +85,7 @@ def score_ranks(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def score_ranks(
     Raises
     ------
     ValueError
-        If a name is unknown, repeated or of a sampled metric, or the ranks are refused.
+        If a name is unknown, repeated or that of a sampled metric, or the ranks are not valid.
 
     TypeError
         If ``metrics`` is not a list of names.

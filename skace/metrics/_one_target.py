@@ -16,7 +16,7 @@ def hit_rate_at_k(
 ) -> float | FloatArray:
     """Share of the rows whose target is among the k best items.
 
-    The name that papers on leave-one-out give to `recall_at_k`.
+    Papers on leave-one-out use this name for `recall_at_k`.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def hit_rate_at_k(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -41,12 +41,12 @@ def hit_rate_at_k(
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if there is no row to average, or if the weights do
-        not fit the rows.
+        If a rank is negative or NaN, there is no row to average, or the weights do not fit the
+        rows.
 
     Notes
     -----
-    With one target per row a hit recalls all there is, so this is `recall_at_k`.
+    With one target per row, a hit recalls all targets, so this equals `recall_at_k`.
 
     Stability: provisional.
 
@@ -65,7 +65,7 @@ def precision_at_k(
 ) -> float | FloatArray:
     """Share of the k best items that are the target.
 
-    With one target per row it is `recall_at_k` over k.
+    With one target per row it is `recall_at_k` divided by k.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def precision_at_k(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -90,12 +90,12 @@ def precision_at_k(
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if there is no row to average, or if the weights do
-        not fit the rows.
+        If a rank is negative or NaN, there is no row to average, or the weights do not fit the
+        rows.
 
     Notes
     -----
-    A list of k items holds the one target once or not at all.
+    A list of k items holds the single target once or not at all.
 
     Stability: provisional.
 
@@ -129,7 +129,7 @@ def map_at_k(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -139,13 +139,13 @@ def map_at_k(
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if there is no row to average, or if the weights do
-        not fit the rows.
+        If a rank is negative or NaN, there is no row to average, or the weights do not fit the
+        rows.
 
     Notes
     -----
-    Average precision is the mean, over the targets of a row, of the precision at the place of
-    each. Of one target at rank r that is ``1 / (r + 1)`` where r < k, else 0.
+    Average precision is the mean, over the targets of a row, of the precision at the place of each
+    target. For one target at rank r it is ``1 / (r + 1)`` if r < k, else 0.
 
     Stability: provisional.
 

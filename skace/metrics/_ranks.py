@@ -35,7 +35,7 @@ def recall_at_k(
 ) -> float | FloatArray:
     r"""Share of the rows whose target is among the k best items.
 
-    A row has one target, so this is the hit rate as well.
+    Each row has one target, so this is also the hit rate.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def recall_at_k(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -60,15 +60,15 @@ def recall_at_k(
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if there is no row to average, or if the weights do
-        not fit the rows.
+        If a rank is negative or NaN, there is no row to average, or the weights do not fit the
+        rows.
 
     Notes
     -----
-    A row scores 1 where its rank is below k. Ties are part of the rank (strictly better
-    items plus half of the equal others), so a model that gives equal scores to n items
-    puts each of them at rank (n - 1) / 2 and gains nothing from the order of the table.
-    A tie that reaches across place k counts by its middle, as a whole.
+    A row scores 1 if its rank is below k. Ties are part of the rank: items with a
+    higher score plus half of the others with an equal score. So a model that gives n
+    items the same score puts each of them at rank (n - 1) / 2, and gains nothing from
+    the order of the table. A tie across place k counts as a whole, by its middle.
 
     Stability: stable.
 
@@ -90,8 +90,8 @@ def ndcg_at_k(
 ) -> float | FloatArray:
     r"""Normalised discounted cumulative gain of the one target in the k best items.
 
-    1 when the target is always first; a target at rank 1 (second place) is worth .6309,
-    at rank 9 .2891, beyond k nothing.
+    1 if the target is always first. A target at rank 1 (second place) scores .6309, at
+    rank 9 .2891, and beyond k 0.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def ndcg_at_k(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -116,13 +116,13 @@ def ndcg_at_k(
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if there is no row to average, or if the weights do
-        not fit the rows.
+        If a rank is negative or NaN, there is no row to average, or the weights do not fit the
+        rows.
 
     Notes
     -----
-    With a single relevant item the ideal gain is 1, so the score of a row of rank r is
-    :math:`1 / \log_2(r + 2)` where r < k, else 0. See `recall_at_k` on ties.
+    With a single relevant item the ideal gain is 1, so a row of rank r scores :math:`1
+    / \log_2(r + 2)` if r < k, else 0. See `recall_at_k` on ties.
 
     Stability: stable.
 
@@ -151,7 +151,7 @@ def mrr_at_k(
 ) -> float | FloatArray:
     r"""Mean reciprocal rank of the target.
 
-    1 when the target is always first, 1/2 when it is always second.
+    1 if the target is always first, 1/2 if it is always second.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def mrr_at_k(
         paired tests need.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
@@ -176,13 +176,13 @@ def mrr_at_k(
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if there is no row to average, or if the weights do
-        not fit the rows.
+        If a rank is negative or NaN, there is no row to average, or the weights do not fit the
+        rows.
 
     Notes
     -----
-    The score of a row of rank r is :math:`1 / (r + 1)` where r < k, else 0. See
-    `recall_at_k` on ties.
+    A row of rank r scores :math:`1 / (r + 1)` if r < k, else 0. See `recall_at_k` on
+    ties.
 
     Stability: stable.
 
@@ -206,7 +206,7 @@ def mrr_at_k(
 def mean_rank(ranks: Any, *, n_items: int | None = None, sample_weight: Any = None) -> float:
     """Mean rank of the target, from 0; lower is better.
 
-    Unlike the scores at k it sees the whole list, and is ruled by the worst rows.
+    Unlike the scores at k it depends on the whole list, and mostly on the worst rows.
 
     Parameters
     ----------
@@ -214,23 +214,22 @@ def mean_rank(ranks: Any, *, n_items: int | None = None, sample_weight: Any = No
         Rank of each row's target, from 0 (best); ``inf`` is a miss.
 
     n_items : int or None, default=None
-        What a miss counts as: the number of ranked items, which is one worse than the
-        last of them. With None a single miss makes the mean infinite, so that a miss is
-        never dropped unseen.
+        Rank of a miss: the number of ranked items, one worse than the last of them.
+        None: a single miss makes the mean infinite, so no miss is dropped silently.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weight of each row in the average. None weighs all rows alike.
+        Weight of each row in the average. None: equal weights.
 
     Returns
     -------
     score : float
-        In places, between 0 and ``n_items`` (or ``inf``).
+        Mean rank, between 0 and ``n_items`` (or ``inf``).
 
     Raises
     ------
     ValueError
-        If a rank is negative or NaN, if a finite rank is not below ``n_items``, if there is
-        no row, or if the weights do not fit the rows.
+        If a rank is negative or NaN, a finite rank is not below ``n_items``, there is no row, or
+        the weights do not fit the rows.
 
     Notes
     -----

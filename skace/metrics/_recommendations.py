@@ -23,12 +23,12 @@ __all__ = [
 
 
 def catalog_coverage(recommended_ids: Any, item_ids: Any) -> float:
-    """Share of the catalog that is recommended to anybody.
+    """Share of the catalog that is recommended to at least one row.
 
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them.
+        Item ids, as returned by `predict`.
 
     item_ids : array-like of shape (n_items,)
         All items that could be recommended (``item_ids_``), each once.
@@ -60,13 +60,12 @@ def catalog_coverage(recommended_ids: Any, item_ids: Any) -> float:
 def exposure_gini(recommended_ids: Any, item_ids: Any) -> float:
     r"""Gini coefficient of how often each item is recommended.
 
-    0 when all items of the catalog are shown equally often; near 1 when a few items fill
-    all lists.
+    0 if all items of the catalog are shown equally often; near 1 if a few items fill all lists.
 
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them.
+        Item ids, as returned by `predict`.
 
     item_ids : array-like of shape (n_items,)
         All items that could be recommended (``item_ids_``), each once.
@@ -103,13 +102,13 @@ def exposure_gini(recommended_ids: Any, item_ids: Any) -> float:
 def popularity_bias(recommended_ids: Any, item_ids: Any, item_counts: Any) -> float:
     """Mean popularity percentile of the recommended items.
 
-    .5 is the mean over the catalog, and what lists drawn at random reach; near 1 means
-    that only the best sellers are shown, below .5 that rare items are preferred.
+    .5 is the mean over the catalog, and the value for random lists. Near 1 only the
+    best sellers are shown; below .5 rare items are preferred.
 
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them.
+        Item ids, as returned by `predict`.
 
     item_ids : array-like of shape (n_items,)
         All items that could be recommended (``item_ids_``), each once.
@@ -125,13 +124,13 @@ def popularity_bias(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
     Raises
     ------
     ValueError
-        If the lists are empty or not two-dimensional, an id is not one of ``item_ids``, or
-        there is not one count per item.
+        If the lists are empty or not two-dimensional, an id is not one of ``item_ids``, or the
+        number of counts differs from that of items.
 
     Notes
     -----
     The percentile of an item is (items of smaller count + half of the others of equal
-    count) / (n_items - 1): 0 for the rarest, 1 for the best seller, .5 on average.
+    count) / (n_items - 1): 0 for the rarest item, 1 for the best seller, .5 on average.
 
     Stability: provisional.
 
@@ -150,16 +149,16 @@ def popularity_bias(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
 
 
 def popularity_lift(recommended_ids: Any, item_ids: Any, item_counts: Any) -> float:
-    """Mean popularity of the recommended items over that of the catalog.
+    """Mean popularity of the recommended items divided by that of the catalog.
 
-    1 when the lists hold items as popular as the catalog's on average. Unlike
-    `popularity_bias` it has a unit that is easy to tell ("ten times as popular"), but a
-    single best seller can rule it.
+    1 if the items of the lists are on average as popular as those of the catalog.
+    Unlike `popularity_bias` it is easy to put into words ("ten times as popular"), but
+    a single best seller can dominate it.
 
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them.
+        Item ids, as returned by `predict`.
 
     item_ids : array-like of shape (n_items,)
         All items that could be recommended (``item_ids_``), each once.
@@ -177,7 +176,7 @@ def popularity_lift(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
     ------
     ValueError
         If the lists are empty or not two-dimensional, an id is not one of ``item_ids``,
-        there is not one count per item, or all counts are 0.
+        the number of counts differs from that of items, or all counts are 0.
 
     Notes
     -----
@@ -199,13 +198,13 @@ def popularity_lift(recommended_ids: Any, item_ids: Any, item_counts: Any) -> fl
 def novelty(recommended_ids: Any, item_ids: Any, item_counts: Any) -> float:
     r"""Mean self-information of the recommended items.
 
-    Best sellers tell little news. 0 when everything that was ever taken is one item, and that
-    is shown; 10 bits is an item that makes up one of 1,024 events.
+    Best sellers are not new to anybody, so they score low. An item with one of 1,024 events has 10
+    bits; an item with all events has 0.
 
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them.
+        Item ids, as returned by `predict`.
 
     item_ids : array-like of shape (n_items,)
         All items that could be recommended (``item_ids_``), each once.
@@ -222,12 +221,12 @@ def novelty(recommended_ids: Any, item_ids: Any, item_counts: Any) -> float:
     ------
     ValueError
         If the lists are empty or not two-dimensional, an id is not one of ``item_ids``,
-        there is not one count per item, or all counts are 0.
+        the number of counts differs from that of items, or all counts are 0.
 
     Notes
     -----
-    It is :math:`-\log_2 (c_i / \sum_j c_j)` for an item of count c. One that nobody took
-    counts as taken once; its news would be without bound.
+    It is :math:`-\log_2 (c_i / \sum_j c_j)` for an item of count c. An item of count 0 counts as
+    taken once, because its value would be infinite.
 
     Stability: provisional.
 
@@ -256,29 +255,29 @@ def intra_list_diversity(recommended_ids: Any, item_ids: Any, item_vectors: Any)
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them; k is at least 2.
+        Item ids, as returned by `predict`; k is at least 2.
 
     item_ids : array-like of shape (n_items,)
         All items that could be recommended (``item_ids_``), each once.
 
     item_vectors : array-like of shape (n_items, n_features)
-        What tells items apart, in the order of ``item_ids``: the features of the catalog, or
-        ``item_vectors_``. Figures by different vectors are not comparable.
+        Item vectors in the order of ``item_ids``: the features of the catalog, or
+        ``item_vectors_``. Figures from different vectors are not comparable.
 
     Returns
     -------
     diversity : float
-        Mean over the lists, in [0, 2]: 0 where all items of a list point the same way.
+        Mean over the lists, in [0, 2]: 0 if all items of a list point the same way.
 
     Raises
     ------
     ValueError
         If the lists are empty, not two-dimensional or of one item, an id is not one of
-        ``item_ids``, or there is not one finite vector per item.
+        ``item_ids``, or not every item has one finite vector.
 
     Notes
     -----
-    It is the mean of 1 - cosine over all pairs of a list. A vector of zeros is at distance 1
+    It is the mean of 1 - cosine over all pairs of items in a list. A vector of zeros has distance 1
     from all others.
 
     Stability: provisional.
@@ -317,18 +316,18 @@ def intra_list_diversity(recommended_ids: Any, item_ids: Any, item_vectors: Any)
 
 
 def serendipity(recommended_ids: Any, expected_ids: Any, target_ids: Any) -> float:
-    """Share of the rows whose target is recommended although nobody would have expected it.
+    """Share of the rows whose target is recommended but was not expected.
 
     Parameters
     ----------
     recommended_ids : array-like of shape (n_rows, k)
-        Item ids, as `predict` returns them.
+        Item ids, as returned by `predict`.
 
     expected_ids : array-like of shape (n_rows, n_expected)
-        What is obvious, for example the lists of `PopularityEstimator` for the same rows.
+        Obvious items, for example the lists of `PopularityEstimator` for the same rows.
 
     target_ids : array-like of shape (n_rows,)
-        What each row took: ``X.items``.
+        The target of each row: ``X.items``.
 
     Returns
     -------
@@ -342,8 +341,8 @@ def serendipity(recommended_ids: Any, expected_ids: Any, target_ids: Any) -> flo
 
     Notes
     -----
-    Of a list, what is useful but not expected counts [1]_; with one target a row it counts 1
-    or 0.
+    Items of a list count if they are useful but not expected [1]_. With one target per row, that is
+    1 or 0.
 
     Stability: provisional.
 

@@ -47,49 +47,46 @@ def ranking_report(
     Parameters
     ----------
     estimator : fitted estimator
-        What `target_ranks` takes; the model inside needs ``item_ids_`` and
+        Anything that `target_ranks` accepts. The model inside needs ``item_ids_`` and
         ``item_counts_``.
 
     X : Interactions of shape (n_rows,) or list of sequences of item ids
-        Rows with a target, for example the test rows of a splitter. For lists every event
-        is a row.
+        Rows with a target, for example the test rows of a splitter. Of lists, every event is a row.
 
     k : int or tuple of int, default=(10, 20)
         Lengths of the list, each at least 1.
 
     exclude_seen : bool or None, default=None
-        Whether the items of each row's past are taken out of the ranking. None: as the
-        estimator is set. Figures with and without are not comparable.
+        Whether to take the items of each row's past out of the ranking. None: the
+        estimator's own setting. Figures with and without are not comparable.
 
     head : float, default=0.2
         Largest share of items that are head, as in `popularity_groups`.
 
     sample_weight : array-like of shape (n_rows,) or None, default=None
-        Weights of the means, in the order of the rows. None takes ``X.weights``. Numbers and
-        shares of rows are not weighed.
+        Weights of the means, in the order of the rows. None takes ``X.weights``. Numbers and shares
+        of rows are not weighted.
 
     Returns
     -------
     report : dict of str to dict of str to float
-        Figures by group of rows. The groups are ``"overall"``; ``"head"`` and ``"tail"``
-        (all rows whose target is not head); ``"warm"``, ``"cold"`` (the target is in the
-        model's catalog but was no training target: ``is_cold_`` decides where a model has
-        it, else ``item_counts_``) and ``"unknown"`` (it is not in the catalog); and
-        ``"empty_past"``, rows without a history; and ``"tied"``, rows whose event has the time
-        of the one before it in its user's log, and ``"untied"``, all others (without
-        timestamps no row is in either). The figures of each are
-        ``"n_rows"``, ``"share"`` (of all rows), ``"misses"`` (share of the group's rows
-        with an infinite rank), for each k ``"recall@k"``, ``"ndcg@k"`` and ``"mrr@k"``,
-        then ``"mrr"`` and ``"mean_rank"`` (a miss counts as the number of items). Figures
-        of a group without rows, or without weight, are NaN.
+        Figures by group of rows. The groups are ``"overall"``; ``"head"`` and ``"tail"`` (target is
+        not in the head); ``"warm"``, ``"cold"`` (target is in the model's catalog, but was no
+        training target, by ``is_cold_`` if the model has it, else by ``item_counts_``) and
+        ``"unknown"`` (target is not in the catalog); ``"empty_past"`` (no history); ``"tied"``
+        (event has the time of the event before it in its user's log) and ``"untied"`` (all others;
+        without timestamps both are empty). Each group has ``"n_rows"``, ``"share"`` (of all rows),
+        ``"misses"`` (share of the group's rows with an infinite rank), for each k ``"recall@k"``,
+        ``"ndcg@k"`` and ``"mrr@k"``, then ``"mrr"`` and ``"mean_rank"`` (a miss counts as the
+        number of items). Figures of a group without rows, or without weight, are NaN.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, and as `target_ranks` does.
+        If a parameter is out of its range; also as `target_ranks` does.
 
     TypeError
-        If the model has no ``item_counts_``, and as `target_ranks` does.
+        If the model has no ``item_counts_``; also as `target_ranks` does.
 
     Warns
     -----
@@ -98,7 +95,7 @@ def ranking_report(
 
     Notes
     -----
-    ``pandas.DataFrame(report).T`` is the table.
+    ``pandas.DataFrame(report).T`` makes a table of it.
 
     Stability: provisional.
 

@@ -51,61 +51,59 @@ def sampled_ranks(
     seen_targets: str = "miss",
     random_state: Any = None,
 ) -> FloatArray:
-    """Rank of each row's own item among itself and items drawn at random.
+    """Rank of each row's own item among items drawn at random.
 
-    For comparison with published figures that were made this way, and for nothing else:
-    a sampled rank is far better than the full one, and which of two models is ahead can
-    change with the number of candidates [1]_. Use `target_ranks` to compare models.
+    Use it only to compare with published figures that were made this way. A sampled
+    rank is far better than the full rank, and the order of two models can change with
+    the number of candidates [1]_. Use `target_ranks` to compare models.
 
     Parameters
     ----------
     estimator_or_scores : fitted estimator or array-like of shape (n_rows, n_items)
-        What `target_ranks` takes, with a ``decision_function``; or scores, one column per
-        item of ``X.catalog.item_ids``.
+        An estimator that `target_ranks` accepts, with a ``decision_function``; or scores, one
+        column per item of ``X.catalog.item_ids``.
 
     X : Interactions of shape (n_rows,), or list of sequences of item ids
-        Rows with a target. For an estimator also lists, of which every event is a row, or
-        with y only y.
+        Rows with a target. With an estimator also lists: every event is a row, or only y if it is
+        given.
 
     y : None or array-like of item ids, default=None
         As in `target_ranks`.
 
     n_candidates : int, default=100
-        Items drawn for each row: uniformly, each at most once, never the target. Fewer
-        candidates give better ranks.
+        Number of items drawn for each row, uniformly, each at most once, never the
+        target. Fewer candidates give better ranks.
 
     exclude_seen : bool or None, default=None
-        Whether the items of a row's past are left out of the draw. None: as the estimator
-        is set; for scores, False.
+        Whether to leave the items of a row's past out of the draw. None: the estimator's own
+        setting; for scores, False.
 
     seen_targets : {"miss", "rank"}, default="miss"
-        What becomes of a target that is in its row's own past, where the past is left out
-        of the draw: a miss, as in the full ranking without seen items, or a rank all the
-        same. True and "rank" together are the usual protocol with 100 negatives, see
-        `sampled_candidates_scorer`.
+        How to treat a target that is in its row's own past, if the past is left out of the draw: as
+        a miss, as in the full ranking without seen items, or with its rank. ``exclude_seen=True``
+        and "rank" are the usual protocol with 100 negatives, see `sampled_candidates_scorer`.
 
     random_state : int, RandomState, Generator or None, default=None
-        Source of the draws. With the same int two models meet the same candidates.
+        Source of the draws. With the same int two models get the same candidates.
 
     Returns
     -------
     ranks : ndarray of shape (n_rows,), dtype float64
-        Number of candidates of a better score plus half of those of an equal one, between
-        0 and ``n_candidates``; ``inf`` is a miss.
+        Number of candidates with a better score plus half of those with an equal score, between 0
+        and ``n_candidates``; ``inf`` is a miss.
 
     Raises
     ------
     ValueError
-        If a row has fewer items to draw from than ``n_candidates``, and as `target_ranks`
-        does.
+        If a row has fewer items to draw from than ``n_candidates``; also as `target_ranks` does.
 
     TypeError
         If X is of another type, or the estimator cannot score items.
 
     Notes
     -----
-    Scoring and drawing both take time in proportion to ``n_rows * n_items``, memory that
-    of a block of rows. The result does not depend on the size of the block.
+    Scoring and drawing both take time proportional to ``n_rows * n_items``, and the memory of a
+    block of rows. The result does not depend on the size of the block.
 
     Stability: provisional.
 

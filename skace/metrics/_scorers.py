@@ -167,8 +167,8 @@ def ndcg_scorer(k: int = 10, *, exclude_seen: bool | None = None) -> RankScorer:
         Length of the list, at least 1.
 
     exclude_seen : bool or None, default=None
-        Whether the items of each row's past are taken out of the ranking. None: as the
-        estimator is set. Figures with and without are not comparable.
+        Whether to take the items of each row's past out of the ranking. None: the
+        estimator's own setting. Figures with and without are not comparable.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def ndcg_scorer(k: int = 10, *, exclude_seen: bool | None = None) -> RankScorer:
 
     See Also
     --------
-    ranking_scorer : Several metrics from one pass; tells what a scorer accepts.
+    ranking_scorer : Several metrics from one pass; describes what a scorer accepts.
 
     Notes
     -----
@@ -207,8 +207,8 @@ def recall_scorer(k: int = 10, *, exclude_seen: bool | None = None) -> RankScore
         Length of the list, at least 1.
 
     exclude_seen : bool or None, default=None
-        Whether the items of each row's past are taken out of the ranking. None: as the
-        estimator is set. Figures with and without are not comparable.
+        Whether to take the items of each row's past out of the ranking. None: the
+        estimator's own setting. Figures with and without are not comparable.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def recall_scorer(k: int = 10, *, exclude_seen: bool | None = None) -> RankScore
 
     See Also
     --------
-    ranking_scorer : Several metrics from one pass; tells what a scorer accepts.
+    ranking_scorer : Several metrics from one pass; describes what a scorer accepts.
 
     Notes
     -----
@@ -249,8 +249,8 @@ def mrr_scorer(k: int | None = None, *, exclude_seen: bool | None = None) -> Ran
         Length of the list, at least 1; a target beyond it scores 0. None ranks all items.
 
     exclude_seen : bool or None, default=None
-        Whether the items of each row's past are taken out of the ranking. None: as the
-        estimator is set. Figures with and without are not comparable.
+        Whether to take the items of each row's past out of the ranking. None: the
+        estimator's own setting. Figures with and without are not comparable.
 
     Returns
     -------
@@ -264,7 +264,7 @@ def mrr_scorer(k: int | None = None, *, exclude_seen: bool | None = None) -> Ran
 
     See Also
     --------
-    ranking_scorer : Several metrics from one pass; tells what a scorer accepts.
+    ranking_scorer : Several metrics from one pass; describes what a scorer accepts.
 
     Notes
     -----
@@ -292,16 +292,16 @@ def ranking_scorer(
     Parameters
     ----------
     metrics : list of str, or str
-        Names, as in `score_ranks`. With ``"[uniN]"`` at the end, as in ``"ndcg@10[uni100]"``,
-        the rank is that among N items drawn at random (`sampled_ranks`); such a figure is not
-        comparable to one without.
+        Names, as in `score_ranks`. With ``"[uniN]"`` at the end, as in ``"ndcg@10[uni100]"``, the
+        target is ranked among N items drawn at random (`sampled_ranks`). Such a figure is not
+        comparable with one without it.
 
     exclude_seen : bool or None, default=None
-        Whether the items of each row's past are taken out of the ranking. None: as the
-        estimator is set. Figures with and without are not comparable.
+        Whether to take the items of each row's past out of the ranking. None: the
+        estimator's own setting. Figures with and without are not comparable.
 
     random_state : int, default=0
-        Seed of the sampled metrics; all models meet the same candidates.
+        Seed of the sampled metrics; all models get the same candidates.
 
     Returns
     -------
@@ -319,18 +319,18 @@ def ranking_scorer(
 
     See Also
     --------
-    target_ranks : The ranks behind the scores, and how a model is found in a Pipeline.
+    target_ranks : The ranks behind the scores, and how it finds the model in a Pipeline.
 
     Notes
     -----
-    A scorer takes what `target_ranks` takes: rows of Interactions, whose own items are the
-    targets, or a list of sequences, of which every event counts, or with y only y. A frame
-    is refused: one that a search has cut has lost every row's past. It can be pickled, works
-    with scikit-learn's metadata routing on and off, and consumes ``sample_weight`` (with
-    routing on after ``scorer.set_score_request(sample_weight=True)``).
+    A scorer accepts the same X as `target_ranks`: rows of Interactions, whose own items are the
+    targets, or a list of sequences, where every event is a target, or only y if it is given. A
+    frame is refused, because its rows have lost their pasts once a search has cut it. A scorer can
+    be pickled, works with scikit-learn's metadata routing on and off, and consumes
+    ``sample_weight`` (with routing on, after ``scorer.set_score_request(sample_weight=True)``).
 
-    For ``ScoringMonitor`` give a list of names, even if it is of one: the callback expects
-    a dict.
+    For ``ScoringMonitor`` pass a list of names, even for one metric, because the callback expects a
+    dict.
 
     Stability: provisional.
 

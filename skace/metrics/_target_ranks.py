@@ -45,39 +45,39 @@ def target_ranks(
 ) -> FloatArray:
     """Rank of each row's own item among all items, by any fitted model.
 
-    What `SequentialRecommender.target_ranks` computes, for the objects that hide it: a
-    Pipeline, a search, a frozen estimator. All rank-based figures follow from these
-    numbers, so one call serves them all.
+    `SequentialRecommender.target_ranks` for objects without that method: a Pipeline, a
+    search, a frozen estimator. All rank-based figures follow from these ranks, so one
+    call is enough for all of them.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A recommender, a Pipeline that ends in one, or a fitted search over one of these.
-        A final estimator without ``target_ranks`` is ranked through its
-        ``decision_function``, in blocks of rows, with its ``item_ids_`` as columns.
+        A recommender, a Pipeline that ends in a recommender, or a fitted search over one of these.
+        A final estimator without ``target_ranks`` is ranked through its ``decision_function``, in
+        blocks of rows, with its ``item_ids_`` as columns.
 
     X : Interactions of shape (n_rows,), or list of sequences of item ids
-        Rows with a target, for example the test rows of a splitter. In a list every event
-        is a row, sequence after sequence, unless there is a y.
+        Rows with a target, for example the test rows of a splitter. Of a list, every event is a
+        row, sequence after sequence, unless y is given.
 
     y : None or array-like of item ids, default=None
-        For lists: the one target of each sequence, which comes after it; then only these
-        are rows. For Interactions: nothing, or their own items.
+        For lists: the one target of each sequence, which comes after it; then only these targets
+        are rows. For Interactions: None, or their own items.
 
     exclude_seen : bool or None, default=None
-        Whether the items of each row's past are taken out of the ranking (a target among
-        them is a miss). None: as the estimator is set.
+        Whether to take the items of each row's past out of the ranking (a target among them is a
+        miss). None: the estimator's own setting.
 
     Returns
     -------
     ranks : ndarray of shape (n_rows,), dtype float64
-        Number of strictly better items plus half of the equal others, from 0; ``inf`` is a
-        miss: a target that the model does not know, or that was taken out.
+        Number of items with a higher score plus half of the others with an equal score, from 0.
+        ``inf`` is a miss: a target that the model does not know, or that was taken out.
 
     Raises
     ------
     ValueError
-        If X is a frame or an array, or has query rows, or if a score is NaN.
+        If X is a frame or an array, X has query rows, or a score is NaN.
 
     TypeError
         If X is of another type, or the estimator cannot rank items.
@@ -85,11 +85,11 @@ def target_ranks(
     Warns
     -----
     TiedTargetsWarning
-        If the order of events of one moment decides which of them is asked for, or tells it.
+        If the order of events of one moment decides which of them is the target, or gives it away.
 
     Notes
     -----
-    Memory is that of a block of rows by all items, never ``(n_rows, n_items)``.
+    It needs the memory of a block of rows by all items, never of ``(n_rows, n_items)``.
 
     Stability: provisional.
 

@@ -19,13 +19,13 @@ __all__ = ["LeaveLastOut", "leave_last_out"]
 class LeaveLastOut(BaseCrossValidator):
     """Test each user's last row and train on the rows before it.
 
-    Split j (from 1) tests each user's j-th last row of X. A user takes part in the tests
-    only with at least ``n_splits + 1`` rows; the others train with all their rows.
+    Split j (from 1) tests each user's j-th last row of X. Only users with at least ``n_splits + 1``
+    rows are tested; the rows of all others are training rows.
 
     Parameters
     ----------
     n_splits : int, default=1
-        Number of splits, at least 1. Later splits train on less.
+        Number of splits, at least 1. Later splits train on fewer rows.
 
     Raises
     ------
@@ -34,19 +34,19 @@ class LeaveLastOut(BaseCrossValidator):
 
     See Also
     --------
-    TemporalSplit : One moment for all users, which keeps the future of others out.
+    TemporalSplit : One moment for all users, so training never sees the future of others.
     leave_last_out : The first split as two Interactions.
 
     Notes
     -----
-    "Last" means by position in the user's log, whatever the order of the rows of X. An
-    event that is in X more than once counts as one row, and all its repeats go the same
-    way. Rows after the tested one are in neither part. Of events of one moment the order of
-    the log decides which is last; ``X.reorder_ties`` changes it.
+    "Last" means by position in the user's log, whatever the order of the rows of X. An event that
+    is in X more than once counts as one row, and all its repeats go to the same part. Rows after
+    the tested row are in neither part. For events of one moment the order of the log decides which
+    is last; ``X.reorder_ties`` changes it.
 
-    The test row of one user may be older than the training rows of another, so a model can
-    profit from trends that nobody could have known at the time. That is how most published
-    figures are made; `TemporalSplit` does without.
+    The test row of one user may be older than the training rows of another, so a model can profit
+    from trends that nobody could have known at the time. Most published figures are made this way.
+    `TemporalSplit` avoids it.
 
     For a validation set, set the test rows aside first:
     ``X_train, X_test = leave_last_out(X)``, then search with ``cv=LeaveLastOut()`` on
@@ -90,7 +90,7 @@ class LeaveLastOut(BaseCrossValidator):
             Not used, present for API consistency by convention.
 
         groups : object
-            Not used; given, it raises a UserWarning.
+            Not used. If it is given, a UserWarning is raised.
 
         Yields
         ------
@@ -111,8 +111,8 @@ class LeaveLastOut(BaseCrossValidator):
         Warns
         -----
         TiedTargetsWarning
-            If the order of events of one moment decides which of them is the last, or tells
-            it; once a log.
+            If the order of events of one moment decides which of them is the last, or gives it
+            away. Once per log.
         """
         warn_of_groups(self, groups)
         X = rows_to_split(X)
@@ -150,7 +150,7 @@ class LeaveLastOut(BaseCrossValidator):
         Returns
         -------
         n_splits : int
-            As given to the constructor.
+            The value given to the constructor.
         """
         return int(self.n_splits)
 
@@ -182,7 +182,7 @@ def leave_last_out(X: Interactions) -> tuple[Interactions, Interactions]:
     Warns
     -----
     TiedTargetsWarning
-        As `LeaveLastOut`.
+        As in `LeaveLastOut`.
 
     See Also
     --------

@@ -21,26 +21,26 @@ __all__ = ["TemporalSplit"]
 
 
 class TemporalSplit(BaseCrossValidator):
-    """Train on what happened before a moment, test on what happened from it on.
+    """Train on the events before a moment, and test on the events from then on.
 
-    The moment is the same for all users, so nothing that a test could not have known is
-    learned from, not even from others. Rows of equal time are never divided.
+    The moment is the same for all users, so training never uses events of the future,
+    not even those of other users. Rows of equal time are never divided.
 
     Parameters
     ----------
     n_splits : int, default=1
-        Number of test periods, at least 1; each ends where the next one begins, the last
-        with the log. A later period trains on all before it.
+        Number of test periods, at least 1. Each ends where the next one begins, the last at the end
+        of the log. Training uses all rows before the period.
 
     test_size : float or int, default=0.1
-        Size of each test period: a share of the rows of X, in (0, 1), or a number of rows.
-        All rows of the time at which a period begins belong to it, even if the period
-        before gets smaller by that; the last one has at least this size.
+        Size of each test period: a share of the rows of X, in (0, 1), or a number of rows. All rows
+        of the time at which a period begins belong to it, even if this makes the period before
+        smaller. The last period has at least this size.
 
     cuts : timestamp, sequence of timestamps or None, default=None
-        When the test periods begin, ascending, as numbers, datetimes or ISO strings like
-        the timestamps of X. Those without a time zone are read in that of the log.
-        ``n_splits`` and ``test_size`` are not used then. None chooses them by size.
+        When the test periods begin, ascending, as numbers, datetimes or ISO strings like the
+        timestamps of X. Moments without a time zone are read in that of the log. ``n_splits`` and
+        ``test_size`` are then not used. None: by ``n_splits`` and ``test_size``.
 
     Raises
     ------
@@ -50,13 +50,13 @@ class TemporalSplit(BaseCrossValidator):
 
     See Also
     --------
-    LeaveLastOut : Each user's last row, whenever it was; needs no timestamps.
+    LeaveLastOut : Each user's last row, at any time; needs no timestamps.
 
     Notes
     -----
-    A test row's past is its own full past, test rows before it included: at the time of
-    the row it was known. Users without a training row are tested as well; models know no
-    users, they read the past of the row.
+    A test row's past is its full past, including earlier test rows, because they were known at the
+    time of the row. Users without a training row are tested as well: models store no users, but
+    read the past of the row.
 
     Stability: provisional.
 
@@ -110,7 +110,7 @@ class TemporalSplit(BaseCrossValidator):
             Not used, present for API consistency by convention.
 
         groups : object
-            Not used; given, it raises a UserWarning.
+            Not used. If it is given, a UserWarning is raised.
 
         Yields
         ------
@@ -123,8 +123,8 @@ class TemporalSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If X is a frame, has query rows or no timestamps, if ``cuts`` are of another
-            kind than the timestamps, or if a period has no test or no training rows.
+            If X is a frame, has query rows or no timestamps, ``cuts`` are of another
+            kind than the timestamps, or a period has no test or no training rows.
 
         TypeError
             If X is not Interactions.
@@ -132,7 +132,8 @@ class TemporalSplit(BaseCrossValidator):
         Warns
         -----
         TiedTargetsWarning
-            As `LeaveLastOut`: within a period events of one moment have each other as past.
+            As in `LeaveLastOut`; here, events of one moment within a period are in each other's
+            past.
         """
         warn_of_groups(self, groups)
         times = _times_of(rows_to_split(X))
@@ -166,7 +167,7 @@ class TemporalSplit(BaseCrossValidator):
         Returns
         -------
         n_splits : int
-            Number of ``cuts``, or ``n_splits`` where there are none.
+            Number of ``cuts``, or ``n_splits`` if there are none.
         """
         return int(self.n_splits if self.cuts is None else len(_as_cuts(self.cuts)))
 

@@ -1,4 +1,4 @@
-"""What a network is asked in training: the next item everywhere, the last one, or masked ones."""
+"""Training objectives of networks: every next item, the last item, or masked items."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.objectives._base import Objective

@@ -18,22 +18,21 @@ __all__ = ["Objective"]
 
 
 class Objective(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
-    """What a window of events is read for: which places are asked, and what they may see.
+    """What a network learns from a window: at which positions, and what these may see.
 
-    A parameter object: cheap to make, without torch. A backbone names its objective in
-    `NeuralRecommender._objective`; the training loop follows it and knows of no other
-    difference between backbones.
+    An objective is a parameter object: cheap to make, without torch. A backbone names
+    its objective in `NeuralRecommender._objective`. For the training loop this is the
+    only difference between backbones.
 
     Attributes
     ----------
     is_causal : bool
-        Whether the encoder must see nothing behind the place that it answers at. Otherwise
-        it must not see the event that is asked for.
+        If True, the encoder at a position must not see later positions. If False, it must not see
+        the target.
 
     Notes
     -----
-    `fit` tries an untrained network out on made-up windows and refuses one that sees what
-    it is asked for.
+    `fit` tests an untrained network on made-up windows and refuses it if it sees the target.
 
     Stability: experimental.
     """
@@ -43,7 +42,7 @@ class Objective(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     def windows(
         self, is_row: BoolArray, offsets: IntArray, max_length: int, *, overlap: bool
     ) -> Windows:
-        """Cut the log into windows in which its rows are learned.
+        """Cut the log into windows for training.
 
         Parameters
         ----------
@@ -57,22 +56,22 @@ class Objective(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
             Most events that a window reads.
 
         overlap : bool
-            Whether long histories are cut into windows that overlap by half; else only the
-            last one of each user is learned.
+            Whether to cut long histories into windows that overlap by half. Otherwise only the last
+            window of each user is learned.
 
         Returns
         -------
         windows : Windows
-            By default every row is asked for in one of them.
+            By default every row is a target in one of them.
         """
         return cut_windows(is_row, offsets, max_length, overlap=overlap)
 
     @abstractmethod
     def build(self) -> "Layout":
-        """Build what makes batches and questions of windows; torch may be imported here.
+        """Build the layout that makes batches from windows. Torch may be imported here.
 
         Returns
         -------
         layout : skace._torch._layouts.Layout
-            What the encoder reads of a window, where it is asked, and what the answer is.
+            What the encoder reads of a window, at which positions it predicts, and the targets.
         """

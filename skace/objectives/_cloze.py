@@ -14,25 +14,25 @@ __all__ = ["Cloze"]
 
 
 class Cloze(Objective):
-    """Some events of a window are masked and asked for, from what stands on both sides.
+    """Predict masked events of a window from the events on both sides.
 
-    The encoder is told which places are masked (``is_masked``) and which are there
-    (``is_read``), both of shape (B, T) and bool. At prediction the event after the history is
-    masked.
+    The encoder gets ``is_masked``, which positions are masked, and ``is_read``, which positions
+    hold an event, both bool of shape (B, T). At prediction the event after the history is masked.
 
     Parameters
     ----------
     mask_ratio : float, default=0.2
-        Share of the training rows of a window that are masked, in (0, 1]; at least one is.
+        Share of the training rows of a window that are masked, in (0, 1]. At least one row is
+        masked.
 
     finetune_ratio : float, default=0.5
-        Share of the windows, drawn anew in each epoch, in which the last training row is
-        masked alone and nothing after it is read, as at prediction, in [0, 1].
+        Share of the windows, in [0, 1], drawn anew in each epoch, in which only the last training
+        row is masked and nothing after it is read, as at prediction.
 
     Notes
     -----
-    Of n rows in a window each is asked with the chance ``(1 - finetune_ratio) *
-    (mask_ratio + (1 - mask_ratio) ** n / n)``, the last one with ``finetune_ratio`` more.
+    In a window of n rows, each row is masked with the probability ``(1 - finetune_ratio) *
+    (mask_ratio + (1 - mask_ratio) ** n / n)``. For the last row, ``finetune_ratio`` is added.
 
     Stability: experimental.
 

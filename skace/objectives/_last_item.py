@@ -16,10 +16,10 @@ __all__ = ["LastItem"]
 
 
 class LastItem(Objective):
-    """Each window is asked for the event after its end only, and each row has a window.
+    """Predict only the event after the end of a window; each row has its own window.
 
-    For encoders that mix all places of a window, such as filters or mixers. A pass teaches
-    one row, so an epoch costs as many passes as there are rows. The encoder is told the
+    For encoders that mix all positions of a window, such as filters or mixers. A pass of the
+    encoder learns one row, so an epoch takes as many passes as there are rows. The encoder gets the
     ``lengths`` of the windows, shape (B,).
 
     Notes
@@ -43,7 +43,7 @@ class LastItem(Objective):
     def windows(
         self, is_row: BoolArray, offsets: IntArray, max_length: int, *, overlap: bool
     ) -> Windows:
-        """Cut one window for each row, which ends before it; see `Objective.windows`."""
+        """Cut one window for each row, ending before the row; see `Objective.windows`."""
         windows = super().windows(is_row, offsets, max_length, overlap=overlap)
         # Log positions first_target .. start + length of each window, one after the other.
         counts = windows.starts + windows.lengths + 1 - windows.first_targets

@@ -12,10 +12,10 @@ __all__ = ["NextItem"]
 
 
 class NextItem(Objective):
-    """At every place of a window the event after it is asked for.
+    """Predict the next event at every position of a window.
 
-    One pass of the encoder teaches all places, so the encoder must be causal: place t sees
-    the places 0 to t and nothing behind.
+    One pass of the encoder learns all positions, so the encoder must be causal: position t sees
+    only positions 0 to t.
 
     Notes
     -----

@@ -31,7 +31,7 @@ _ROWS_AHEAD = 16 * 1024  # that a model may read before their scores are wanted
 
 
 class HistoryAnswers:
-    """Answers of a `SequentialRecommender`."""
+    """Prediction methods of a `SequentialRecommender`."""
 
     if TYPE_CHECKING:  # what that has
         k: int
@@ -48,21 +48,20 @@ class HistoryAnswers:
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows, queries (`Interactions.next_queries`), or one history per visitor, also as
-            a Series. A row is answered from its past; its own item is not looked at.
+            Rows, queries (`Interactions.next_queries`), or one history per visitor, also as a
+            Series. Predictions for a row use its past, never its own item.
 
         Returns
         -------
         item_ids : ndarray of shape (n_rows, k)
-            Best first; ties in the order of ``item_ids_``. A row with an empty past gets
-            the most popular items. Where fewer than k items may be recommended, because
-            others were seen or the model knows nothing of them, such items fill up the
-            list; `recommend` gives them a score of ``-inf``.
+            Best first; ties in the order of ``item_ids_``. A row with an empty past gets the most
+            popular items. If fewer than k items may be recommended, seen items and items that the
+            model cannot score fill up the list; `recommend` gives them a score of ``-inf``.
 
         Raises
         ------
         ValueError
-            If X is a frame or an array, if k exceeds the number of items, or a history
+            If X is a frame or an array, k exceeds the number of items, or a history
             holds an unknown item and ``handle_unknown="error"``.
 
         Warns
@@ -86,7 +85,7 @@ class HistoryAnswers:
         items: Catalog | IntoDataFrame | None = None,
         unknown_ids: HandleUnknown = "error",
     ) -> Recommendations:
-        """Best items and their scores, under rules if there are any.
+        """Best items and their scores, with optional rules.
 
         Parameters
         ----------
@@ -97,29 +96,28 @@ class HistoryAnswers:
             Length of the lists; None takes the parameter ``k``.
 
         candidates : list of ids, list of lists, mask, callable or None, default=None
-            Only these may be recommended. A list of ids holds for all rows, as does a mask of
-            shape (n_items,). One list of ids per row, or a mask of shape (n_rows, n_items),
-            sparse or dense, is for each row its own; the columns of a mask are those of
-            ``item_ids_``. A dict or a labelled Series is read by its labels: lists by those of
-            the rows, truth values by items. A callable is asked for one block of rows at a
-            time: ``candidates(row_ids, item_ids)`` returns any of the above for these rows,
-            whose ids are users, the keys of a dict or Series, or numbers from 0. None: all
-            items.
+            Only these items may be recommended. For all rows: a list of ids, or a mask of shape
+            (n_items,). For each row: one list of ids per row, or a mask of shape (n_rows, n_items),
+            sparse or dense. The columns of a mask are in the order of ``item_ids_``. A dict or a
+            labelled Series is matched by its labels: row ids for lists, item ids for truth values.
+            A callable is called for one block of rows at a time: ``candidates(row_ids, item_ids)``
+            returns any of the above for these rows. Row ids are user ids, the keys of a dict or
+            Series, or numbers from 0. None: all items.
 
         exclude : list of ids, list of lists, mask, callable or None, default=None
-            These may not be recommended; forms as of ``candidates``.
+            These items may not be recommended. It has the same forms as ``candidates``.
 
         quotas : dict of str to int, or None, default=None
-            At most so many items with one value of a column of ``items``, for example
-            ``{"category": 3}``. An item without a value (None, NaN, an empty text, or not in
+            Most items in a list with the same value in a column of ``items``: ``{"category": 3}``
+            allows three per category. An item without a value (None, NaN, an empty text, or not in
             ``items``) belongs to no group and is not limited.
 
         exclude_seen : bool or None, default=None
             None takes the parameter ``exclude_seen``.
 
         items : Catalog of texts, frame or None, default=None
-            Where the columns of ``quotas`` are; a frame has the ids in its column ``item_id``.
-            None takes the catalog of X.
+            Holds the columns of ``quotas``. A frame has the ids in its column ``item_id``. None
+            takes the catalog of X.
 
         unknown_ids : {"error", "ignore"}, default="error"
             What to do with ids in ``candidates`` and ``exclude`` that the model does not know.
@@ -127,17 +125,18 @@ class HistoryAnswers:
         Returns
         -------
         recommendations : Recommendations
-            A pair, ``item_ids, scores = model.recommend(X)``, with `to_frame`. Both are arrays
-            of shape (n_rows, min(k, n_candidates)), best first, where n_candidates is that of
-            the longest list. Where fewer items are eligible, others fill up the row with a
-            score of ``-inf``; ``to_lists`` leaves them out. A row with an empty history has
-            counts of training rows as scores.
+            A pair, ``item_ids, scores = model.recommend(X)``, with `to_frame`. Both are arrays of
+            shape (n_rows, min(k, n_candidates)), best first, where n_candidates is the length of
+            the longest list of candidates. If fewer items are eligible, others fill up the row with
+            a score of ``-inf``; ``to_lists`` leaves them out. For a row with an empty history,
+            scores are counts of training rows.
 
         Raises
         ------
         ValueError
-            If k exceeds the number of items, there is not one list per row, a mask has another
-            shape, an id is unknown, nothing is left, or a column of ``quotas`` is absent.
+            If k exceeds the number of items, the number of lists differs from the number of rows, a
+            mask has another shape, an id is unknown, no item is left, or a column of ``quotas`` is
+            absent.
 
         See Also
         --------
@@ -199,13 +198,13 @@ class HistoryAnswers:
         Returns
         -------
         scores : ndarray of shape (n_rows, n_items), float32
-            Columns in the order of ``item_ids_``; higher is better. Rows with an empty past
-            get counts. ``exclude_seen`` sets seen items to ``-inf``.
+            Columns in the order of ``item_ids_``; higher is better. Rows with an empty past get
+            counts of training rows. ``exclude_seen`` sets seen items to ``-inf``.
 
         Notes
         -----
-        Takes ``4 * n_rows * n_items`` bytes. `predict` and `target_ranks` work in blocks
-        and do not.
+        The result takes ``4 * n_rows * n_items`` bytes. `predict` and `target_ranks` need less,
+        because they work in blocks.
         """
         check_is_fitted(self)
         X = rows_to_predict(X)
@@ -222,7 +221,7 @@ class HistoryAnswers:
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows with targets. For lists every event is a row.
+            Rows with targets. Of lists, every event is a row.
 
         exclude_seen : bool or None, default=None
             None takes the parameter ``exclude_seen``.
@@ -230,12 +229,13 @@ class HistoryAnswers:
         Returns
         -------
         ranks : ndarray of shape (n_rows,), float64
-            Strictly better items plus half of the equal others, from 0. ``inf`` for a
-            target that the model does not know or may not recommend.
+            Number of items with a higher score, plus half of the others with an equal
+            score; the best rank is 0. ``inf`` for a target that the model does not know
+            or may not recommend.
 
         Notes
         -----
-        Works in blocks of rows of 16 MiB of scores.
+        Works in blocks of rows, each with 16 MiB of scores.
         """
         check_is_fitted(self)
         X = rows_to_score(X)
@@ -261,10 +261,10 @@ class HistoryAnswers:
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows with targets. For lists, all events count, or only ``y``.
+            Rows with targets. Of lists, every event is a target, or only ``y`` if it is given.
 
         y : None or array-like, default=None
-            For Interactions: nothing, or their own items. For lists: the one target of
+            For Interactions: None, or their own items. For lists: the one target of
             each sequence.
 
         sample_weight : array-like of shape (n_rows,) or None, default=None
@@ -273,7 +273,7 @@ class HistoryAnswers:
         Returns
         -------
         score : float
-            In [0, 1], whatever the parameter ``k`` is.
+            In [0, 1]. It does not depend on the parameter ``k``.
         """
         check_is_fitted(self)
         X = rows_to_score(X, y)
@@ -296,7 +296,7 @@ class HistoryAnswers:
         -------
         vectors : ndarray of shape (n_rows, n_dims), float32
             Their inner products with ``item_vectors_`` are the scores, so any index for
-            maximum inner product search serves. Zero for an empty history.
+            maximum inner product search works. Zero for an empty history.
         """
         check_is_fitted(self)
         histories = self._histories(rows_to_predict(X), embeds=self._encodes_unknown)

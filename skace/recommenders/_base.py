@@ -37,9 +37,9 @@ class SequentialRecommender(
 ):
     """Base class of all recommenders.
 
-    A subclass implements `_fit_rows`, `_encode` and sets ``item_vectors_``, or overrides
-    `_score` where scores are not inner products. Everything that users call is inherited: input
-    conversion, ids, ranks, lists of the best, popularity for empty histories, seen items.
+    A subclass implements `_fit_rows` and `_encode` and sets ``item_vectors_``. If scores are not
+    inner products, it overrides `_score`. It inherits everything that users call: input conversion,
+    ids, ranks, top-k lists, popularity for empty histories, and the exclusion of seen items.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class SequentialRecommender(
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended. Holds for `predict`,
-        `recommend`, `target_ranks` and `score`.
+        Whether to leave items of the (full) past out of recommendations. This applies
+        to `predict`, `recommend`, `target_ranks` and `score`.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on and cannot embed.

@@ -26,7 +26,7 @@ _BLOCK_EVENTS = 2**20  # of histories that lack an event
 
 @dataclass(frozen=True, eq=False)
 class Explanations:
-    """What `explain` answers: for each row the events of its history and what each gives.
+    """Result of `explain`: the events of each row's history and their contributions.
 
     Parameters
     ----------
@@ -34,20 +34,20 @@ class Explanations:
         The items that are explained.
 
     scores : ndarray of shape (n_rows,), float32
-        Their scores; counts of training rows for a history without an item that is read.
+        Their scores. If the model knows no item of the history, counts of training rows.
 
     history_ids : list of n_rows ndarrays of shape (n_events,)
         Items of the histories, the oldest event first.
 
     contributions : list of n_rows ndarrays of shape (n_events,), float64
-        What each event gives to the score.
+        How much each event contributes to the score.
 
     adds_up : bool
-        Whether the contributions of a row sum to its score. Otherwise each is what the score
-        loses without the event.
+        Whether the contributions of a row sum to its score. Otherwise each is the loss in score
+        when the event is left out.
 
     users : ndarray of shape (n_rows,) or None, default=None
-        Whose rows these are: user ids, or keys of the histories.
+        User id of each row, or the key of its history.
 
     Notes
     -----
@@ -73,12 +73,12 @@ class Explanations:
         Parameters
         ----------
         backend : {"pandas", "polars", "pyarrow"} or None, default=None
-            Library of the frame. None: that of ``items``, if it is a frame, else the first
-            of these that is installed.
+            Library of the frame. None: the library of ``items`` if that is a frame, or else the
+            first of these that is installed.
 
         items : frame, Catalog or None, default=None
-            What is known of the items of the histories, such as titles: a frame with one row
-            per item, or a catalog of texts. Its columns are added to each line.
+            Data on the items of the histories, such as titles: a frame with one row per item, or a
+            catalog of texts. Its columns are added to each line.
 
         item : str, default="item_id"
             Column of ``items`` that holds the ids, if it is a frame.
@@ -105,47 +105,48 @@ class Explanations:
 
 
 def explain(estimator: Any, X: Any, item_ids: Any) -> Explanations:
-    """What each event of a history gives to the score of an item.
+    """How much each event of a history contributes to the score of an item.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A recommender, a Pipeline that ends in one, or a fitted search over one of these.
+        A recommender, a Pipeline that ends in a recommender, or a fitted search over one of these.
 
     X : Interactions, list of sequences of item ids, or dict of them
-        Rows, queries, or one history per visitor. With a single item also one history.
+        Rows, queries, or one history per visitor. With a single item, also a single history.
 
     item_ids : array-like of shape (n_rows,), or one item id
-        The item that is explained for each row, for example a column of what `predict`
-        returns.
+        The item to explain for each row, for example a column of the result of
+        `predict`.
 
     Returns
     -------
     explanations : Explanations
-        ``contributions`` has an array for each row, the oldest event first; ``to_frame`` has a
-        line for each event, to which ``items=`` adds titles.
+        ``contributions`` has an array for each row, the oldest event first. ``to_frame`` has a line
+        for each event; its ``items=`` adds titles.
 
     Raises
     ------
     ValueError
-        If there is not one item per row, an item is unknown, or X is refused as in `predict`.
+        If the number of items differs from the number of rows, an item is unknown, or `predict`
+        would refuse X.
 
     TypeError
-        If the estimator holds no recommender.
+        If the estimator contains no recommender.
 
     Notes
     -----
-    **Closed forms and neighbours** score by sums over events: the contributions are these
-    terms, and add up to the score (``adds_up``).
+    **Closed forms and neighbours** score by sums over events. The contributions are the terms of
+    the sum, so they add up to the score (``adds_up``).
 
-    **All other models** are asked once more without each event: a contribution is the score
-    minus that of the history without the event. Of two events that are alike it can be small
-    for both, and it holds what the shorter history does to a network that knows places. A
-    history of n events costs n more answers of n - 1 events each. Of a history of one event
-    the contribution is the whole score: without it, the answer would be a count.
+    **All other models** predict again without each event. The contribution of an event is the score
+    minus the score without it. Two similar events can both have small contributions. In a network
+    that knows positions, a contribution includes the effect of the shorter history. A history of n
+    events takes n more predictions of n - 1 events each. If a history has one event, its
+    contribution is the whole score, because without it the score would be a count.
 
-    For `DiversifiedRecommender` its estimator is explained. An item of score ``-inf`` gets
-    contributions of 0 from leaving out events.
+    For a `DiversifiedRecommender`, the scores of its estimator are explained. If leaving out events
+    is the method, an item of score ``-inf`` gets contributions of 0.
 
     Stability: provisional.
 

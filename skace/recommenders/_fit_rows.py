@@ -18,7 +18,7 @@ _NOTHING = 1e-30  # beside the largest weight, in float32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRows:
-    """The rows that a recommender learns from, checked, in the columns of the model.
+    """Checked training rows, with items as columns of the model.
 
     Parameters
     ----------
@@ -29,16 +29,16 @@ class FitRows:
         Model column of each item of X's catalog.
 
     weights : ndarray of shape (n_events,) or None
-        Weight of each event of the log, if any were given.
+        Weight of each event of the log; None if no weights were given.
 
     X_val : Interactions or None
         Validation rows.
 
     is_fresh : bool
-        Whether nothing is known yet; False for a warm start and for more events.
+        Whether the model starts from nothing; False for a warm start and in `partial_fit`.
 
     n_passes : int or None
-        Passes over the rows; None leaves it to the model's parameters. 1 in `partial_fit`.
+        Passes over the rows; None leaves the number to the model's parameters. 1 in `partial_fit`.
 
     Notes
     -----
@@ -54,7 +54,7 @@ class FitRows:
 
     @property
     def items(self) -> IntArray:
-        """Model column of the item of each event of the log, shape (n_events,)."""
+        """Model column of each event's item, for all events of the log, shape (n_events,)."""
         items: IntArray = self.columns[self.X._log.items]
         return items
 

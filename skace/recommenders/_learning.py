@@ -33,27 +33,27 @@ class RowLearning:
     ) -> Self:
         """Learn from the rows of X.
 
-        Writes ``item_ids_``, ``item_counts_``, ``popularity_``, ``item_vectors_`` and what
-        the model adds.
+        Sets ``item_ids_``, ``item_counts_``, ``popularity_``, ``item_vectors_`` and the model's own
+        attributes.
 
         Parameters
         ----------
         X : Interactions, frame or list of sequences of item ids
             Training rows. A frame needs the columns ``user_id``, ``item_id`` and
-            ``timestamp``. A list is learned from in full.
+            ``timestamp``. Of a list, all events are training rows.
 
         y : None or array-like, default=None
-            For Interactions: nothing, or their own items. For lists: one more event for
+            For Interactions: None, or their own items. For lists: one more event for
             each sequence.
 
         X_val : Interactions, ValidationSet or None, default=None
-            Rows on which a model with epochs watches itself, in place of held-out training
-            rows; other models only check them. Only their ids matter, so they may come
-            untransformed. Inside a search wrap them with ``X_val.as_validation()``.
+            Validation rows for models that train in epochs, in place of held-out training rows;
+            other models only check them. Only their ids are used, so they need no transform. Inside
+            a search wrap them with ``X_val.as_validation()``.
 
         sample_weight : array-like of shape (n_rows,) or None, default=None
-            Weight of each row in counts and loss, in the order of X (of the frame, of the
-            sequences one after the other, each followed by its ``y``). None takes
+            Weight of each row in counts and loss, in the order of X (for a frame, of its rows; for
+            lists, of the sequences one after the other, each followed by its ``y``). None takes
             ``X.weights``. Rows that repeat an event count once, with the mean of their weights.
 
         Returns
@@ -64,17 +64,16 @@ class RowLearning:
         Raises
         ------
         ValueError
-            If the input is refused by `Interactions`, is empty, holds query rows, if k
-            exceeds the number of items, if X_val shares rows with X, or X has weights of
-            its own beside ``sample_weight``.
+            If `Interactions` refuses the input, X is empty or holds query rows, k exceeds the
+            number of items, X_val shares rows with X, or both X and ``sample_weight`` give weights.
 
         Warns
         -----
         FutureLeakageWarning
-            If rows that are not in X came before rows that are.
+            If some rows of the log that are not in X came before rows of X.
 
         RowOrderWarning
-            If ``sample_weight`` may be in the order of the input of X, not of its rows.
+            If ``sample_weight`` may be in the order of the caller's input instead of the rows of X.
         """
         fresh = not (self._goes_on() and hasattr(self, "item_ids_"))
         return self._learn(X, y, X_val, sample_weight, fresh=fresh, n_passes=None)
@@ -87,15 +86,15 @@ class RowLearning:
         y: npt.ArrayLike | None = None,
         sample_weight: npt.ArrayLike | None = None,
     ) -> Self:
-        """Learn from new events in one pass, keeping what has been learned.
+        """Learn from new events in one pass and keep what was learned before.
 
-        Writes what `fit` writes; ``item_ids_`` grows at its end.
+        Sets the attributes that `fit` sets; new items are added at the end of ``item_ids_``.
 
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows are the new events; their pasts may reach back to events that were
-            learned before. Items that are new to the model join with their features. A
+            Rows are the new events; their pasts may hold events that were learned
+            before. Items that are new to the model are added with their features. A
             frame of new events is refused, because it would lack these pasts.
 
         y : None or array-like, default=None
@@ -107,7 +106,7 @@ class RowLearning:
         Returns
         -------
         self : object
-            The fitted estimator. Without rows it is left as it is.
+            The fitted estimator. If X has no rows, nothing changes.
         """
         refuse_frame(X)
         fresh = not hasattr(self, "item_ids_")

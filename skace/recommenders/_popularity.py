@@ -10,9 +10,9 @@ __all__ = ["PopularityEstimator"]
 
 
 class PopularityEstimator(SequentialRecommender):
-    """Recommend what most training rows chose.
+    """Recommend the items with the most training rows.
 
-    The floor that any model has to beat, and the answer of all models to a visitor
+    The baseline that any model has to beat. All models answer this way for a visitor
     without history.
 
     Parameters
@@ -21,11 +21,11 @@ class PopularityEstimator(SequentialRecommender):
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
+        Whether to leave items of the past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="ignore"
         What to do with history items that the model was not fitted on. They do not
-        matter for the scores.
+        change the scores.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class PopularityEstimator(SequentialRecommender):
         Training rows per item.
 
     item_vectors_ : ndarray of shape (n_items, 1), float32
-        The popularity, as a matrix of one column.
+        The popularity as a matrix of one column.
 
     popularity_ : ndarray of shape (n_items,), float64
         Training rows per item, counted by their ``sample_weight``.

@@ -28,46 +28,46 @@ def recommend(
     items: Catalog | IntoDataFrame | None = None,
     unknown_ids: HandleUnknown = "error",
 ) -> Recommendations:
-    """Best items and their scores by any fitted model, under rules if there are any.
+    """Best items and their scores from any fitted model, with optional rules.
 
-    What `SequentialRecommender.recommend` answers, for the objects that hide it: a Pipeline,
-    a search, a frozen estimator.
+    `SequentialRecommender.recommend` for objects without that method: a Pipeline, a search, a
+    frozen estimator.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A recommender, a Pipeline that ends in one, or a fitted search over one of these.
+        A recommender, a Pipeline that ends in a recommender, or a fitted search over one of these.
 
     X : Interactions, list of sequences of item ids, or dict of them
-        Rows, queries (`Interactions.next_queries`, `Interactions.queries_for`), or one history
-        per visitor. It goes through the steps of a Pipeline as it is.
+        Rows, queries (`Interactions.next_queries`, `Interactions.queries_for`), or one history per
+        visitor. A Pipeline transforms it as in ``predict``.
 
     k : int or None, default=None
         Length of the lists; None takes the parameter ``k`` of the recommender.
 
     candidates : list of ids, list of lists, mask, callable or None, default=None
-        Only these may be recommended. A list of ids holds for all rows, as does a mask of shape
-        (n_items,). One list of ids per row, or a mask of shape (n_rows, n_items), sparse or
-        dense, is for each row its own; the columns of a mask are those of ``item_ids_``. A dict
-        or a labelled Series is read by its labels: lists by those of the rows, truth values by
-        items. A callable is asked for one block of rows at a time: ``candidates(row_ids,
-        item_ids)`` returns any of the above for these rows, whose ids are users, the keys of a
-        dict or Series, or numbers from 0. None: all items.
+        Only these items may be recommended. For all rows: a list of ids, or a mask of shape
+        (n_items,). For each row: one list of ids per row, or a mask of shape (n_rows, n_items),
+        sparse or dense. The columns of a mask are in the order of ``item_ids_``. A dict or a
+        labelled Series is matched by its labels: row ids for lists, item ids for truth values. A
+        callable is called for one block of rows at a time: ``candidates(row_ids, item_ids)``
+        returns any of the above for these rows. Row ids are user ids, the keys of a dict or Series,
+        or numbers from 0. None: all items.
 
     exclude : list of ids, list of lists, mask, callable or None, default=None
-        These may not be recommended; forms as of ``candidates``.
+        These items may not be recommended. It has the same forms as ``candidates``.
 
     quotas : dict of str to int, or None, default=None
-        At most so many items with one value of a column of ``items``, for example
-        ``{"category": 3}``. An item without a value belongs to no group and is not limited.
+        Most items in a list with the same value in a column of ``items``: ``{"category": 3}``
+        allows three per category. An item without a value belongs to no group and is not limited.
 
     exclude_seen : bool or None, default=None
-        Whether items of the past may not be recommended. None takes the parameter of the
+        Whether to leave items of the past out of recommendations. None takes the parameter of the
         recommender.
 
     items : Catalog of texts, frame or None, default=None
-        Where the columns of ``quotas`` are; a frame has the ids in its column ``item_id``.
-        None takes the catalog of X as it is before the first step.
+        Holds the columns of ``quotas``. A frame has the ids in its column ``item_id``. None takes
+        the catalog of X before any step of a Pipeline.
 
     unknown_ids : {"error", "ignore"}, default="error"
         What to do with ids in ``candidates`` and ``exclude`` that the model does not know.
@@ -75,9 +75,9 @@ def recommend(
     Returns
     -------
     recommendations : Recommendations
-        A pair ``item_ids, scores`` of arrays of shape (n_rows, min(k, n_candidates)), best
-        first, with ``to_frame`` and ``to_lists``. Where fewer items are eligible, others fill
-        up the row with a score of ``-inf``.
+        A pair ``item_ids, scores`` of arrays of shape (n_rows, min(k, n_candidates)), best first,
+        with ``to_frame`` and ``to_lists``. If fewer items are eligible, others fill up the row with
+        a score of ``-inf``.
 
     Raises
     ------

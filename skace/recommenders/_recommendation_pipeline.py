@@ -58,21 +58,21 @@ def recommendation_pipeline(
 ) -> Pipeline:
     """Choose an ordinary Pipeline for a log, and say why.
 
-    It looks at the interactions: what is known of items, how many there are, how long histories
-    are, whether people take things again. Nothing is fitted, and nothing is hidden: the
-    Pipeline prints, can be changed, searched and saved as any other.
+    The choice depends on the item features, the number of items, the lengths of histories, and
+    whether people take items again. Nothing is fitted. The result is a normal Pipeline: print,
+    change, search and save it like any other.
 
     Parameters
     ----------
     X : Interactions
-        Rows to choose for; those that will be fitted on.
+        The rows that the Pipeline will be fitted on.
 
     effort : {"fast", "balanced", "best"}, default="balanced"
         "fast": popularity, neighbours and the closed forms that fit into memory, blended with
-        weights learned on held-out rows; seconds to minutes. "balanced": SASRec on ACE's
-        vectors as well, from 2,000 events on. "best": three trainings of it in place of one.
-        With texts, "fast" hashes their words; the others ask a language model, which is
-        downloaded once, if sentence-transformers is installed.
+        weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec on the
+        vectors of ACE, from 2,000 events on. "best": three trainings of SASRec instead of one. If
+        items have texts, "fast" hashes their words. The others encode them with a language model,
+        which is downloaded once, if sentence-transformers is installed.
 
     k : int, default=10
         Length of the lists that ``predict`` returns.
@@ -81,8 +81,8 @@ def recommendation_pipeline(
         Seed of whatever draws.
 
     verbose : bool, default=True
-        Whether to show a line with a reason for each choice, through the logger "skace" as a
-        verbose fit does: on standard error where logging is not set up.
+        Whether to log a line with a reason for each choice (logger "skace"). As in a verbose fit,
+        lines go to standard error if logging is not set up.
 
     Returns
     -------
@@ -92,17 +92,17 @@ def recommendation_pipeline(
     Raises
     ------
     ValueError
-        If an argument is out of its range, or X is no Interactions.
+        If an argument is out of its range, or X is not an Interactions object.
 
     See Also
     --------
-    StackingRecommender : What blends, and how to see what each member adds.
+    StackingRecommender : Blends the members and reports what each adds.
 
     Notes
     -----
-    Which closed form is best differs from log to log (docs/benchmarks/closed_forms.rst), and
-    weights learned on held-out rows find out. What each member adds, and whether any beats
-    popularity, ``pipeline[-1].member_report`` tells on rows held out.
+    No closed form is best on all logs (docs/benchmarks/closed_forms.rst), so the weights are
+    learned on held-out rows. ``pipeline[-1].member_report`` tells, on held-out rows, how much each
+    member adds and whether any beats popularity.
 
     Stability: experimental.
 

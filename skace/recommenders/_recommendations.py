@@ -17,14 +17,14 @@ __all__ = ["Recommendations", "warn_of_short_lists"]
 
 
 class _Pair(NamedTuple):
-    """The two arrays that `recommend` answers with."""
+    """The two arrays that `recommend` returns."""
 
     item_ids: IdArray
     scores: npt.NDArray[np.float32]
 
 
 class Recommendations(_Pair):
-    """What `recommend` answers: a pair of arrays that can become a frame.
+    """Result of `recommend`: a pair of arrays that can become a frame.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Recommendations(_Pair):
         Their scores.
 
     users : ndarray of shape (n_rows,) or None, default=None
-        Whose rows these are: user ids, or keys of the histories.
+        User id of each row, or the key of its history.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Recommendations(_Pair):
         Recommended items, best first.
 
     scores : ndarray of shape (n_rows, k), float32
-        Their scores; ``-inf`` for items that fill up a row, because they were seen or a rule
-        forbids them. A row with an empty history has counts of training rows, which do not
-        compare with other rows' scores.
+        Their scores; ``-inf`` for items that only fill up a row, because they were seen or a rule
+        forbids them. For an empty history the scores are counts of training rows, which are not
+        comparable with the scores of other rows.
 
     users : ndarray of shape (n_rows,) or None
         User ids of the rows, or the keys of the dict or Series of histories; None if the
@@ -91,12 +91,12 @@ class Recommendations(_Pair):
         Parameters
         ----------
         backend : {"pandas", "polars", "pyarrow"} or None, default=None
-            Library of the frame. None: that of ``items``, if it is a frame, else the first
-            of these that is installed.
+            Library of the frame. None: the library of ``items`` if that is a frame, or else the
+            first of these that is installed.
 
         items : frame, Catalog or None, default=None
-            What is known of the items: a frame with one row per item, or a catalog of
-            texts. Its columns are added to each line.
+            Data on the items, such as titles: a frame with one row per item, or a
+            catalog of texts. Its columns are added to each line.
 
         item : str, default="item_id"
             Column of ``items`` that holds the ids, if it is a frame.
@@ -104,9 +104,9 @@ class Recommendations(_Pair):
         Returns
         -------
         frame : dataframe
-            Columns ``row`` (from 0, in the order of X), ``user_id`` (unless the rows were
-            plain lists), ``rank`` (from 1), ``item_id``, ``score`` and those of ``items``.
-            Items that only fill up a row, of score ``-inf``, have no line.
+            Columns ``row`` (from 0, in the order of X), ``user_id`` (unless the rows were plain
+            lists), ``rank`` (from 1), ``item_id``, ``score`` and those of ``items``. Items with the
+            score ``-inf``, which only fill up a row, have no line.
 
         Raises
         ------
@@ -114,13 +114,13 @@ class Recommendations(_Pair):
             If none of the libraries is installed.
 
         ValueError
-            If ``items`` lacks a recommended item, holds one twice, has a column of a name
-            above, or is a catalog without texts.
+            If ``items`` lacks a recommended item, holds one twice, is a catalog without texts, or
+            has a column with one of the names above.
         """
         return frame_of(self._columns(), backend, items, item)
 
     def to_lists(self) -> list[list[Any]]:
-        """Recommended ids as one list per row, without those that only fill up the row.
+        """Recommended ids, one list per row, without items that only fill up the row.
 
         Returns
         -------

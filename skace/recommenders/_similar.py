@@ -20,7 +20,7 @@ __all__ = ["SimilarItems", "similar_items"]
 
 
 class SimilarItems(Recommendations):
-    """What `similar_items` answers: a pair of arrays that can become a frame.
+    """Result of `similar_items`: a pair of arrays that can become a frame.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class SimilarItems(Recommendations):
         How similar they are; ``-inf`` for items that only fill up a row.
 
     users : ndarray of shape (n_asked,) or None, default=None
-        The items that were asked about; ``asked_id`` in the frame.
+        The given items; column ``asked_id`` in the frame.
 
     Notes
     -----
@@ -42,12 +42,12 @@ class SimilarItems(Recommendations):
 
 
 def similar_items(estimator: Any, ids: npt.ArrayLike, k: int = 10) -> SimilarItems:
-    """Items that are most like some items, by a fitted model.
+    """Most similar items of the given items, by a fitted model.
 
     Parameters
     ----------
     estimator : fitted estimator
-        A recommender, a Pipeline that ends in one, or a fitted search over one of these.
+        A recommender, a Pipeline that ends in a recommender, or a fitted search over one of these.
 
     ids : array-like of shape (n_asked,)
         Item ids that the model knows.
@@ -58,9 +58,8 @@ def similar_items(estimator: Any, ids: npt.ArrayLike, k: int = 10) -> SimilarIte
     Returns
     -------
     similar : SimilarItems
-        A pair ``item_ids, scores`` of arrays of shape (n_asked, k), with ``to_frame`` (whose
-        ``asked_id`` is the item that was asked about, and to which ``items=`` adds titles)
-        and ``to_lists``.
+        A pair ``item_ids, scores`` of arrays of shape (n_asked, k), with ``to_lists`` and
+        ``to_frame``. In the frame ``asked_id`` is the given item; ``items=`` adds titles.
 
     Raises
     ------
@@ -68,20 +67,19 @@ def similar_items(estimator: Any, ids: npt.ArrayLike, k: int = 10) -> SimilarIte
         If an id is unknown, or k is out of its range.
 
     TypeError
-        If the model has neither weights of items for items nor item vectors of more than one
-        column.
+        If the model has neither item-to-item weights nor item vectors of more than one column.
 
     Notes
     -----
-    **Closed forms and neighbours** have a weight of each item for each: the score is what the
-    item that was asked about, as the only event of a history, adds to the score of another.
-    It tells what is taken after or beside it, and need not be the same the other way round.
+    **Closed forms and neighbours** have a weight for each pair of items. The score is what the
+    given item, as the only event of a history, adds to the score of the other item. It tells what
+    is taken after or with the given item, and is not symmetric.
 
-    **Networks** have a vector for each item: the score is the cosine of two of them. For
-    `DiversifiedRecommender` its estimator answers.
+    **Networks** have a vector for each item. The score is the cosine of the two vectors. A
+    `DiversifiedRecommender` passes the question to its estimator.
 
-    An item is not similar to itself. Items of which the model knows nothing, and those that
-    sparse weights do not hold, only fill up with a score of ``-inf``. Works in blocks.
+    No item is in its own list. Items that the model cannot compare only fill up the list with a
+    score of ``-inf``: items that it knows nothing about, and pairs that sparse weights leave out.
 
     Stability: provisional.
 

@@ -1,4 +1,4 @@
-"""The contract of sequential recommenders as a suite of checks, for anyone who writes one."""
+"""The contract of sequential recommenders as a suite of checks, for authors of recommenders."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from skace.testing._pytest import parametrize_with_checks

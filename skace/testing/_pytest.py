@@ -31,18 +31,18 @@ def parametrize_with_checks(
     Parameters
     ----------
     estimators : list of SequentialRecommender
-        Instances, set up to learn fast.
+        Instances with parameters for fast fits.
 
     n_features : int or None, default=8
-        Width of the item features of the data, None for none.
+        Width of the item features of the data; None for no features.
 
     texts : bool, default=False
-        Whether the items of the data have texts in place of such features, for recommenders that
+        Whether the items of the data have texts instead of such features, for recommenders that
         read them.
 
     expected_failed_checks : callable, dict of str to str or None, default=None
-        For each check that is known to fail, a sentence that says why; a callable gets the
-        estimator and returns such a dict. The tests are marked as strict expected failures:
+        For each check that is known to fail, a sentence that says why. A callable gets the
+        estimator and returns such a dict. These tests are marked as strict expected failures, so
         one that passes is an error.
 
     Returns
@@ -53,7 +53,7 @@ def parametrize_with_checks(
     Raises
     ------
     ValueError
-        If an expected failure names no check, or its reason is no sentence.
+        If an expected failure names an unknown check, or its reason is not a sentence.
 
     See Also
     --------

@@ -8,12 +8,12 @@ __all__ = ["all_losses", "all_recommenders"]
 
 
 def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
-    """Every loss of `skace.losses`, one for each way to draw negatives.
+    """Instances of all losses of `skace.losses`, one for each way to draw negatives.
 
     Parameters
     ----------
     n_negatives : int or None, default=None
-        What those that draw are to draw; None leaves their defaults.
+        ``n_negatives`` of the losses that draw; None leaves their defaults.
 
     Returns
     -------
@@ -39,14 +39,13 @@ def all_losses(n_negatives: int | None = None) -> list[losses.Loss]:
 
 
 def all_recommenders() -> list[type[recommenders.SequentialRecommender]]:
-    """Every recommender class of `skace.recommenders` that can be made.
+    """All recommender classes of `skace.recommenders`, without base classes.
 
     Returns
     -------
     found : list of type
-        In the order of the names. Ensembles are made of members: the first argument of
-        `SeedEnsemble`, `StackingRecommender` and `VotingRecommender` has no default, and neither
-        has the model of `GRAMTextEstimator`.
+        In the order of the names. `SeedEnsemble`, `StackingRecommender` and `VotingRecommender`
+        need their members as the first argument, and `GRAMTextEstimator` needs its model.
 
     Notes
     -----

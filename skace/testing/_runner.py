@@ -56,10 +56,10 @@ class RecommenderCheck:
         ``function(estimator, data)``; raises if the rule is broken.
 
     n_features : int or None, default=8
-        Width of the item features of the data, None for none.
+        Width of the item features of the data; None for no features.
 
     texts : bool, default=False
-        Whether the items of the data have texts in place of such features.
+        Whether the items of the data have texts instead of such features.
 
     Attributes
     ----------
@@ -108,18 +108,18 @@ class RecommenderCheck:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check went.
+    """Result of one check.
 
     Parameters
     ----------
     name : str
-        Of the check.
+        Name of the check.
 
     status : {"passed", "failed", "expected failure", "skipped"}
         A check that passes although it was expected to fail counts as failed.
 
     error : Exception or None
-        What was raised.
+        The exception that was raised.
 
     reason : str
         Why the check was expected to fail, or empty.
@@ -137,7 +137,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """How all checks of one estimator went; ``print`` it.
+    """Results of all checks of one estimator; ``print`` shows them.
 
     Parameters
     ----------
@@ -156,12 +156,12 @@ class CheckReport:
     results: tuple[CheckResult, ...]
 
     def names(self, status: Status) -> list[str]:
-        """Names of the checks that went a certain way.
+        """Names of the checks with a given status.
 
         Parameters
         ----------
         status : {"passed", "failed", "expected failure", "skipped"}
-            The way.
+            The status.
 
         Returns
         -------
@@ -199,16 +199,16 @@ def recommender_checks(
     Parameters
     ----------
     n_features : int or None, default=8
-        Width of the item features of the data that they use, None for none.
+        Width of the item features of the data; None for no features.
 
     texts : bool, default=False
-        Whether the items of the data have texts in place of such features, for recommenders that
+        Whether the items of the data have texts instead of such features, for recommenders that
         read them.
 
     Returns
     -------
     checks : tuple of RecommenderCheck
-        Each has a name, a purpose, and is called with an estimator.
+        Each has a name and a purpose, and is called with an estimator.
 
     Notes
     -----
@@ -284,22 +284,22 @@ def check_sequential_recommender(
     Parameters
     ----------
     estimator : SequentialRecommender
-        An instance, set up to learn fast: it is cloned and fitted on a hundred events, over
+        An instance with parameters for fast fits. It is cloned and fitted on a hundred events, over
         a hundred times.
 
     n_features : int or None, default=8
-        Width of the item features of the data, None for none.
+        Width of the item features of the data; None for no features.
 
     texts : bool, default=False
-        Whether the items of the data have texts in place of such features, for recommenders that
+        Whether the items of the data have texts instead of such features, for recommenders that
         read them.
 
     expected_failed_checks : dict of str to str or None, default=None
         For each check that the estimator is known to fail, a sentence that says why.
 
     on_fail : {"raise"} or None, default="raise"
-        What to do after all checks have run and one has failed. None leaves it to the
-        reader of the report.
+        What to do if a check has failed, after all checks have run. None only returns
+        the report.
 
     Returns
     -------
@@ -309,15 +309,15 @@ def check_sequential_recommender(
     Raises
     ------
     AssertionError
-        If a check failed that was not expected to, or passed that was. All of them are
+        If a check failed unexpectedly, or an expected failure passed. All of these are
         listed.
 
     ValueError
-        If an expected failure names no check, or its reason is no sentence.
+        If an expected failure names an unknown check, or its reason is not a sentence.
 
     See Also
     --------
-    parametrize_with_checks : The same as one pytest test per check.
+    parametrize_with_checks : The same, with one pytest test per check.
 
     Notes
     -----

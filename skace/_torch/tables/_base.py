@@ -24,15 +24,15 @@ def random_vectors(
 
 
 class ItemModule(nn.Module):
-    """Torch module behind an item table: what the training loop asks of it.
+    """Torch module of an item table, with the methods that the training loop calls.
 
-    ``forward()`` returns the table of shape (n_items, D). Override the others where the
-    defaults do not hold. A table may be made of other ones.
+    ``forward()`` returns the table of shape (n_items, D). Override the other methods if
+    their defaults do not fit. A table may be made of other tables.
 
     Attributes
     ----------
     is_sparse : bool
-        Whether gradients name the rows that a step has looked up, and only these are
+        Whether gradients are sparse, so only rows that a step has looked up are
         updated.
 
     Notes
@@ -64,15 +64,15 @@ class ItemModule(nn.Module):
         super().__init__()
 
     def remember_cold(self) -> None:
-        """Note what is to stay, now that all rows are there.
+        """Remember the vectors that must not change.
 
-        Called before the first epoch.
+        Called before the first epoch, when all rows exist.
         """
         for part in self.parts():
             part.remember_cold()
 
     def pin_cold(self) -> None:
-        """Undo what training did to items without a training row.
+        """Undo changes to items without a training row.
 
         Called after each epoch.
         """
@@ -80,12 +80,12 @@ class ItemModule(nn.Module):
             part.pin_cold()
 
     def parts(self) -> Iterator["ItemModule"]:
-        """Iterate over the tables that this one is made of.
+        """Iterate over the tables that this table is made of.
 
         Returns
         -------
         parts : iterator of ItemModule
-            None for most tables.
+            Empty for most tables.
         """
         return (part for part in self.children() if isinstance(part, ItemModule))
 
@@ -100,7 +100,7 @@ class ItemModule(nn.Module):
         Returns
         -------
         vectors : torch.Tensor of shape (n, D)
-            As the table would hold them; by default the features.
+            The vectors that the table would hold; by default the features.
         """
         return features
 
@@ -110,8 +110,8 @@ class ItemModule(nn.Module):
         Parameters
         ----------
         encoder : callable
-            Maps (B, T, width) to (B, T, width). One that is asked for one position of each
-            window returns (B, 1, width), and so must the table.
+            Maps (B, T, width) to (B, T, width). If it returns only one position of each window, (B,
+            1, width), so must the table.
 
         x : torch.Tensor of shape (B, T, D)
             Windows of item vectors.
@@ -119,13 +119,13 @@ class ItemModule(nn.Module):
         Returns
         -------
         states : torch.Tensor of shape (B, T, D)
-            By default what the encoder returns.
+            By default the result of the encoder.
         """
         states: torch.Tensor = encoder(x)
         return states
 
     def penalty(self, items: torch.Tensor) -> torch.Tensor | None:  # noqa: ARG002 (contract)
-        """Compute what the table adds to the loss of each row of a step.
+        """Compute the loss that the table adds to each row of a step.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class ItemModule(nn.Module):
         Returns
         -------
         penalty : torch.Tensor of shape () or None
-            None for nothing, as by default. Each row carries that of the step (and rank) in
-            which it stands, so the mean over an epoch is one over rows, by their weights.
+            None (the default) adds nothing. Each row gets the penalty of its step (and process), so
+            the mean over an epoch is a weighted mean over rows.
         """
         return None

@@ -40,9 +40,9 @@ def vectors_at(table: Table, places: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     table : torch.Tensor or TableRows of shape (V, D)
-        The items that compete, as a loss is given them.
+        The competing items, as passed to a loss.
     places : torch.Tensor of shape (...,), dtype int64
-        Which of them, from 0 to V - 1.
+        Rows of the table, from 0 to V - 1.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def all_vectors(table: Table) -> torch.Tensor:
     Parameters
     ----------
     table : torch.Tensor or TableRows of shape (V, D)
-        The items that compete, as a loss is given them.
+        The competing items, as passed to a loss.
 
     Returns
     -------

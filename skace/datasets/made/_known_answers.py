@@ -24,11 +24,11 @@ def make_cycle(
     n_features: int | None = None,
     random_state: RandomState = None,
 ) -> Interactions:
-    """Make users who walk around a cycle of items.
+    """Make users who take items in a cycle.
 
-    After item ``i`` always comes item ``(i + 1) % n_items``, so every sequential model
-    must reach hit rate 1 at ``k=1``. Popularity cannot: the starts are spread evenly over
-    the cycle, so that no item is much more frequent than another.
+    Item ``(i + 1) % n_items`` always follows item ``i``, so every sequential model must reach hit
+    rate 1 at ``k=1``. Popularity cannot, because the starts are spread evenly over the cycle, and
+    no item is much more frequent than another.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def make_cycle(
         Number of items, at least 2, with ids 0 to ``n_items - 1``.
 
     length : int, default=15
-        Events of each user, at least 2. With ``length > n_items`` every step of the cycle
-        occurs in every sequence, and repeats are the rule: leave ``exclude_seen`` False.
+        Events of each user, at least 2. With ``length > n_items`` every step of the cycle occurs in
+        every sequence, and items repeat, so leave ``exclude_seen`` False.
 
     n_features : int or None, default=None
-        Width of random item vectors of unit length. They say nothing of the cycle, but
-        tell the items apart. None: no features.
+        Width of random item vectors of unit length. They identify the items, but say
+        nothing about the cycle. None: no features.
 
     random_state : int, RandomState, Generator or None, default=None
         Draws the start of each user and the vectors. None gives another log at each call;
@@ -63,7 +63,7 @@ def make_cycle(
     See Also
     --------
     make_checkerboard : The right answer is a set of items, whatever their order.
-    make_shop : A likeness of a real log, whose best achievable score is known.
+    make_shop : Resembles a real log; its best achievable score is known.
 
     Notes
     -----
@@ -111,12 +111,11 @@ def make_checkerboard(
 ) -> Interactions:
     """Make even users who take the even items, and odd users who take the odd ones.
 
-    Everyone takes every item of their own parity once. The order is random, but item
-    ``u % n_items`` is withheld from user ``u`` until the last event. So the next item
-    always has the parity of the history, and at the last event, with
-    ``exclude_seen=True``, one item of that parity is left: every model that has found the
-    two groups ranks it first. Popularity cannot: the items of both groups are about
-    equally frequent.
+    Each user takes every item of the user's own parity once. The order is random, but item ``u %
+    n_items`` comes last for user ``u``. So the next item always has the parity of the history. At
+    the last event, with ``exclude_seen=True``, one item of that parity is left, and every model
+    that has found the two groups ranks it first. Popularity cannot, because the items of both
+    groups are about equally frequent.
 
     Parameters
     ----------
@@ -128,9 +127,8 @@ def make_checkerboard(
         ``n_items // 2`` events.
 
     n_features : int or None, default=None
-        Width of item vectors of unit length, at least 2. The first entry has the sign of
-        the parity (positive for even items) and the size ``sqrt(0.5)``, the rest is
-        random. None: no features.
+        Width of item vectors of unit length, at least 2. The first entry has the sign of the parity
+        (positive for even items) and the size ``sqrt(0.5)``; the rest is random. None: no features.
 
     random_state : int, RandomState, Generator or None, default=None
         Draws the orders and the vectors. None gives another log at each call; numpy's
@@ -149,7 +147,7 @@ def make_checkerboard(
     See Also
     --------
     make_cycle : The right answer is a single item.
-    make_shop : A likeness of a real log, whose best achievable score is known.
+    make_shop : Resembles a real log; its best achievable score is known.
 
     Notes
     -----

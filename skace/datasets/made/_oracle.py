@@ -23,13 +23,12 @@ _BLOCK_ENTRIES = 2**22  # entries of a (rows, items) block of probabilities
 class ShopOracle:
     r"""Exact probabilities of the next item in a shop made by `make_shop`.
 
-    The oracle knows the law by which the shop's visitors choose, but of a visitor only
-    what a recommender sees: the past of the row. It weighs the tastes by Bayes' rule and
-    ranks the items by their probability of coming next. No ranking has a higher expected
-    NDCG or recall, so `best_ndcg` is the ceiling for every model.
+    The oracle knows the law by which the shop's visitors choose. Of a visitor it knows only what a
+    recommender sees: the past of the row. It weighs the tastes by Bayes' rule and ranks the items
+    by their probability of coming next. No ranking has a higher expected NDCG or recall, so no
+    model can be expected to exceed `best_ndcg`.
 
-    It answers like a recommender of `skace.recommenders` and goes where one is scored, but
-    it is not fitted.
+    It has the prediction methods of a recommender and can be scored like one, but is not fitted.
 
     Parameters
     ----------
@@ -57,16 +56,16 @@ class ShopOracle:
         + (1 - r) [j \notin S] \, q_j \sum_z P(z | x)
         \frac{A_z(c(x_m), c(j))}{1 - \sum_{s \in S} q_s A_z(c(x_m), c(s))}
 
-    with the repeat probability r (0 for an empty past), the cell c(j) of an item
-    (category and style), its share q in the cell, and the transitions :math:`A_z` of
-    taste z. A repeat says nothing of the taste, so :math:`P(z | x)` is the prior times the
-    last factor for each :math:`x_i` that was new when it came.
+    with the repeat probability r (0 for an empty past), the cell c(j) of an item (category and
+    style), its share q in the cell, and the transitions :math:`A_z` of taste z. A repeat says
+    nothing about the taste, so :math:`P(z | x)` is the prior times the last factor for each
+    :math:`x_i` that was new at its time.
 
-    The events that a row's past names must be all that the visitor did: after a filter
-    such as `k_core` the probabilities are no longer exact.
+    A row's past must contain all events of the visitor. After a filter such as `k_core`
+    the probabilities are no longer exact.
 
-    Time O(n_rows * (longest past * n_tastes * n_cells + n_items)); memory of the methods
-    that return no matrix: blocks of at most 32 MiB.
+    Time is O(n_rows * (longest past * n_tastes * n_cells + n_items)). Methods that return no matrix
+    work in blocks of at most 32 MiB.
 
     Stability: provisional.
 
@@ -137,7 +136,7 @@ class ShopOracle:
         Raises
         ------
         ValueError
-            If ``k`` is out of range, or as `decision_function` does.
+            If ``k`` is out of range; also as `decision_function` does.
         """
         X = rows_to_predict(X)
         self._check_k(k)
@@ -150,7 +149,7 @@ class ShopOracle:
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows with targets; of lists every event is one.
+            Rows with targets. Of lists, every event is a row.
 
         exclude_seen : bool or None, default=None
             Take the items of the past out of the ranking; a target among them is a miss.
@@ -160,12 +159,12 @@ class ShopOracle:
         -------
         ranks : ndarray of shape (n_rows,), dtype float64
             Number of more probable items plus half of the equally probable others, from
-            0; ``inf`` for a miss, such as an item that the shop does not have.
+            0. ``inf`` is a miss, such as an item that the shop does not have.
 
         Raises
         ------
         ValueError
-            If the rows are queries, or as `decision_function` does.
+            If the rows are queries; also as `decision_function` does.
         """
         X = rows_to_score(X)
         targets = self._rows_of(X.catalog)[X._item_codes]
@@ -177,9 +176,9 @@ class ShopOracle:
     def best_ndcg(self, X: Any, k: int = 10, *, exclude_seen: bool = False) -> float:
         """Highest NDCG at ``k`` that any model can expect on these rows.
 
-        The expectation is over the next items, given the pasts of the rows; the items
-        that really came next are not looked at. What `target_ranks` gives on n rows
-        scatters around it with a standard error of at most ``0.5 / sqrt(n)``.
+        The expectation is over the next items, given the pasts of the rows; the actual
+        next items are not used. The NDCG of `target_ranks` on n rows scatters around it
+        with a standard error of at most ``0.5 / sqrt(n)``.
 
         Parameters
         ----------
@@ -200,7 +199,7 @@ class ShopOracle:
         Raises
         ------
         ValueError
-            If there are no rows, and as `predict` does.
+            If there are no rows; also as `predict` does.
         """
         return self._best_score(X, k, 1 / np.log2(np.arange(k) + 2.0), exclude_seen=exclude_seen)
 
@@ -226,7 +225,7 @@ class ShopOracle:
         Raises
         ------
         ValueError
-            If there are no rows, and as `predict` does.
+            If there are no rows; also as `predict` does.
         """
         return self._best_score(X, k, np.ones(k), exclude_seen=exclude_seen)
 
@@ -241,7 +240,7 @@ class ShopOracle:
         Returns
         -------
         posterior : ndarray of shape (n_rows, n_tastes)
-            In [0, 1], each row sums to 1; the prior where the past is empty.
+            In [0, 1], each row sums to 1. For an empty past it is the prior.
 
         Raises
         ------

@@ -118,12 +118,11 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
 ) -> Bunch:
     """Make a shop: items with titles and vectors, visitors, and the best possible score.
 
-    The log resembles that of a real shop (few events per item, a long tail up to items
-    that nobody takes, repeats, ties in time, anisotropic item vectors), but the law
-    behind it is known: every visitor has one of a few hidden tastes, and the next item
-    depends on the taste, on the category of the last item, and on what the visitor has had.
-    Hence the exact probability of every next item, given only what a recommender sees,
-    can be computed, and with it the score that no model can beat.
+    The log resembles that of a real shop: few events per item, a long tail with items that nobody
+    takes, repeats, ties in time, anisotropic item vectors. But the law behind it is known. Every
+    visitor has one of a few hidden tastes. The next item depends on the taste, on the category of
+    the last item, and on the items taken before. So the exact probability of every next item, given
+    only what a recommender sees, can be computed, and also the score that no model can beat.
 
     Parameters
     ----------
@@ -134,12 +133,12 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
         Number of items, at least ``n_categories * n_styles``; their ids are 10001 and up.
 
     n_events : int, default=10000
-        Number of events, exactly, at least 3 for each visitor and at most ``n_items // 2``.
-        Lengths of histories fall off exponentially.
+        Exact number of events. Each visitor has at least 3 and at most ``n_items // 2``. Lengths of
+        histories fall off exponentially.
 
     n_categories : int, default=8
-        Number of categories (lips, hair care, ...), from 2 to 12. The last item's category
-        says which one is likely next.
+        Number of categories (lips, hair care, ...), from 2 to 12. The category of the last item
+        decides which category is likely next.
 
     n_styles : int, default=6
         Number of styles (luxurious, natural, ...), from 2 to 8. Each taste has a favourite.
@@ -155,16 +154,16 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
         encoders give 0.3 to 0.6 for the items of one shop.
 
     spectral_decay : float, default=0.5
-        The singular values other than the one of the common direction fall like
-        ``k ** -spectral_decay``, k = 1, 2, ...; in [0, 1]. 0 is isotropic but for the
-        mean; about 0.45 is what sentence encoders give.
+        The singular values other than the one of the common direction fall like ``k **
+        -spectral_decay``, k = 1, 2, ...; in [0, 1]. 0 is isotropic except for the mean;
+        sentence encoders give about 0.45.
 
     feature_noise : float, default=0.5
         Standard deviation of the noise on the category and style in the vectors, 0 or
         more, in units of the signal's. Large values make the vectors useless.
 
     taste_strength : float, default=3.0
-        How much tastes differ, in [0, 10] (nats); 0 makes all visitors alike.
+        How much tastes differ, in [0, 10] (nats). With 0 all visitors have the same taste.
 
     sequence_strength : float, default=3.0
         How much more likely the following category is, in [0, 10] (nats); the same
@@ -178,8 +177,8 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
         other events are items that are new to the visitor.
 
     tie_probability : float, default=0.2
-        Probability, in [0, 1], that an event has the time of the one before it. Nobody takes
-        an item twice at one moment: time then moves on.
+        Probability, in [0, 1], that an event has the time of the event before it. The same item
+        never comes twice at one moment; time then moves on.
 
     random_state : int, RandomState, Generator or None, default=None
         Source of all draws. The parameters of the vectors do not influence the log. None
@@ -218,14 +217,14 @@ def make_shop(  # noqa: PLR0913 - one argument per property of the shop
 
     See Also
     --------
-    ShopOracle : How the best possible answer is computed.
+    ShopOracle : Computes the best possible ranking.
     make_cycle : A log in which the next item is certain.
 
     Notes
     -----
-    Time and memory are linear in the number of events, but for the search of repeats,
-    which compares each event with its past. The vectors cost
-    O(n_items * n_features ** 2).
+    Time and memory are linear in the number of events, except for the search for
+    repeats, which compares each event with its past. The vectors take O(n_items *
+    n_features ** 2).
 
     Stability: provisional.
 

@@ -109,7 +109,7 @@ def check_files(paths: Any, argument: str, **encoding: Any) -> list[LineReader]:
     Raises
     ------
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
     TypeError
         If it is neither a path nor a list of paths.
     ValueError

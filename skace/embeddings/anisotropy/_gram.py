@@ -39,16 +39,16 @@ __all__ = [
 
 
 def mean_cosine(embeddings: ArrayLike) -> float:
-    r"""Mean cosine of all pairs of rows: how narrow the cone is in which they lie.
+    r"""Mean cosine of all pairs of rows: how narrow their cone is.
 
-    0 for rows that cancel each other out, 1 for rows that all point the same way; vectors
-    of text encoders often come to between .3 and .9. The mean is not taken off first,
-    because the direction that all rows share is what this measures.
+    It is 0 for rows that cancel each other out, and 1 for rows that all point the same way; for
+    vectors of text encoders it is often between .3 and .9. The mean is not subtracted first,
+    because this measures the direction that all rows share.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_items, n_dims)
-        One row per item, none of length 0, which has no direction.
+        One row per item, none of length 0.
 
     Returns
     -------
@@ -128,8 +128,8 @@ def participation_ratio(embeddings: ArrayLike, *, center: bool = False) -> float
 def iso_score(embeddings: ArrayLike) -> float:
     r"""IsoScore: how evenly the covariance fills the space.
 
-    Always centred, as its authors define it: a common direction of all rows, typical of
-    language models, does not show.
+    It is always centred, as its authors define it. So it does not show a common
+    direction of all rows, which is typical of language models.
 
     Parameters
     ----------
@@ -149,8 +149,8 @@ def iso_score(embeddings: ArrayLike) -> float:
 
     Notes
     -----
-    The published chain of formulas is the same as :math:`(r - 1) / (d - 1)`, where r is the
-    centred `participation_ratio`: O(n d^2) time, d^2 memory.
+    The published chain of formulas equals :math:`(r - 1) / (d - 1)`, where r is the centred
+    `participation_ratio`: O(n d^2) time, d^2 memory.
 
     Stability: provisional.
 
@@ -262,8 +262,8 @@ def condition_number(
         One row per item.
 
     n_components : int or None, default=None
-        Compare with the singular value of this number, counted from 1. None: the last one
-        above the numerical rank.
+        Number of the singular value to divide by, counted from 1. None: the last one above the
+        numerical rank.
 
     center : bool, default=False
         Subtract the mean row first.
@@ -311,11 +311,11 @@ def explained_share(embeddings: ArrayLike, n_components: int = 1, *, center: boo
         One row per item.
 
     n_components : int, default=1
-        Number of directions, at least 1; more than there are counts as all.
+        Number of directions, at least 1. A larger number than there are means all.
 
     center : bool, default=False
-        Subtract the mean row first. The two answers differ much for raw text vectors, whose
-        first direction is their mean.
+        Subtract the mean row first. This makes a large difference for raw text vectors, whose first
+        direction is their mean.
 
     Returns
     -------
@@ -346,7 +346,7 @@ def explained_share(embeddings: ArrayLike, n_components: int = 1, *, center: boo
 
 
 def spectral_decay(embeddings: ArrayLike, *, center: bool = False) -> float:
-    """Exponent with which the singular values fall.
+    """Exponent of the power law by which the singular values fall.
 
     Parameters
     ----------
@@ -399,18 +399,17 @@ def anisotropy_report(embeddings: ArrayLike) -> dict[str, float]:
     Returns
     -------
     report : dict of str to float
-        "n_items", "n_dims", "rank"; "mean_cosine" and "mean_direction" (length of the mean
-        of the unit rows, in [0, 1]); "iso_score", centred; then, once as they are and once
-        centred with "_centered" at the end of the name: "participation_ratio",
+        "n_items", "n_dims", "rank"; "mean_cosine" and "mean_direction" (length of the mean of the
+        unit rows, in [0, 1]); "iso_score" (centred). Then, for the rows as they are and, with
+        "_centered" appended to the name, for the centred rows: "participation_ratio",
         "effective_rank", "spectral_entropy", "condition_number", "explained_share_1",
         "explained_share_10", "spectral_decay" (nan below rank 4), "partition_isotropy_1" and
-        "partition_isotropy_2" (expansions). Each is described at the function of its name.
+        "partition_isotropy_2" (expansions). The function of the same name describes each.
 
     Raises
     ------
     ValueError
-        If a row has zero length, if all rows are equal, or there are fewer than two rows or
-        columns.
+        If a row has zero length, all rows are equal, or there are fewer than two rows or columns.
 
     See Also
     --------

@@ -23,7 +23,7 @@ class Hubness(NamedTuple):
     Parameters
     ----------
     skewness : float
-        Of the number of times that an item is among the neighbours of others.
+        Skewness of the number of times that an item is among the neighbours of others.
 
     anti_hub_share : float
         Share in [0, 1] of items that are nobody's neighbour.
@@ -52,13 +52,13 @@ def uniformity(embeddings: ArrayLike, *, t: float = 2.0) -> float:
     Returns
     -------
     score : float
-        At most 0, which means all rows have the same direction. Directions that are
-        uniform on the sphere give about -4 + 8 / n_dims (for t = 2).
+        At most 0; 0 means that all rows have the same direction. Uniform directions on
+        the sphere give about -4 + 8 / n_dims (for t = 2).
 
     Raises
     ------
     ValueError
-        If there are fewer than two rows, if a row has zero length, or t is not positive.
+        If there are fewer than two rows, a row has zero length, or t is not positive.
 
     Notes
     -----
@@ -106,20 +106,19 @@ def alignment(embeddings: ArrayLike, positives: ArrayLike | Interactions) -> flo
         centred.
 
     positives : array-like of int of shape (n_pairs, 2) or Interactions
-        Pairs of row numbers. With Interactions a pair is an event and the one before it in
-        the log of the user, for every row that has a past; ``embeddings`` are then in the
-        order of ``positives.catalog.item_ids``.
+        Pairs of row numbers. With Interactions each row with a past gives a pair: its event and the
+        user's event before it. ``embeddings`` are then in the order of
+        ``positives.catalog.item_ids``.
 
     Returns
     -------
     score : float
-        In [0, 4]; 0 if each pair has one direction, 2 if pairs are orthogonal.
+        In [0, 4]; 0 if the two rows of each pair have the same direction, 2 if they are orthogonal.
 
     Raises
     ------
     ValueError
-        If there is no pair, a row number is out of range, or a row that is used has zero
-        length.
+        If there is no pair, a row number is out of range, or a row of a pair has zero length.
 
     Notes
     -----
@@ -149,15 +148,15 @@ def alignment(embeddings: ArrayLike, positives: ArrayLike | Interactions) -> flo
 
 
 def hubness(embeddings: ArrayLike, k: int = 10) -> Hubness:
-    r"""How unequally often items are among the nearest neighbours of others.
+    r"""How unequally items occur among the nearest neighbours of others.
 
-    A direction that all items share makes hubs: the items along it are near to everything,
-    while others are nobody's neighbour and hard to reach for a recommender.
+    A direction that all items share makes hubs: items along it are near to everything. Other items
+    are nobody's neighbour, so a recommender rarely reaches them.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_items, n_dims)
-        One row per item, none of zero length. Nearest is by cosine; nothing is centred.
+        One row per item, none of zero length. Neighbours are nearest by cosine; nothing is centred.
 
     k : int, default=10
         Number of neighbours, between 1 and ``n_items - 1``.
@@ -175,10 +174,10 @@ def hubness(embeddings: ArrayLike, k: int = 10) -> Hubness:
 
     Notes
     -----
-    :math:`\mathrm{mean}((N_i - k)^3) / \mathrm{std}(N)^3`, where :math:`N_i` counts the
-    items that have i among their k nearest others. Items at the same similarity as the
-    k-th share the places that are left, so that the result does not depend on the order of
-    the rows. Exact: O(n^2 d) time, O(n b) memory for blocks of b rows.
+    :math:`\mathrm{mean}((N_i - k)^3) / \mathrm{std}(N)^3`, where :math:`N_i` counts the items that
+    have i among their k nearest others. Items that tie with the k-th share the remaining places, so
+    the result does not depend on the order of the rows. Exact: O(n^2 d) time, O(n b) memory for
+    blocks of b rows.
 
     Stability: provisional.
 

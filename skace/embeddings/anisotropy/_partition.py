@@ -30,7 +30,7 @@ def partition_isotropy(
         are for rows of length about 1 and can leave [0, 1] for longer ones.
 
     center : bool, default=False
-        Subtract the mean row first. The expansion of order 1 is then 1 always.
+        Subtract the mean row first. The expansion of order 1 is then always 1.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def partition_isotropy(
     Raises
     ------
     ValueError
-        If ``order`` is something else.
+        If ``order`` is none of these.
 
     Notes
     -----

@@ -17,60 +17,58 @@ __all__ = ["ContrastiveTextEncoder"]
 class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
     """Vectors of item texts, from a sentence encoder trained to tell the items apart.
 
-    The supervised contrastive fine-tuning of LLMEmb [1]_, for any sentence encoder. Each
-    item is shown in two views, from which a random part of its attributes (columns) is left
-    out; the model learns to find the one from the other among all items of a batch, and so
-    to heed every attribute instead of the wording that all items share.
+    The supervised contrastive fine-tuning of LLMEmb [1]_, for any sentence encoder. Each item has
+    two views, which each leave out a random part of its attributes (columns). The model learns to
+    find one view from the other among all items of a batch. So it learns to use every attribute
+    instead of the wording that all items share.
 
-    With ``objective="next_item"`` the other view is one of an item that stood next to it in
-    the log, so that what users take one after the other comes together.
+    With ``objective="next_item"`` the other view is of an item next to it in the log, so items that
+    users take one after the other move together.
 
-    Given `~skace.Interactions` whose catalog holds texts, the encoder trains on them and
-    puts vectors in their place. Given a list, array, series or frame, it trains on that
-    and returns the vectors.
+    Given `~skace.Interactions` whose catalog holds texts, the encoder trains on the texts and
+    replaces them with vectors. Given a list, array, series or frame, it trains on that and returns
+    the vectors.
 
     Parameters
     ----------
     model : str, path-like or None, default=None
-        The model to start from: folder of a sentence-transformers model, or its name on the
-        Hugging Face Hub. None: "sentence-transformers/all-MiniLM-L6-v2". Pooling is what
-        the model brings along. The files of the model stay as they are.
+        The model to start from: folder of a sentence-transformers model, or its name on the Hugging
+        Face Hub. None: "sentence-transformers/all-MiniLM-L6-v2". The model's own pooling is used.
+        The files of the model stay as they are.
 
     fields : str, list of str or None, default=None
-        Columns of a frame that are the attributes, in this order. None: those that
-        ``template`` names, or all text columns but ``item_id``.
+        Columns of a frame that are the attributes, in this order. None: the columns in
+        ``template``, or all text columns except ``item_id``.
 
     template : str, default="{values}"
-        The text of an item, as in `TextEncoder`: ``{values}``, ``{fields}`` ("name:
-        value;", the published form) or columns by name. With the first two the attributes
-        of a view come in a random order.
+        The text of an item, as in `TextEncoder`: ``{values}``, ``{fields}`` ("name: value;", the
+        published form) or columns by name. With the first two, the attributes of a view are in
+        random order.
 
     prompt : str or None, default=None
-        What the model reads before each text. None: the model's default prompt, if it has
-        one; "" none.
+        Text that the model reads before each item text. None: the model's default prompt, if it has
+        one. "": no prompt.
 
     objective : {"attributes", "next_item"}, default="attributes"
-        What the other view of an item is. "attributes": another view of the same item; only
-        the catalog counts, and every slice of a log gives the same fit. "next_item": a view
-        of an item next to it among the rows of some user, drawn in proportion to how often
-        (by weight) they stood so; of an item that never did, another view of itself. This
-        needs `~skace.Interactions` and ``loss="hard"``, and another slice gives another fit.
+        What the other view of an item shows. "attributes": the same item; only the catalog counts,
+        so every slice of a log gives the same fit. "next_item": an item next to it among the rows
+        of a user, drawn in proportion to how often (by weight) the two are neighbours; an item
+        without neighbours is paired with itself. This needs `~skace.Interactions` and
+        ``loss="hard"``, and different slices give different fits.
 
     hold_out_last : bool, default=True
-        Leave out the last row of each user who has two. A recommender behind the encoder
-        that stops early watches these rows, and would otherwise see what the texts were
-        taught of them. Without effect on ``objective="attributes"``.
+        Leave out the last row of each user with at least two rows. A recommender behind the encoder
+        validates its early stopping on these rows, so the texts must not learn from them. No effect
+        with ``objective="attributes"``.
 
     loss : {"hard", "soft"}, default="hard"
-        What is learned from the two views X, Y of a batch. "hard": each view belongs to its
-        other one and to nothing else, the cross-entropy of the cosines over
-        ``temperature``, in both directions. "soft", as in the code of [1]_: the
-        cross-entropy of ``X @ Y.T / temperature`` with the row-wise softmax of
-        ``(X @ X.T + Y @ Y.T) / 2 * temperature`` as its target, so that similar items may
-        stay similar. These are inner products of vectors as the model gives them, made for
-        models that do not scale them. As in [1]_ the gradient passes through the target,
-        too: at a high temperature or learning rate this draws similar items together until
-        they cannot be told apart, so watch a validation score.
+        Loss of the two views X, Y of a batch. "hard": each view must match its other view only: the
+        cross-entropy of the cosines over ``temperature``, in both directions. "soft", as in the
+        code of [1]_: the cross-entropy of ``X @ Y.T / temperature`` with the row-wise softmax of
+        ``(X @ X.T + Y @ Y.T) / 2 * temperature`` as its target, so similar items may stay similar.
+        It uses inner products of the model's raw vectors, and is made for models that do not scale
+        them. As in [1]_ the gradient also passes through the target. At a high temperature or
+        learning rate this makes similar items indistinguishable, so watch a validation score.
 
     temperature : float or None, default=None
         Temperature of the loss. None: 0.05 for "hard", 3.0 for "soft" (where [1]_ starts).
@@ -79,29 +77,28 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         Learn the temperature along with the weights, as [1]_ does.
 
     drop_rate : float, default=0.4
-        Part of an item's non-empty attributes that a view leaves out, rounded down; at
-        least one stays. In [0, 1).
+        Share of an item's non-empty attributes that a view leaves out, in [0, 1). The
+        number is rounded down, and at least one attribute stays.
 
     lora_rank : int or None, default=None
-        Train low-rank adapters [2]_ of this rank in place of the weights, and merge them
-        into these at the end; needs ``peft``. [1]_: 8. None: train all weights.
+        Train low-rank adapters [2]_ of this rank instead of the weights, and merge them into the
+        weights at the end; needs ``peft``. [1]_: 8. None: train all weights.
 
     lora_alpha : float, default=32.0
-        Weight of the adapters, divided by ``lora_rank``. Without effect if that is None.
+        Weight of the adapters, divided by ``lora_rank``. No effect if that is None.
 
     normalize : bool, default=True
         Scale vectors to unit length. The training does not depend on it.
 
     truncate_dim : int or None, default=None
-        Keep the first numbers only, before scaling.
+        Keep only the first numbers of each vector, before scaling.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do with items whose columns are all empty: refuse them by name, give them
-        the mean of the others, or a zero vector. They take no part in the training.
+        What to do with items whose columns are all empty: refuse them by name, give them the mean
+        of the others, or a zero vector. They are not used in training.
 
     batch_size : int, default=64
-        Items that are told apart from each other in a step, at least 2; and texts that are
-        encoded together.
+        Number of items in a training step, at least 2, and of texts that are encoded together.
 
     learning_rate : float or None, default=None
         Step size of Adam. None: 2e-5, or 2e-4 with ``lora_rank`` (as in [1]_).
@@ -110,27 +107,27 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         Passes over the items.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"float32", "bfloat16", "auto"}, default="float32"
-        Type of the products in training, and of the trained model's weights; "auto" is
-        bfloat16 on CUDA, else float32. The vectors are float32 in any case.
+        Data type of the matrix products in training, and of the trained model's
+        weights. "auto" is bfloat16 on CUDA, else float32. The vectors are always
+        float32.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub to start from; None is what this machine has, else
+        Commit, tag or branch on the Hub to start from. None: the local copy if there is one, else
         the latest.
 
     cache : str, path-like or None, default=None
         Folder for vectors, as in `TextEncoder`. None: memory of this process only.
 
     store_weights : bool, default=True
-        Keep the trained weights as ``weights_`` and put them into pickles and skops files.
-        Nothing else holds them: opened from a file without them, the encoder only knows
-        the texts in ``cache``.
+        Keep the trained weights as ``weights_`` and put them into pickles and skops files. They are
+        stored nowhere else: an encoder from a file without them only knows the texts in ``cache``.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the order of the items, of their views and of dropout. The same seed gives
-        the same weights on a CPU with the same number of threads.
+        Seed of the order of the items, of their views and of dropout. On a CPU with the same number
+        of threads, the same seed gives the same weights.
 
     verbose : int or bool, default=False
         Whether to log a line per epoch (logger "skace", level INFO).
@@ -164,33 +161,32 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         How many distinct texts the last fit had to encode after training.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
         Files of the trained model, if ``store_weights=True``.
 
     See Also
     --------
-    TextEncoder : The model as it is, or a server, or a function.
-    ACETransformer : What to do with the vectors next.
+    TextEncoder : The model without training, or a server, or a function.
+    ACETransformer : Usual next step for the vectors.
 
     Notes
     -----
-    An item with one attribute, as all are in a list of texts, has two equal views; the
-    model then sees them through different dropout (SimCSE). Items with equal texts count
-    as one.
+    An item with one attribute, like every item of a list of texts, has two equal views. They then
+    differ only by dropout (SimCSE). Items with equal texts count as one.
 
-    With ``objective="next_item"`` items that stood next to each other anywhere in the rows do
-    not compete, whichever of them are drawn. Events that are no rows of the fit are passed
-    over, as if they had never happened; those of weight 0 are no rows either.
+    With ``objective="next_item"`` two items that are neighbours anywhere in the rows are never
+    negatives of each other. Events that are not rows of the fit are ignored, as if they had never
+    happened, and so are rows of weight 0.
 
-    With an integer as ``random_state``, equal fits in one process share one training: a
-    search over the steps behind the encoder trains once, or once a fold where rows count.
-    Other processes train again.
+    With an integer as ``random_state``, equal fits in one process share one training. A search over
+    the steps behind the encoder then trains once, or once per fold if rows count. Other processes
+    train again.
 
-    Unlike [1]_: the whole texts are read, not the first 100 characters of each attribute;
-    the learned temperature is kept positive by learning its logarithm; gradients are cut to
-    norm 1, and the learning rate is constant.
+    Differences from [1]_: whole texts are read, not the first 100 characters of each attribute. A
+    learned temperature is kept positive by learning its logarithm. Gradients are clipped to norm 1,
+    and the learning rate is constant.
 
     Callbacks of scikit-learn see every epoch and may stop the training.
 

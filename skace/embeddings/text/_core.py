@@ -30,12 +30,12 @@ _MEMMAP_BYTES = 2**28  # a larger matrix stays on disk, if there is a cache
 class EncoderOfTexts(
     ClassNamePrefixFeaturesOutMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator
 ):
-    """Lookup of texts that were encoded, and encoding of those that were not.
+    """Look up encoded texts, and encode new ones.
 
-    A subclass has `fit`, which ends in `_learn_vectors`, and says in `_build_backend` what
-    encodes, in `_model_name` what that is called and in `_stores_weights` whether to keep it. It
-    has the parameters ``fields``, ``template``, ``prompt``, ``normalize``, ``truncate_dim``,
-    ``missing``, ``batch_size`` and ``cache``.
+    A subclass has `fit`, which ends in `_learn_vectors`. Its `_build_backend` builds the encoding
+    backend, `_model_name` names it, and `_stores_weights` says whether to keep it. It has the
+    parameters ``fields``, ``template``, ``prompt``, ``normalize``, ``truncate_dim``, ``missing``,
+    ``batch_size`` and ``cache``.
     """
 
     _transient = ("_backend",)
@@ -57,9 +57,9 @@ class EncoderOfTexts(
         return
 
     def transform(self, X):
-        """Look the vectors up; encode those of new texts, of which the logger tells.
+        """Look the vectors up; encode new texts and log this.
 
-        No callback is told, because scikit-learn calls them in ``fit`` only.
+        No callbacks are called, because scikit-learn calls them in ``fit`` only.
         """
         check_is_fitted(self)
         table = self._table(X, self.fields_)

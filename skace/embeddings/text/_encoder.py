@@ -23,51 +23,52 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     """Vectors of item texts, from a sentence encoder, a server or a function.
 
     Given `~skace.Interactions` whose catalog holds texts (one per item, or a frame of text
-    columns), the encoder puts vectors in their place and writes down where they come from.
-    Given a list, array, series or frame, it returns the vectors.
+    columns), the encoder replaces them with vectors and records where these come from. Given a
+    list, array, series or frame, it returns the vectors.
 
-    Encoding is what costs: it is done once per text, model, revision, prompt and precision,
-    not once per fit. A search over a pipeline encodes in its first fit and looks up in all
-    others; with ``cache``, so do other processes and later runs, and a run that was killed
-    goes on where it ended.
+    Encoding is slow, so it is done once per text, model, revision, prompt and precision, not once
+    per fit. A search over a pipeline encodes in its first fit and looks vectors up in all others.
+    With ``cache``, other processes and later runs look them up, too, and a killed run continues
+    where it ended.
 
     Parameters
     ----------
     encoder : LocalModel, HttpModel, FunctionModel, callable, str, path-like or None, default=None
-        What turns a text into a vector: a sentence encoder on this machine (`LocalModel`), one
-        on a server (`HttpModel`), or a function from a list of n texts to an array-like of
-        shape (n, n_dims). Three short forms: a text or a path is ``LocalModel(name)``, the folder
-        or name of a sentence encoder; a function is ``FunctionModel(function)``, the
-        long form of which gives it a version; None is ``LocalModel()``, which stands for
-        "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English).
+        Turns texts into vectors: a sentence encoder on this machine (`LocalModel`), one on a server
+        (`HttpModel`), or a function from a list of n texts to an array-like of shape (n, n_dims).
+        There are three short forms. A text or a path is ``LocalModel(name)``, the folder or name of
+        a sentence encoder. A function is ``FunctionModel(function)``; the long form can give it a
+        version. None is ``LocalModel()``: "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80
+        MB, English).
 
     fields : str, list of str or None, default=None
-        Columns of a frame that make up the text, in this order. None: those that
-        ``template`` names, or all text columns but ``item_id``.
+        Columns of a frame that make up the text, in this order. None: the columns in
+        ``template``, or all text columns except ``item_id``.
 
     template : str, default="{values}"
-        The text of an item. ``{values}``: the non-empty values with full stops between
-        them ("Lip Balm. Burt's Bees. Lips"). ``{fields}``: "name: value;" for each that is
-        not empty, to which one adds a sentence that names the shop, as in "A product of a
-        beauty shop. {fields}". ``{title}``: the value of that column, maybe empty.
+        The text of an item. ``{values}``: the non-empty values joined by full stops ("Lip Balm.
+        Burt's Bees. Lips"). ``{fields}``: "name: value;" for each non-empty value, usually after a
+        sentence on the shop, as in "A product of a beauty shop. {fields}". ``{title}``: the value
+        of that column, maybe empty.
 
     prompt : str or None, default=None
-        What the model reads before each text, for models that were trained with
-        instructions. None: the model's default prompt, if it has one; "" none.
+        Text that the model reads before each item text, for models that were trained
+        with instructions. None: the model's default prompt, if it has one. "": no
+        prompt.
 
     normalize : bool, default=True
         Scale vectors to unit length.
 
     truncate_dim : int or None, default=None
-        Keep the first numbers only, before scaling; for models that were trained for it
-        (Matryoshka). Costs no new encoding.
+        Keep only the first numbers of each vector, before scaling; for models that were
+        trained for it (Matryoshka). A change needs no new encoding.
 
     missing : {"error", "mean", "zero"}, default="error"
         What to do with items whose columns are all empty: refuse them by name, give them
         the mean of the others, or a zero vector.
 
     batch_size : int, default=64
-        Texts that are encoded together, or sent in one request.
+        Number of texts that are encoded together, or sent in one request.
 
     cache : str, path-like or None, default=None
         Folder for vectors, shared by all models, processes and runs; it takes
@@ -82,14 +83,14 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         Commit of the weights, or a hash of the files of a local model.
 
     provenance_ : dict of str to str
-        Model, revision, pooling (for models of sentence-transformers that tell), template,
-        type, date and so on. It is added to the provenance of catalogs.
+        Model, revision, pooling (if the model of sentence-transformers states it), template, type,
+        date and so on. It is added to the provenance of catalogs.
 
     n_encoded_ : int
-        How many distinct texts the last fit had to encode; all others were known.
+        Number of distinct texts that the last fit had to encode; all others were known.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
         Files of the model, with ``LocalModel(store_weights=True)``.
@@ -100,23 +101,22 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
     HttpModel : A server: address, key, retries.
     FunctionModel : A function with a name and a version.
     ContrastiveTextEncoder : Adapts the model to the catalog or the log before it encodes.
-    ACETransformer : What to do with the vectors next.
+    ACETransformer : Usual next step for the vectors.
     OnItems : Other ways from text to vectors, for example TF-IDF.
 
     Notes
     -----
     Progress of a fit shows in scikit-learn's ``ProgressBar``
-    (``encoder.set_callbacks(ProgressBar())``, or of a search around it), which draws with
-    rich (``pip install rich``). scikit-learn calls callbacks in ``fit`` only. Lines
-    of the logger "skace" at level INFO tell of both: of a fit, and of new texts that
-    ``transform`` encodes.
+    (``encoder.set_callbacks(ProgressBar())``, or of a search around it), which draws with rich
+    (``pip install rich``). scikit-learn calls callbacks in ``fit`` only. The logger "skace" reports
+    both at level INFO: fits, and new texts that ``transform`` encodes.
 
-    Texts are built in pieces and vectors written as they come. A matrix of more than 256 MiB
-    is returned as a memmap in the folder of the cache, if there is one, so that millions of
-    items need little memory. A text that occurs more than once is encoded once. What is
-    longer than the model reads is cut by the model.
+    Texts are built in pieces, and vectors are written as they are computed. A matrix of more than
+    256 MiB is returned as a memmap in the folder of the cache, if there is one, so millions of
+    items need little memory. A text that occurs more than once is encoded once. The model cuts
+    texts that are longer than it can read.
 
-    A fitted encoder that was pickled holds no texts and no vectors.
+    A pickle of a fitted encoder holds neither texts nor vectors.
 
     Stability: provisional.
 
@@ -174,7 +174,7 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         self.cache = cache
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also ``encoder__name`` of the object that encodes.
+        """Set parameters, also those of the encoder as ``encoder__name``.
 
         Parameters
         ----------
@@ -189,7 +189,8 @@ class TextEncoder(TextItemMixin, TextEncoderOfTexts):
         Raises
         ------
         ValueError
-            If a name is none of a parameter, or one of what encodes, which is a short form.
+            If there is no parameter of this name, or it is a parameter of an encoder that is a
+            short form.
         """
         advice = moved_to(params)
         if advice:

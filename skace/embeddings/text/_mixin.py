@@ -13,9 +13,9 @@ __all__ = ["RowsTextItemMixin", "TextItemMixin"]
 
 
 class TextItemMixin(ItemTransformerMixin):
-    """Let an encoder of texts put vectors in place of the texts of `Interactions`.
+    """Let an encoder of texts replace the texts of `Interactions` with vectors.
 
-    Where the vectors come from, ``provenance_``, goes onto the catalog with them.
+    The catalog also gets ``provenance_``, which says where the vectors come from.
     """
 
     _acts_on_text = True
@@ -44,7 +44,7 @@ class TextItemMixin(ItemTransformerMixin):
 class RowsTextItemMixin(TextItemMixin):
     """Let an encoder of texts learn from the rows of `Interactions`, not only from the catalog.
 
-    While the core is fitted on `Interactions`, ``self._source_rows`` are these.
+    While the core is fitted on `Interactions`, ``self._source_rows`` holds them.
     """
 
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
@@ -53,8 +53,8 @@ class RowsTextItemMixin(TextItemMixin):
         Parameters
         ----------
         X : list of str, array, series, frame or Interactions
-            One text per item, or rows. What rows teach is the class's affair; where they
-            count, another slice gives another fit.
+            One text per item, or rows. Each class decides whether it learns from rows; if it does,
+            different slices give different fits.
 
         y : object, default=None
             Ignored.

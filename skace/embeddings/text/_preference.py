@@ -17,22 +17,20 @@ __all__ = ["PreferenceTextEncoder"]
 class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
     r"""Vectors of item texts, from a sentence encoder taught the categories of a recommender.
 
-    The idea of TSLRec / P2Rec [1]_, for any sentence encoder. A recommender that knows items
-    by their ids is fitted on the log. Its item vectors are clustered by k-means into K
-    categories: items that the same users take. Then the encoder learns to tell from texts
-    how the categories are distributed over what a user took. New items get vectors from
-    their texts alone.
+    The idea of TSLRec / P2Rec [1]_, for any sentence encoder. First a recommender of item ids is
+    fitted on the log. k-means divides its item vectors into K categories of items that the same
+    users take. Then the encoder learns to predict from texts how often a user takes each category.
+    New items get vectors from their texts alone.
 
-    The encoder learns from the rows that it is fitted on, by default without the last one of
-    each user. Another slice gives another fit.
+    The encoder learns from the rows that it is fitted on, by default without the last one of each
+    user. Different slices give different fits.
 
     Parameters
     ----------
     estimator : estimator
-        The recommender, with ``item_vectors_`` once it is fitted, for instance
-        ``SASRecEstimator(item_table=IDTable())``; or a Pipeline that ends in one. A clone of
-        it is fitted on the rows, without the features of the catalog. Where it has no seed
-        it gets one.
+        A recommender with ``item_vectors_`` after the fit, for example
+        ``SASRecEstimator(item_table=IDTable())``, or a Pipeline that ends in one. A clone is fitted
+        on the rows, without the features of the catalog. If it has no seed, it gets one.
 
     model : str, path-like or None, default=None
         The model to start from, as in `ContrastiveTextEncoder`.
@@ -44,48 +42,47 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         The text of an item, as in `TextEncoder`.
 
     prompt : str or None, default=None
-        What the model reads before each text. None: the model's default prompt, if it has
-        one; "" none.
+        Text that the model reads before each item text. None: the model's default prompt, if it has
+        one. "": no prompt.
 
     n_categories : int, default=64
-        Number K of categories. More than there are items that were learned is clipped with a
-        warning.
+        Number K of categories. A number above that of learned items is clipped with a warning.
 
     level : {"user", "item"}, default="user"
-        Who tells categories. "user": with the mean g of the vectors of what a user took, the
-        frequencies pi of the categories in it, as in [1]_; what came again counts again in
-        both. "item": each text, those of its items. The loss is KL(pi || softmax(A g + b)),
-        where A and b are learned and then dropped. "item" reads each text once a pass and takes
-        far less time.
+        What a training example is. "user", as in [1]_: from the mean g of the vectors of the items
+        that a user took, predict the frequencies pi of their categories. Repeated items count
+        repeatedly in both. "item": from the vector of a text, predict the categories of its items.
+        The loss is KL(pi || softmax(A g + b)); A and b are learned and then dropped. "item" reads
+        each text once per pass and takes far less time.
 
     max_items : int, default=16
-        Different texts of a user that are read in a pass, drawn anew each time. Without effect on
+        Most different texts of a user that are read in a pass, drawn anew each time. No effect with
         ``level="item"``.
 
     hold_out_last : bool, default=True
-        Leave out the last row of each user who has two. A recommender behind the encoder
-        that stops early watches these rows, and would otherwise see what the texts were
-        taught of them.
+        Leave out the last row of each user with at least two rows. A recommender behind the encoder
+        validates its early stopping on these rows, so the texts must not learn from them.
 
     lora_rank : int or None, default=None
-        Train low-rank adapters of this rank in place of the weights, as in
+        Train low-rank adapters of this rank instead of the weights, as in
         `ContrastiveTextEncoder`.
 
     lora_alpha : float, default=32.0
-        Weight of the adapters, divided by ``lora_rank``. Without effect if that is None.
+        Weight of the adapters, divided by ``lora_rank``. No effect if that is None.
 
     normalize : bool, default=True
         Scale vectors to unit length. The training does not depend on it.
 
     truncate_dim : int or None, default=None
-        Keep the first numbers only, before scaling.
+        Keep only the first numbers of each vector, before scaling.
 
     missing : {"error", "mean", "zero"}, default="error"
         What to do with items whose columns are all empty: refuse them by name, give them
         the mean of the others, or a zero vector. They are not read in training.
 
     batch_size : int, default=64
-        Users or items of a step, at least 2; and texts that are encoded together.
+        Number of users or items in a training step, at least 2, and of texts that are
+        encoded together.
 
     learning_rate : float or None, default=None
         Step size of Adam. None: 2e-5, or 2e-4 with ``lora_rank``.
@@ -94,14 +91,15 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         Passes over the users or items.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"float32", "bfloat16", "auto"}, default="float32"
-        Type of the products in training, and of the trained model's weights; "auto" is
-        bfloat16 on CUDA, else float32. The vectors are float32 in any case.
+        Data type of the matrix products in training, and of the trained model's
+        weights. "auto" is bfloat16 on CUDA, else float32. The vectors are always
+        float32.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub to start from; None is what this machine has, else
+        Commit, tag or branch on the Hub to start from. None: the local copy if there is one, else
         the latest.
 
     cache : str, path-like or None, default=None
@@ -111,8 +109,8 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         Keep the trained weights, as in `ContrastiveTextEncoder`.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the recommender, of k-means, of the order of the users, of what of them is
-        read and of dropout.
+        Seed of the recommender, of k-means, of the order of the users, of their texts that are
+        read, and of dropout.
 
     verbose : int or bool, default=False
         Whether to log a line per epoch (logger "skace", level INFO).
@@ -120,7 +118,7 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
     Attributes
     ----------
     categories_ : ndarray of shape (n_items,), int64
-        Category of each item of the catalog, from 0; -1 for those that were not learned.
+        Category of each item of the catalog, from 0; -1 for items that were not learned.
 
     fields_ : list of str
         The columns that were read; ``["text"]`` if the texts had no columns.
@@ -146,7 +144,7 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
         How many distinct texts the last fit had to encode after training.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     weights_ : dict of str to ndarray of uint8
         Files of the trained model, if ``store_weights=True``.
@@ -154,22 +152,22 @@ class PreferenceTextEncoder(RowsTextItemMixin, PreferenceEncoderOfTexts):
     See Also
     --------
     ContrastiveTextEncoder : With ``objective="next_item"`` learns from the log directly.
-    TextEncoder : The model as it is.
+    TextEncoder : The model without training.
 
     Notes
     -----
-    Events that are no rows of the fit are passed over, as if they had never happened: held-out
-    ones teach neither the recommender nor the texts. Those of weight 0 are no rows either.
+    Events that are not rows of the fit are ignored, as if they had never happened, so neither the
+    recommender nor the texts learn from held-out events. Rows of weight 0 are ignored as well.
 
-    For a linear model and least squares the best map from users' means to their frequencies
-    is the one from texts to categories, so "user" and "item" learn much the same in different
-    batches.
+    For a linear model and least squares, the best map from users' means to their frequencies is
+    also the best map from texts to categories. So "user" and "item" learn much the same in
+    different batches.
 
-    With an integer as ``random_state``, equal fits on equal rows in one process share one
-    training, that of the recommender included.
+    With an integer as ``random_state``, equal fits on equal rows in one process share one training,
+    including that of the recommender.
 
-    Unlike [1]_: the texts of a user are encoded one by one and averaged, where [1]_ has a
-    language model read them in one prompt; only the vectors are handed on.
+    Differences from [1]_: the texts of a user are encoded one by one and averaged; in [1]_ a
+    language model reads them in one prompt. Only the vectors are passed on.
 
     Stability: experimental.
 

@@ -15,17 +15,16 @@ __all__ = ["SAIDTextEncoder"]
 
 
 class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
-    """Vectors of item texts, each of which makes a language model write its text.
+    """Vectors of item texts from which a language model can write the texts.
 
-    The semantically aligned ids of SAID [1]_. A causal language model, which stays as it is,
-    reads one vector in place of a token and is to continue with the text of the item. What is
-    learned is the vector: it comes to hold what the model needs in order to say the text, so
-    where the mean of the model's states says what texts are like on the whole, it says what
-    tells them apart.
+    The semantically aligned ids of SAID [1]_. A frozen causal language model reads one vector in
+    place of a token, and should continue with the text of the item. Only the vector is learned,
+    until it holds what the model needs to write the text. The mean of the model's states describes
+    what texts have in common; this vector holds what distinguishes them.
 
-    Given `~skace.Interactions` whose catalog holds texts, the encoder learns from them and
-    puts vectors in their place. Given a list, array, series or frame, it learns from that
-    and returns the vectors.
+    Given `~skace.Interactions` whose catalog holds texts, the encoder learns from the texts and
+    replaces them with vectors. Given a list, array, series or frame, it learns from that and
+    returns the vectors.
 
     Parameters
     ----------
@@ -34,73 +33,74 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         Hugging Face Hub. Code of a model's authors is never run.
 
     fields : str, list of str or None, default=None
-        Columns of a frame that make up the text, in this order. None: those that
-        ``template`` names, or all text columns but ``item_id``.
+        Columns of a frame that make up the text, in this order. None: the columns in
+        ``template``, or all text columns except ``item_id``.
 
     template : str, default="{values}"
         The text of an item, as in `TextEncoder`.
 
     prompt : str or None, default=None
-        What the model reads before the vector, such as "Item:". It takes no part in
-        readings.
+        Text that the model reads before the vector, such as "Item:". It is not used
+        when the model reads the texts themselves.
 
     projector : {"text", "table"}, default="text"
-        Where vectors come from. "text": a network with one hidden layer, learned from all
-        texts, makes them of the model's own reading of the text (the mean of its last hidden
-        states over the tokens), so new texts get vectors without training. All have the mean
-        length of the model's token vectors. "table", as published: each vector is free and found
-        by a gradient descent of its own, for new texts as well; it depends on no other text.
-        Each of its many steps costs a text as much as an epoch of the projector.
+        Where vectors come from. "text": a network with one hidden layer, trained on all texts,
+        computes the vector from the model's own reading of the text (the mean of its last hidden
+        states over the tokens). So new texts get vectors without training. All vectors have the
+        mean length of the model's token vectors. "table", as published: each vector is free and has
+        its own gradient descent, also for new texts; it does not depend on other texts. For each
+        text, each of the many steps takes as long as an epoch of the projector.
 
     hidden_dim : int or None, default=None
-        Width of the projector's hidden layer. None: that of the model. "table" has none.
+        Width of the projector's hidden layer. None: the width of the model. No effect with "table".
 
     n_tokens : int, default=64
-        Tokens that are read and written of a text; what follows is cut off.
+        Number of tokens of a text that are read and written; the rest is cut off.
 
     token_dropout : float, default=0.0
-        Part of the tokens, in [0, 1), that the model does not get to see while it writes the
-        text in training. The more are left out, the less it can guess from the words before, and
-        the more the vector has to say.
+        Share of the tokens, in [0, 1), that are hidden from the model while it writes the text in
+        training. The more are hidden, the less the model can guess from the words before, and the
+        more the vector has to hold.
 
     normalize : bool, default=False
         Scale vectors to unit length. The training does not depend on it.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do with items whose columns are all empty: refuse them by name, give them
-        the mean of the others, or a zero vector. They take no part in the training.
+        What to do with items whose columns are all empty: refuse them by name, give them the mean
+        of the others, or a zero vector. They are not used in training.
 
     batch_size : int, default=16
-        Texts that are worked on together: a step of the projector's training. It changes no
-        vector of a table.
+        Number of texts that are processed together, as one training step of the projector. The
+        vectors of "table" do not depend on it.
 
     learning_rate : float or None, default=None
         Step size of Adam. None: 1e-3 for "text", 5e-2 for "table".
 
     max_epochs : int or None, default=None
-        Passes over the texts, or for "table" steps of each descent. None: 3 or 100.
+        Passes over the texts, or for "table" steps of each descent. None: 3 for "text",
+        100 for "table".
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the model's weights; "auto" is bfloat16 on CUDA, else float32. The vectors
-        are float32 in any case.
+        Data type of the model's weights. "auto" is bfloat16 on CUDA, else float32. The vectors are
+        always float32.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub; None is what this machine has, else the latest.
+        Commit, tag or branch on the Hub. None: the local copy if there is one, else the latest.
 
     gguf_file : str or None, default=None
-        Name of a file of weights in the folder of the model, in the format of llama.cpp. It
-        is read into full weights; needs ``gguf`` (``pip install gguf``).
+        Name of a file of weights in the folder of the model, in the format of llama.cpp. It is
+        converted to full weights; needs ``gguf`` (``pip install gguf``).
 
     cache : str, path-like or None, default=None
         Folder for readings, or for the vectors of "table", as in `TextEncoder`. None: memory
         of this process only.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the projector, of the order of the texts and of ``token_dropout``. A table
-        without ``token_dropout`` does not depend on it.
+        Seed of the projector, of the order of the texts and of ``token_dropout``. "table" without
+        ``token_dropout`` does not depend on it.
 
     verbose : int or bool, default=False
         Whether to log a line per epoch (logger "skace", level INFO).
@@ -111,21 +111,21 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         The columns that were read; ``["text"]`` if X had no columns.
 
     information_ : float
-        How much the vectors tell, in nats per token: the loss of writing a text from the mean
-        of all vectors, minus that from its own. Measured on at most 512 of the texts of
-        ``fit``, with all tokens visible. Near 0 the vectors carry nothing, of which a warning
-        tells.
+        How much information the vectors hold, in nats per token: the loss of writing a text from
+        the mean of all vectors, minus the loss from its own vector. Measured on at most 512 of the
+        texts of ``fit``, with all tokens visible. If it is near 0, the vectors hold nothing, and
+        `fit` warns.
 
     loss_curve_ : list of float
-        Mean loss of each epoch, or before each step of the descents, in nats per token, where
-        texts weigh the same. Of a table only those texts count that had no vector yet; where
-        all had one, the list is empty.
+        Mean loss of each epoch, or before each step of the descents, in nats per token, with equal
+        weights for all texts. With "table" only texts that had no vector yet count; if all had one,
+        the list is empty.
 
     n_iter_ : int
         Length of ``loss_curve_``.
 
     projector_state_ : dict of str to ndarray
-        Weights of the projector by name; with "text" only.
+        Weights of the projector by name. Only with "text".
 
     revision_ : str
         Commit of the model's weights, or a hash of the files of a local model.
@@ -135,40 +135,40 @@ class SAIDTextEncoder(TextItemMixin, SAIDEncoderOfTexts):
         catalogs.
 
     n_encoded_ : int
-        How many distinct texts the last fit had to read, or to find vectors for; all others
+        Number of distinct texts that the last fit had to read, or to find vectors for; all others
         were known.
 
     mean_ : ndarray of shape (n_dims,)
-        What items without text get, if ``missing="mean"``.
+        Vector of items without text, if ``missing="mean"``.
 
     See Also
     --------
-    TextEncoder : Vectors of a sentence encoder, nothing learned.
-    ContrastiveTextEncoder : Trains the model itself, to tell items apart.
-    ACETransformer : What to do with the vectors next.
+    TextEncoder : Vectors of a sentence encoder, without training.
+    ContrastiveTextEncoder : Trains the model itself to distinguish items.
+    ACETransformer : Usual next step for the vectors.
 
     Notes
     -----
-    With v the vector of a text of tokens x_1 to x_m, and x_{m+1} the end of the text (where
-    nothing was cut off), what is minimised is the mean over the texts of
+    For a text of tokens x_1 to x_m with vector v, and x_{m+1} the end of the text (if nothing was
+    cut off), training minimises the mean over the texts of
 
         -1 / (m + 1) * sum_j log p(x_j | prompt, v, x_1, ..., x_{j-1})
 
-    over the projector, or over each v. Both cost a backward pass through the whole model for each
-    text and epoch, though no weight of it changes. Logits are computed a few tokens at a time, so
-    large vocabularies need little memory.
+    over the projector, or over each v. Both take a backward pass through the whole model for each
+    text and epoch, although its weights do not change. Logits are computed a few tokens at a time,
+    so large vocabularies need little memory.
 
-    The model is not stored in files. An encoder that was opened from one needs the model at the
-    same place for new texts, and for known texts only the cache.
+    The model is not stored in files. An encoder opened from a file needs the model at the same
+    place for new texts. For known texts the cache is enough.
 
-    With an integer as ``random_state``, equal fits in one process share one training. What a
-    fit reads is kept for all of them: a search over ``learning_rate`` reads the texts once.
+    With an integer as ``random_state``, equal fits in one process share one training. All fits
+    share the readings of the texts, so a search over ``learning_rate`` reads them once.
 
-    Unlike [1]_, as far as that is known: the projector reads texts, not numbers of items; its
-    inputs are centred and scaled by column; gradients are cut to norm 1.
+    Differences from [1]_, as far as it gives details: the projector reads texts, not item numbers.
+    Its inputs are centred and scaled by column. Gradients are clipped to norm 1.
 
-    Callbacks of scikit-learn see every epoch ("text"), where they may stop the training, or
-    every group of texts ("table").
+    Callbacks of scikit-learn see every epoch with "text", and may stop the training there; with
+    "table" they see every group of texts.
 
     Stability: experimental.
 

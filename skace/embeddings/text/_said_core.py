@@ -65,7 +65,7 @@ class _Learned:
 
 
 class SAIDEncoderOfTexts(EncoderOfTexts):
-    """Encoder of texts into vectors that a language model writes them from."""
+    """Encoder of texts into vectors from which a language model can write them."""
 
     truncate_dim = None  # no number of such a vector matters more than another
 

@@ -15,12 +15,12 @@ _FORMAT = 1  # of the file; one with a higher number needs a newer version of th
 
 
 class ServedItems:
-    """Items of an exported model by id: what is asked, and what may be answered.
+    """Items of an exported model by id.
 
     Parameters
     ----------
     path : str or path-like
-        File with the ids, their popularity and how the model answers.
+        File with the ids, their popularity and the settings of the model.
     """
 
     meta: dict[str, Any]
@@ -57,10 +57,10 @@ class ServedItems:
             One per visitor, oldest event first; an empty one gets the most popular items.
 
         k : int or None, default=None
-            Length of the lists; None takes that of the model.
+            Length of the lists; None takes the model's ``k``.
 
         exclude_seen : bool or None, default=None
-            Whether items of a history may not come again; None takes that of the model.
+            Whether to leave items of a history out; None takes the model's setting.
 
         Returns
         -------
@@ -73,8 +73,8 @@ class ServedItems:
         Raises
         ------
         ValueError
-            If k is out of its range, or a history holds an id that the model does not know and
-            was not told to skip.
+            If k is out of its range, or a history holds an unknown id and the model does not ignore
+            them.
         """
         check_histories(histories)
         k = self.meta["k"] if k is None else k
@@ -103,7 +103,7 @@ class ServedItems:
         Returns
         -------
         scores : ndarray of shape (n_items,), float32
-            In the order of ``item_ids``; higher is better. Items of the history have theirs too,
+            In the order of ``item_ids``; higher is better. Items of the history have scores too,
             whatever ``exclude_seen`` of the model is.
         """
         return self._scores(self._rows_of(history))

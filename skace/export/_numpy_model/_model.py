@@ -24,10 +24,10 @@ _KINDS = {
 
 
 class NumpyModel(ServedItems):
-    """A model that `skace.export.export_numpy` has written, answered by numpy.
+    """A model written by `skace.export.export_numpy` that predicts with numpy.
 
-    Closed forms, neighbours, popularity and the networks of skace; neither torch nor
-    scikit-learn are needed, nor skace: this class stands in a folder of its own.
+    It serves closed forms, neighbours, popularity and the networks of skace. It needs
+    neither torch, scikit-learn nor skace, because this class is in a folder of its own.
 
     Parameters
     ----------
@@ -40,17 +40,17 @@ class NumpyModel(ServedItems):
         Items in the order of `scores`.
 
     meta : dict
-        Kind of the model, and parameters that it answers by.
+        Kind of the model, and its parameters for predictions.
 
     Raises
     ------
     ValueError
-        If the file is none of an exported model, or newer than this class.
+        If the file is not an exported model, or is newer than this class.
 
     Notes
     -----
-    A network reads one history at a time, without padding: what a session asks for. For many
-    at once an ONNX file is faster.
+    A network reads one history at a time, without padding, which suits single sessions. For many
+    histories at once an ONNX file is faster.
 
     Stability: provisional.
     """
@@ -64,7 +64,7 @@ class NumpyModel(ServedItems):
         self._answer = _KINDS[self.meta["kind"]]
 
     def encode(self, histories: Sequence[Sequence[Any]]) -> npt.NDArray[np.float32]:
-        """State of each history, by a network, for an index of its item vectors.
+        """State of each history in a network, for an index of its item vectors.
 
         Parameters
         ----------
@@ -74,13 +74,13 @@ class NumpyModel(ServedItems):
         Returns
         -------
         states : ndarray of shape (n_histories, width), float32
-            Their inner products with the item vectors are the scores, but for `GRAMEstimator`.
+            Their inner products with the item vectors are the scores, except for `GRAMEstimator`.
             Zero for an empty history.
 
         Raises
         ------
         ValueError
-            If the model is no network, or a history holds an unknown id.
+            If the model is not a network, or a history holds an unknown id.
         """
         if self.meta["kind"] not in ("network", "tree"):
             raise ValueError(f"{self.meta['model']} is no network, which alone have states.")

@@ -18,8 +18,8 @@ __all__ = ["EnsembleRecommender", "standardize"]
 class EnsembleRecommender(SequentialRecommender):
     """Recommenders whose scores are made comparable, weighted and added.
 
-    A subclass implements `_comparable`, in `_keep` sets the fitted recommenders, and in
-    `_fit_ensemble` fits them and sets ``weights_``.
+    A subclass implements `_comparable`. In `_keep` it sets the fitted recommenders; in
+    `_fit_ensemble` it fits them and sets ``weights_``.
     """
 
     _gives_vectors = False

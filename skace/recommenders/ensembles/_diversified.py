@@ -21,19 +21,19 @@ __all__ = ["DiversifiedRecommender"]
 class DiversifiedRecommender(SequentialRecommender):
     """Order the best items of a recommender so that neighbours in the list differ.
 
-    The ``n_candidates`` best items of each row are put into the order of maximal marginal
-    relevance [1]_: each place takes the item of the largest
+    The ``n_candidates`` best items of each row are sorted by maximal marginal relevance [1]_. Each
+    place of the list gets the item with the largest
 
         trade_off * .8^place - (1 - trade_off) * largest cosine with an item before it,
 
-    where ``place``, from 0, is that by the scores of the recommender. All other items follow
-    in the order of the recommender. It is one order, whatever the length of the list.
+    where ``place``, from 0, is the item's place by the recommender's scores. All other items follow
+    in the order of the recommender. The order does not depend on the length of the list.
 
     Parameters
     ----------
     estimator : estimator
-        A recommender, or a Pipeline that ends in one. It is cloned and fitted on the rows of
-        `fit`; one that is fitted already comes as ``sklearn.frozen.FrozenEstimator(model)``.
+        A recommender, or a Pipeline that ends in a recommender. It is cloned and fitted on the rows
+        of `fit`. Pass a fitted one as ``sklearn.frozen.FrozenEstimator(model)``.
 
     k : int, default=10
         Length of the lists that `predict` returns.
@@ -42,22 +42,21 @@ class DiversifiedRecommender(SequentialRecommender):
         How items are ordered: maximal marginal relevance.
 
     trade_off : float, default=0.85
-        Weight of the place by the scores, in [0, 1]. 1 leaves the order of the recommender,
-        and all its scores, as they are; 0 asks for items that differ, whatever their scores
-        are. Near the default the first places hardly change, and those from the fifth on hold
-        other items than before.
+        Weight of the place by the scores, in [0, 1]. 1 changes neither the order nor the scores of
+        the recommender. 0 chooses different items whatever their scores are. Near the default the
+        first places hardly change; from the fifth place on the items do.
 
     n_candidates : int, default=100
         Number of best items that are ordered, at least 1.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended. The parameter of the estimator does
-        not matter. Seen items keep their places in the order and are left out of the list
-        afterwards: where histories are long, let ``n_candidates`` be longer than they are.
+        Whether to leave items of the past out of recommendations. The parameter of the estimator
+        has no effect. Seen items are ordered too and removed from the list afterwards, so set
+        ``n_candidates`` larger than the length of the histories.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on. The parameter of the
-        estimator does not matter.
+        estimator has no effect.
 
     Attributes
     ----------
@@ -68,37 +67,36 @@ class DiversifiedRecommender(SequentialRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories, which are not
-        reordered.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty
+        histories, which are not reordered.
 
     estimator_ : estimator
-        The fitted one.
+        The fitted estimator.
 
     diversity_vectors_ : ndarray of shape (n_items, n_dims), float32
-        What tells items apart, at length 1: the features of the catalog in `fit`, or where it
-        has no dense ones the ``item_vectors_`` of the estimator. Of more than 128 columns the
-        128 directions in which they are longest are kept. A row of zeros, for an item without
-        a vector, is alike to none; without any vectors the order is that of the estimator.
+        Item vectors of length 1 for the cosines: the features of the catalog in `fit`, or the
+        ``item_vectors_`` of the estimator if the catalog has no dense features. More than 128
+        columns are reduced to the 128 directions of largest norm. An item without a vector has a
+        row of zeros, similar to no item. Without any vectors the order is that of the estimator.
 
     diversity_directions_ : ndarray of shape (n_features, n_dims), float64, or None
-        These directions; None if there was nothing to leave out.
+        These 128 directions; None if there was nothing to reduce.
 
     Notes
     -----
-    The published rule adds a score to a cosine, and scores of different models have
-    different scales. Here the place stands for the score: ``.8^place`` is how likely somebody
-    who goes on to the next item four times out of five gets to it, as in rank-biased
-    precision [2]_. Items of equal score have the same place.
+    The published rule adds a score to a cosine, but scores of different models have different
+    scales. Here the place replaces the score. As in rank-biased precision [2]_, ``.8^place`` is the
+    probability that somebody reaches this place who goes on to the next item four times out of
+    five. Items of equal score have the same place.
 
-    The scores of the candidates change places: the first in the new order has the largest of
-    them, the next the second largest. So `decision_function`, `target_ranks`, `score`,
-    `predict` and `recommend` tell the same order, and scores keep their size; of equal ones,
-    one moves up to the next float. All rules, and ``exclude_seen``, take items out of this
-    one order.
+    The scores of the candidates are reassigned: the first item in the new order gets the largest
+    score, the next the second largest. So `decision_function`, `target_ranks`, `score`, `predict`
+    and `recommend` agree on the order, and scores keep their size. (Of two equal scores, one moves
+    up to the next float.) Rules and ``exclude_seen`` remove items from this order.
 
-    A row takes ``O(n_candidates^2 (n_dims + k))`` beside the time of the estimator. A Pipeline
-    around this class hands on its item vectors as features; a Pipeline inside of it answers
-    from ids alone, so that unknown items are not embedded.
+    A row takes ``O(n_candidates^2 (n_dims + k))`` time in addition to the estimator's. A Pipeline
+    around this class passes its item vectors on as features. A Pipeline inside this class predicts
+    from ids alone, so it does not embed unknown items.
 
     Stability: provisional.
 

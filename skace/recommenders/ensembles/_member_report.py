@@ -21,7 +21,7 @@ _BLOCK_BYTES = 16 * 2**20  # of the scores of a member
 
 @dataclass(frozen=True)
 class MemberReport:
-    """What each member of a stack adds; see `StackingRecommender.member_report`.
+    """How much each member adds to a stack; see `StackingRecommender.member_report`.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class MemberReport:
         Mean of the metric of the stack over the rows, in [0, 1].
 
     adds : dict of str to PairedComparison
-        By name of the member: the stack less a stack of all others, whose weights were
-        learned without it.
+        By name of the member: score of the stack minus the score of a stack of all
+        others, with weights learned without this member.
 
     leads : dict of str to PairedComparison
-        By name of the member: the stack less this member alone.
+        By name of the member: score of the stack minus the score of this member alone.
 
     Notes
     -----

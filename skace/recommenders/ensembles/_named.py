@@ -18,7 +18,7 @@ __all__ = ["NamedEnsemble", "is_dropped"]
 
 
 class NamedEnsemble(EnsembleRecommender, BaseComposition):
-    """Ensemble of a list of named recommenders, which are its parameters as well."""
+    """Ensemble of a list of named recommenders, which are also its parameters."""
 
     _parameter_constraints: dict = {
         **SequentialRecommender._parameter_constraints,
@@ -40,27 +40,27 @@ class NamedEnsemble(EnsembleRecommender, BaseComposition):
         self.n_jobs = n_jobs
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters, those of the estimators and the estimators themselves by name.
+        """Parameters by name, including the estimators and their parameters.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to go into the estimators.
+            Whether to include the parameters of the estimators.
 
         Returns
         -------
         params : dict
-            By name, as ``ease__regularization``.
+            By name, such as ``ease__regularization``.
         """
         return self._get_params("estimators", deep=deep)
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also of the estimators, or an estimator by its name.
+        """Set parameters, parameters of the estimators, or an estimator by its name.
 
         Parameters
         ----------
         **params : dict
-            By name, as ``ease__regularization=100`` or ``ease="drop"``.
+            By name, such as ``ease__regularization=100`` or ``ease="drop"``.
 
         Returns
         -------

@@ -22,45 +22,46 @@ __all__ = ["SeedEnsemble"]
 
 
 class SeedEnsemble(EnsembleRecommender):
-    """Several trainings of one recommender that differ in their seeds answer together.
+    """Average of several trainings of one recommender that differ in their seeds.
 
-    Networks that start elsewhere err elsewhere, so their blend is steadier and mostly better
-    than each. Several states of one training, `snapshots`, are had at the price of one.
+    Networks with different starts make different errors, so their average is steadier, and mostly
+    better, than each alone. `snapshots` averages several states of one training at the cost of a
+    single training.
 
     Parameters
     ----------
     estimator : estimator
-        Recommender with a ``random_state``, or a Pipeline that ends in one. It is not fitted
-        itself.
+        Recommender with a ``random_state``, or a Pipeline that ends in one. Clones of it are
+        fitted, not the object itself.
 
     n_members : int, default=5
-        Clones that are fitted, each on all rows. All their parameters called
-        ``random_state``, also those of steps and of what they hold, are drawn anew.
+        Number of clones, each fitted on all rows. All their parameters called
+        ``random_state``, also those of steps and nested objects, are drawn anew.
 
     k : int, default=10
         Length of the lists that `predict` returns, also those of the members.
 
     snapshots : int, default=1
-        States kept of each member's training. 1 keeps the member as it is. More take, in its
-        place, the states after the epochs of the highest validation scores (of equal scores
-        the earlier ones), the best one among them; where nothing is watched, as in the second
-        training of ``train_on_held_out``, those after the last epochs. Only for networks.
+        Number of states kept from each member's training. 1 keeps the member as it is. A larger
+        number keeps the states after the epochs with the highest validation scores, the best epoch
+        included (of equal scores the earlier ones). Without validation, as in the second training
+        of ``train_on_held_out``, it keeps those after the last epochs. Only for networks.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended; the parameter of the estimator does
-        not matter.
+        Whether to leave items of the past out of recommendations. The parameter of the estimator
+        has no effect.
 
     handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that this model was not fitted on; the parameter of the
-        estimator does not matter.
+        What to do with history items that this model was not fitted on. The parameter of the
+        estimator has no effect.
 
     n_jobs : int or None, default=None
         Processes that fit members side by side, as joblib counts them: None is 1, unless a
         ``joblib.parallel_config`` says otherwise, and -1 all processors.
 
     random_state : int, RandomState or None, default=None
-        Source of the members' seeds. Members are the same whatever ``n_jobs`` is, as long as
-        each computes on the same number of threads.
+        Source of the members' seeds. Members do not depend on ``n_jobs``, as long as each computes
+        on the same number of threads.
 
     Attributes
     ----------
@@ -71,26 +72,27 @@ class SeedEnsemble(EnsembleRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
-        The fitted members, or in place of each its snapshots in the order of their epochs.
+        The fitted members, each replaced by its snapshots, if there are any, in the order of their
+        epochs.
 
     weights_ : ndarray of shape (n_estimators_,), float64
-        Weight of each: members count alike, and so do the snapshots of a member. Their sum
-        is 1.
+        Weight of each; they sum to 1. Members have equal weights, and so have the snapshots of a
+        member.
 
     Notes
     -----
-    The score of an item is the mean over the members, and within each over its snapshots, of
-    scores that were shifted and scaled to mean 0 and standard deviation 1 over the items of
-    the row, as in `VotingRecommender`. Memory and time of an answer are those of
-    ``len(estimators_)`` models.
+    The scores of each row are shifted and scaled to mean 0 and standard deviation 1 over the items,
+    as in `VotingRecommender`. The score of an item is then the mean over the snapshots of each
+    member, and over the members. A prediction takes the memory and time of ``len(estimators_)``
+    models.
 
-    A Pipeline is fitted anew for each member, with other seeds in all of its steps. To
-    fit the steps before a recommender only once, put the ensemble into the Pipeline.
+    A Pipeline is fitted once per member, with other seeds in all of its steps. To fit
+    the steps before a recommender only once, put the ensemble into the Pipeline.
 
-    `partial_fit` lets every one of ``estimators_`` take its pass.
+    `partial_fit` trains each of ``estimators_`` for one pass.
 
     Stability: experimental.
 

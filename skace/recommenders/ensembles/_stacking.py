@@ -33,69 +33,70 @@ _BLOCK_BYTES = 128 * 2**20  # of the scores of all estimators that are held at o
 
 
 class StackingRecommender(NamedEnsemble):
-    r"""Weighted vote whose weights are learned.
+    r"""Weighted vote of recommenders with learned weights.
 
-    Each user's last training row is held out. The estimators learn from the rest, and the
-    weights are those that rank the held-out items best, or make them most likely. Then the
-    estimators learn from all rows. With ``X_val`` the weights come from these rows, and the
-    estimators are fitted once. The weights may differ by the length of the history and by the
-    popularity of the item.
+    Each user's last training row is held out. The estimators learn from the rest, and the weights
+    are chosen that rank the held-out items best, or make them most likely. Then the estimators
+    learn from all rows. With ``X_val`` the weights come from its rows, and the estimators are
+    fitted once. The weights can depend on the length of the history and on the popularity of the
+    item.
 
     Parameters
     ----------
     estimators : list of (str, estimator) tuples
-        Recommenders, or Pipelines that end in one. They are cloned and fitted on the rows
-        of `fit`; one that is fitted already joins as
-        ``sklearn.frozen.FrozenEstimator(model)``, and must not have seen the held-out rows.
-        ``"drop"`` in place of an estimator leaves it out.
+        Recommenders, or Pipelines that end in a recommender. They are cloned and fitted on the rows
+        of `fit`. Pass a fitted one as ``sklearn.frozen.FrozenEstimator(model)``; it must not have
+        seen the held-out rows. ``"drop"`` in place of an estimator leaves it out.
 
     k : int, default=10
         Length of the lists that `predict` returns, also those of the fitted estimators.
 
     learn_by : {"metric", "likelihood"}, default="metric"
-        What the weights are to make large: `metric`, or the likelihood of the held-out items
-        under a softmax over all items. The first is what is asked for in the end; the second
-        is smooth and convex, so it takes many members, and its scores are calibrated.
+        What the weights maximise: `metric`, or the likelihood of the held-out items under a softmax
+        over all items. "metric" optimises the final goal directly. "likelihood" is smooth and
+        convex, so it works with many members, and its scores are calibrated.
 
     metric : str, default="ndcg@10"
-        For the weights and ``validation_score_``, by name as in `~skace.metrics.score_ranks`.
+        Metric for the weights and for ``validation_score_``, by name as in
+        `~skace.metrics.score_ranks`.
 
     n_candidates : int, default=100
-        Best items of each estimator between which the weights have to decide in a row. By
-        likelihood as many others are drawn, to stand for all that are not among them.
+        Number of best items of each estimator that the weights are learned on, per row. With
+        "likelihood" as many other items are drawn, to represent all the rest.
 
     history_edges : array-like of int or None, default=None
-        Lengths of the history at which a group of rows begins that has weights of its own:
-        ``[3, 10]`` makes three, of 1 to 2, of 3 to 9, and of 10 and more events. None: one.
+        History lengths at which a new group of rows with its own weights begins: ``[3, 10]`` makes
+        three groups, of 1 to 2, of 3 to 9, and of 10 and more events. None: one group.
 
     popularity_edges : array-like of int or None, default=None
-        Training rows of an item at which a group of items begins that has weights of its own:
-        ``[1, 10]`` makes cold items, those of 1 to 9 rows, and the others. None: one.
+        Numbers of training rows of an item at which a new group of items with its own weights
+        begins: ``[1, 10]`` makes three groups, cold items, items with 1 to 9 rows, and the others.
+        None: one group.
 
     group_shrinkage : float, default=100.0
-        Groups of few rows take mostly the weights of all rows: a group whose items are those
-        of n held-out rows has its own weights by ``n / (n + group_shrinkage)``, and the others
-        by the rest.
+        How strongly small groups are pulled towards the weights of all rows. If a group's items are
+        the targets of n held-out rows, its own weights count ``n / (n + group_shrinkage)``, and
+        those of all rows the rest.
 
     validation_fraction : float, default=1.0
         Share of the users whose last row is held out, in (0, 1].
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended, here and while the weights are
-        learned; the parameters of the estimators do not matter.
+        Whether to leave items of the past out of recommendations, here and while the
+        weights are learned. The parameters of the estimators have no effect.
 
     handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that this model was not fitted on; the parameters of
-        the estimators do not matter.
+        What to do with history items that this model was not fitted on. The parameters of the
+        estimators have no effect.
 
     n_jobs : int or None, default=None
-        Processes that fit estimators side by side, as joblib counts them: None is 1, unless a
-        ``joblib.parallel_config`` says otherwise, and -1 all processors. Pipelines that begin
-        with equal steps share these in any case: they are fitted once.
+        Number of processes that fit estimators in parallel, as in joblib: None is 1 (or what
+        ``joblib.parallel_config`` says), -1 is all processors. Steps that several Pipelines begin
+        with in common are fitted once in any case.
 
     random_state : int, RandomState or None, default=None
-        Chooses the users when ``validation_fraction`` is below 1, and by likelihood the items
-        that stand for the rest. The estimators have their own.
+        Chooses the users when ``validation_fraction`` is below 1, and with "likelihood" the items
+        that represent the rest. The estimators have their own ``random_state``.
 
     Attributes
     ----------
@@ -106,19 +107,20 @@ class StackingRecommender(NamedEnsemble):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
-        The fitted ones, without those that were dropped.
+        The fitted estimators, without the dropped ones.
 
     named_estimators_ : sklearn.utils.Bunch
-        The same by name.
+        The fitted estimators by name.
 
     weights_ : ndarray of shape (n_estimators_,), float64
         Learned weights of all rows; they sum to 1.
 
     group_weights_ : ndarray of shape (n_history_groups, n_popularity_groups, n_estimators_)
-        Weights that are used in their place. Only there if edges are given, as are the next two.
+        Weights of the groups, used instead of ``weights_``. This and the next two attributes exist
+        only if edges are given.
 
     history_edges_ : ndarray of shape (n_history_groups - 1,)
         The edges as they were in `fit`.
@@ -127,45 +129,43 @@ class StackingRecommender(NamedEnsemble):
         The edges as they were in `fit`.
 
     weights_without_ : ndarray of shape (n_estimators_, G, H, n_estimators_)
-        Entry i holds weights that were learned from the same rows without estimator i, for G
-        groups of the history and H of the popularity; without edges both are 1. Zeros if there
-        is no other estimator.
+        Entry i holds weights learned from the same rows without estimator i, for G groups by
+        history and H by popularity (both 1 without edges). Zeros if there is no other estimator.
 
     temperature_ : float
-        Only by likelihood: the softmax of ``decision_function(X) / temperature_`` over the
-        items is the distribution that was learned. ``inf`` if no estimator tells anything.
+        Only with "likelihood". The softmax of ``decision_function(X) / temperature_`` over the
+        items is the learned distribution. ``inf`` if no estimator carries information.
 
     n_validation_rows_ : int
         Rows from which the weights were learned.
 
     validation_score_ : float
-        The metric on these rows, ranked among the candidates, by the weights that are used.
+        The metric on these rows, ranked among the candidates with the final weights.
 
     Notes
     -----
-    The scores of each row are brought to mean 0 and standard deviation 1 over the items. A
-    target is ranked among the best items of all estimators; a metric that looks at the first
-    K of them does not notice the rest as long as ``n_candidates`` is several times K.
-    Such a metric is no smooth function of the weights, so they are found by search: from
-    the best single estimator on, the share of one estimator after the other is
-    set to the best of 21 values in [0, 1], then moved by .02 and by .005, until nothing gets
-    better. On one validation set this fits a handful of numbers; it is no
-    place for dozens of estimators. With groups the search goes on from these weights in each
-    group of rows, one group of items after the other.
+    The scores of each row are scaled to mean 0 and standard deviation 1 over the items. A target is
+    ranked among the best items of all estimators. A metric of the first K items hardly depends on
+    the rest if ``n_candidates`` is several times K. Such a metric is not a smooth function of the
+    weights, so a search finds them. It starts from the best single estimator. The share of one
+    estimator after the other is set to the best of 21 values in [0, 1], then moved by .02 and by
+    .005, until the metric no longer improves. One validation set is enough for a handful of
+    weights, not for dozens of estimators. With groups the search continues from these weights in
+    each group of rows, one group of items after the other.
 
-    By likelihood, with z the scores of the estimators and w weights of at least 0, it finds
+    With "likelihood", scores z of the estimators and weights w of at least 0, the weights are
 
     .. math:: \max_w \sum_r \left( w \cdot z_{r, i_r} - \log \sum_i e^{w \cdot z_{r, i}} \right)
 
-    for the items :math:`i_r` of the rows. The sum over i has the candidates in it, and even
-    draws from the rest, each of which counts for as many items as it stands for. With groups w
-    is that of the row and of the item, and all groups of items are fitted together.
-    ``weights_`` is w divided by the sum of its entries, ``temperature_`` the inverse of that sum.
+    for the items :math:`i_r` of the rows. The sum over i runs over the candidates and over uniform
+    draws from the rest; each draw counts for as many items as it represents. With groups, w depends
+    on the row and on the item, and all groups of items are fitted together. ``weights_`` is w
+    divided by the sum of its entries; ``temperature_`` is the inverse of that sum.
 
     Popularity is counted in the rows that the estimators have learned from: without the
-    held-out ones as long as the weights are learned, in all rows afterwards.
+    held-out rows while the weights are learned, in all rows afterwards.
 
-    `partial_fit` keeps the weights. Time for the weights grows by the square of the number of
+    `partial_fit` keeps the weights. The time for the weights grows with the square of the number of
     estimators, mostly for ``weights_without_``.
 
     Stability: provisional.
@@ -367,15 +367,15 @@ class StackingRecommender(NamedEnsemble):
         Parameters
         ----------
         X : Interactions or list of sequences of item ids
-            Rows with targets that were neither in X nor in X_val of `fit`: the weights and
-            the estimators know those.
+            Rows with targets that were neither in X nor in X_val of `fit`, because the model has
+            learned from those.
 
         metric : str or None, default=None
             "recall@K", "ndcg@K", "mrr@K" or "mrr", ranked among all items. None takes the
             parameter ``metric``.
 
         confidence_level : float, default=0.95
-            Share of such intervals that hold the true difference, in (0, 1).
+            Share of such intervals that contain the true difference, in (0, 1).
 
         n_resamples : int, default=10000
             Resamples of the users, at least 1.
@@ -386,19 +386,19 @@ class StackingRecommender(NamedEnsemble):
         Returns
         -------
         report : MemberReport
-            For each estimator the stack less a stack without it, whose weights are
-            ``weights_without_``, and the stack less the estimator alone, with paired
-            intervals over users.
+            For each estimator two differences, with paired intervals over users: the
+            stack minus a stack without the estimator (weights ``weights_without_``),
+            and the stack minus the estimator alone.
 
         Raises
         ------
         ValueError
-            If there is one estimator, or fewer than two users in X, or a parameter is out
-            of its range.
+            If there is only one estimator, X has fewer than two users, or a parameter is out of its
+            range.
 
         Notes
         -----
-        Each estimator answers once. The estimators themselves are not fitted again.
+        Each estimator predicts once. No estimator is fitted again.
         """
         check_is_fitted(self)
         if not hasattr(self, "weights_without_"):

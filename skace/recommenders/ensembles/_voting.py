@@ -20,22 +20,21 @@ _FUSION_CONSTANT = 60  # of reciprocal rank fusion, as published
 class VotingRecommender(NamedEnsemble):
     """Weighted vote of several recommenders.
 
-    Neural and linear models err in different places, so that their blend is often better
-    than either. For the weights, use a grid, or `StackingRecommender`.
+    Neural and linear models make different errors, so their blend is often better than either.
+    Choose the weights by a grid search, or use `StackingRecommender`, which learns them.
 
     Parameters
     ----------
     estimators : list of (str, estimator) tuples
-        Recommenders, or Pipelines that end in one. They are cloned and fitted on the rows
-        of `fit`; one that is fitted already joins as
-        ``sklearn.frozen.FrozenEstimator(model)``. ``"drop"`` in place of an estimator leaves
-        it out.
+        Recommenders, or Pipelines that end in a recommender. They are cloned and fitted on the rows
+        of `fit`. Pass a fitted one as ``sklearn.frozen.FrozenEstimator(model)``. ``"drop"`` in
+        place of an estimator leaves it out.
 
     k : int, default=10
         Length of the lists that `predict` returns, also those of the fitted estimators.
 
     weights : array-like of shape (n_estimators,) or None, default=None
-        Weight of each estimator, at least 0, at least one above 0; None weighs all alike.
+        Weight of each estimator, at least 0, and at least one above 0. None: equal weights.
 
     method : {"score", "rank"}, default="score"
         "score": the scores of each row are shifted and scaled to mean 0 and standard
@@ -43,17 +42,17 @@ class VotingRecommender(NamedEnsemble):
         average of ``1 / (60 + rank)`` with ranks from 1 [1]_.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended; the parameters of the estimators
-        do not matter.
+        Whether to leave items of the past out of recommendations. The parameters of the estimators
+        have no effect.
 
     handle_unknown : {"error", "ignore"}, default="error"
-        What to do with history items that this model was not fitted on; the parameters of
-        the estimators do not matter.
+        What to do with history items that this model was not fitted on. The parameters of the
+        estimators have no effect.
 
     n_jobs : int or None, default=None
-        Processes that fit estimators side by side, as joblib counts them: None is 1, unless a
-        ``joblib.parallel_config`` says otherwise, and -1 all processors. Pipelines that begin
-        with equal steps share these in any case: they are fitted once.
+        Number of processes that fit estimators in parallel, as in joblib: None is 1 (or what
+        ``joblib.parallel_config`` says), -1 is all processors. Steps that several Pipelines begin
+        with in common are fitted once in any case.
 
     Attributes
     ----------
@@ -64,13 +63,13 @@ class VotingRecommender(NamedEnsemble):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     estimators_ : list of estimators
-        The fitted ones, without those that were dropped.
+        The fitted estimators, without the dropped ones.
 
     named_estimators_ : sklearn.utils.Bunch
-        The same by name.
+        The fitted estimators by name.
 
     weights_ : ndarray of shape (n_estimators_,), float64
         Their weights, which sum to 1.

@@ -57,7 +57,7 @@ INVERSES: Memo[Inverse] = Memo(max_entries=16, max_bytes=512 * 2**20)
 class LinearRecommender(ContributionsMixin, SequentialRecommender):
     """Base class of recommenders whose scores are a weighted history times item weights.
 
-    A model implements `_ridge`, and where it differs from EASE `_count`, `_bound`, `_prior`.
+    A model implements `_ridge`, and `_count`, `_bound` and `_prior` where it differs from EASE.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
+        Whether to leave items of the past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on.
 
     history_decay : float or None, default=None
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None is the classical model, in which a history is a set. Training always takes sets.
+        In predictions, an event of age a has the weight ``exp(-a / history_decay)``. None is the
+        classical model, in which a history is a set. Training always uses sets.
 
     decay_by : {"events", "time"}, default="events"
         Age of an event: the number of events after it, or the time to the last event (in
@@ -80,25 +80,26 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
 
     solver : {"exact", "local"}, default="exact"
         "exact" inverts the Gram matrix of all items. "local" solves a small ridge
-        regression for each item on its ``n_neighbors`` strongest candidates, in memory
-        linear in the items, for catalogs whose square does not fit.
+        regression for each item on its ``n_neighbors`` strongest candidates. Its memory
+        is linear in the items, for catalogs too large for a matrix of n_items x
+        n_items.
 
     n_neighbors : int or None, default=None
-        "exact": entries of largest magnitude that each row of ``coef_`` keeps, as CSR; None
-        keeps all, dense. "local": candidates per item; None takes 200.
+        "exact": number of entries of largest magnitude that each row of ``coef_`` keeps, as CSR;
+        None keeps all, dense. "local": candidates per item; None means 200.
 
     dtype : {"float32", "float64"}, default="float32"
         Precision of the solution and of ``coef_``.
 
     max_memory : float, default=8.0
-        GiB above which an exact fit is refused before any work.
+        Limit in GiB. An exact fit that needs more is refused before any work.
 
     store_counts : bool or "auto", default="auto"
-        Whether the counts of pairs of items are kept: for `partial_fit`, and in the process
-        for fits with other parameters on the same rows. False lets the exact solution use
-        them up, within the memory of the solution alone. "auto" keeps them where they are
-        small beside it, as in a shop, and in `partial_fit`; set True for `partial_fit` after
-        `fit`, and for grids, on logs of few items that all occur together.
+        Whether to keep the counts of pairs of items, for `partial_fit` and, within the process, for
+        fits with other parameters on the same rows. False overwrites the counts with the exact
+        solution, which saves memory. "auto" keeps them if they are small compared with the
+        solution, as in a shop, and in `partial_fit`. If a log has few items that all occur
+        together, set True for `partial_fit` after `fit`, and for grids.
 
     Attributes
     ----------
@@ -109,27 +110,27 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
         Training rows per item; an item with 0 scores ``-inf``.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     coef_ : ndarray or scipy.sparse.csr_array of shape (n_items, n_items)
-        Item weights B: ``coef_[i, j]`` is what i in a history adds to the score of j.
+        Item weights B: ``coef_[i, j]`` is what item i in a history adds to the score of item j.
 
     item_vectors_ : ndarray or scipy.sparse.csc_array of shape (n_items, n_items)
-        ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
+        ``coef_`` transposed; a view. `encode` returns weighted histories with n_items columns.
 
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Users of each pair of items, for `partial_fit`; where they are kept. Read-only,
-        since other fits of the same rows hold it too.
+        Number of users of each pair of items, for `partial_fit`. Exists only if counts
+        are kept. Read-only, because other fits of the same rows share it.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        The same with training rows (by weight) as columns; ``gram_`` itself where all
-        events are rows of weight 1.
+        The same with training rows (by weight) as columns. It is ``gram_`` itself if
+        all events are rows of weight 1.
 
     Notes
     -----
-    A closed form with parameters of its own names them in its constructor and takes those above
-    as ``**shared: Unpack[LinearParameters]``, which it hands on: signature, constraints and
-    docstring are joined when the class is made. (Listing them all works as well.)
+    A subclass names its own parameters in its constructor and passes those above on as ``**shared:
+    Unpack[LinearParameters]``. Signature, constraints and docstring are joined when the class is
+    made. (Listing all parameters works as well.)
 
     Stability: provisional.
     """
@@ -298,7 +299,7 @@ class LinearRecommender(ContributionsMixin, SequentialRecommender):
 
     @property
     def item_vectors_(self) -> FloatArray | sp.csc_array:
-        """Transposed item weights: the inner products with `encode` are the scores."""
+        """Transposed item weights. Their inner products with `encode` are the scores."""
         return self.coef_.T
 
     def _history_weights(self, histories):

@@ -37,20 +37,20 @@ class ContributionsMixin:
             As in `predict`.
 
         item_ids : array-like of shape (n_rows,) or (n_rows, n_asked)
-            Items of the model, for each row; for example what `predict` returns.
+            Items of the model for each row, for example the result of `predict`.
 
         Returns
         -------
         contributions : list of n_rows ndarrays, float64
-            One of shape (n_history,) or (n_history, n_asked) for each row, the oldest event
-            first. They add up to the score of the item, unless it is ``-inf`` or the history
-            is empty. Unknown items that ``handle_unknown`` leaves out have 0.
+            One array of shape (n_history,) or (n_history, n_asked) for each row, the oldest event
+            first. The entries add up to the score of the item, except if the score is ``-inf`` or
+            the history is empty. Unknown items that ``handle_unknown`` ignores have 0.
 
         Raises
         ------
         ValueError
-            If ``item_ids`` has another number of rows than X or holds items that the model
-            does not know, or X is refused as in `predict`.
+            If ``item_ids`` and X differ in the number of rows, the model does not know an item, or
+            `predict` would refuse X.
 
         Examples
         --------

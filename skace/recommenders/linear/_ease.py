@@ -17,10 +17,9 @@ __all__ = ["EASEEstimator"]
 class EASEEstimator(LinearRecommender):
     """Embarrassingly shallow autoencoder, in closed form.
 
-    Every item is predicted from the other items of the same user by ridge regression [1]_.
-    One matrix inverse learns all weights: no epochs, no learning rate, no seed. With
-    ``dropout`` above 0 it is EDLAE, which learns to predict from histories of which a part
-    is missing [2]_.
+    Ridge regression predicts every item from the other items of the same user [1]_. One matrix
+    inverse learns all weights: no epochs, no learning rate, no seed. With ``dropout`` above 0 it is
+    EDLAE, which learns to predict from incomplete histories [2]_.
 
     Parameters
     ----------
@@ -39,20 +38,20 @@ class EASEEstimator(LinearRecommender):
 
     Notes
     -----
-    A user's log is read up to the last training row. Rows of ``sample_weight`` w are
-    targets of value w. `partial_fit` takes all events before the new rows as rows that were
-    learned from with weight 1; where they were, it is exact.
+    A user's log is read up to the last training row. A row with ``sample_weight`` w is a target of
+    value w. `partial_fit` assumes that all events before the new rows were learned as rows of
+    weight 1. If they were, it is exact.
 
-    ``fit`` takes ``O(n_items^3)`` time and at most 2.2 matrices of n_items x n_items, besides
-    45 bytes an event of the log while it is counted. Stored counts take 12 bytes for each pair
-    of items that some user has both of (twice that with rows of other weights than 1), and up
-    to four times as much while they are added up: little in a shop, many float32 matrices
-    where most pairs occur. "auto" stores what is sure to take less than .2 matrices, or less
-    than 16 MiB. ``max_memory`` allows for all of it. ``coef_`` of an earlier fit stays until
-    the new one has succeeded. With stored counts one matrix, the inverse, is kept in the
-    process for further fits on the same rows (up to 512 MiB of them, at least the last): a
-    grid over ``history_decay`` then inverts once, a grid over ``regularization`` counts once.
-    "local" takes ``O(n_items n_neighbors^3)``, and "auto" stores its counts.
+    ``fit`` takes ``O(n_items^3)`` time and the memory of at most 2.2 matrices of n_items x n_items,
+    plus 45 bytes per event of the log while it counts. Stored counts take 12 bytes for each pair of
+    items that a user has in common (twice that if rows have weights other than 1), and up to four
+    times as much while they are added up. That is little in a shop, and many float32 matrices if
+    most pairs occur. "auto" stores counts that are sure to take less than .2 matrices, or less than
+    16 MiB. ``max_memory`` covers all of this. ``coef_`` of an earlier fit stays until the new fit
+    has succeeded. With stored counts, the inverse is kept in the process for further fits on the
+    same rows (up to 512 MiB of inverses, at least the last). A grid over ``history_decay`` then
+    inverts once, and a grid over ``regularization`` counts once. "local" takes ``O(n_items
+    n_neighbors^3)`` time, and "auto" stores its counts.
 
     Stability: provisional.
 

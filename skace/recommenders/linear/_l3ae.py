@@ -19,9 +19,9 @@ __all__ = ["L3AEEstimator"]
 class L3AEEstimator(LinearRecommender):
     """Linear autoencoder that knows the item texts, in closed form.
 
-    EASE of the item vectors gives weights C of items that are alike. The weights B of the
-    interactions are then learned by ridge regression with a pull towards C [1]_: items with
-    few events borrow from their text, cold items live on it.
+    First, EASE on the item vectors gives weights C between similar items. Then ridge regression
+    with a pull towards C learns the weights B from the interactions [1]_. Items with few events
+    borrow from their text; cold items rely on it alone.
 
     Parameters
     ----------
@@ -33,19 +33,19 @@ class L3AEEstimator(LinearRecommender):
         ``regularization + alignment`` is above 0.
 
     feature_regularization : float, default=10.0
-        Ridge lambda_F of the features, above 0, against their squared singular values
-        (their sum is the number of items when rows have length 1).
+        Ridge lambda_F of the features, above 0. It is compared with their squared
+        singular values, whose sum is the number of items if rows have length 1.
 
     feature_regularization_mode : {"absolute", "relative"}, default="absolute"
-        "relative": ``feature_regularization`` counts in mean eigenvalues of the Gram matrix of
-        the features less their mean, as `~skace.ACETransformer` counts ``alpha``, so that one
-        grid serves vectors of any encoder and catalogs of any size.
+        "relative": the unit of ``feature_regularization`` is the mean eigenvalue of the Gram matrix
+        of the centered features, as for ``alpha`` of `~skace.ACETransformer`. Then one grid serves
+        vectors of any encoder and catalogs of any size.
 
     alignment : float, default=100.0
         Strength lambda_E of the pull towards C, in users; 0 is `EASEEstimator`.
 
     normalize_features : bool, default=True
-        Whether feature rows are divided by their length first.
+        Whether to divide each feature row by its length first.
 
     **shared
         Parameters of all closed forms, as `LinearRecommender` describes them.
@@ -56,26 +56,25 @@ class L3AEEstimator(LinearRecommender):
         Training rows per item. An item with 0 is scored through its features.
 
     item_features_ : ndarray of shape (n_items, n_features)
-        Features that the model was fitted on, in ``dtype``, for `partial_fit`; those of the
-        catalog itself where it has them so.
+        Features that the model was fitted on, in ``dtype``, for `partial_fit`. They are the array
+        of the catalog itself if that has this dtype.
 
     scores_cold_ : bool
-        Whether items without a training row have a score: the fit had an ``alignment``.
+        Whether items without a training row have a score, because ``alignment`` was above 0.
 
     Notes
     -----
-    `partial_fit` can add items that the model does not know with their features.
+    `partial_fit` can add new items with their features.
 
-    ``B = P (G + lambda_E C) - P diag(mu)`` with ``P = (G + lambda_X + lambda_E)^-1`` and mu
-    such that the diagonal is 0. C is never formed: by the Woodbury identity the features and
-    a matrix of n_features x n_features are enough. Takes vectors as they are or those of
-    `ACETransformer`. With stored counts a grid over
-    ``feature_regularization`` inverts once.
+    ``B = P (G + lambda_E C) - P diag(mu)`` with ``P = (G + lambda_X + lambda_E)^-1`` and mu such
+    that the diagonal is 0. C is never formed: by the Woodbury identity the features and a matrix of
+    n_features x n_features are enough. Use raw vectors or those of `ACETransformer`. With stored
+    counts a grid over ``feature_regularization`` inverts once.
 
-    ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and at most 2.2 matrices of
-    n_items x n_items, with counts and inverse kept as in `EASEEstimator`, and beside them one
-    float64 matrix of n_features x n_features. The features are not copied, unless they have
-    another precision than ``dtype``.
+    ``fit`` takes ``O(n_items^3 + n_items^2 n_features)`` time and the memory of at most 2.2
+    matrices of n_items x n_items plus one float64 matrix of n_features x n_features. Counts and
+    inverse are kept as in `EASEEstimator`. Features are copied only if their precision differs from
+    ``dtype``.
 
     Stability: provisional.
 

@@ -22,7 +22,7 @@ class AllButHistoryDecay(TypedDict, total=False):
 
 
 class LinearParameters(AllButHistoryDecay, total=False):
-    """What `LinearRecommender` takes by name; its docstring and signature say the rest.
+    """Keyword parameters of `LinearRecommender`, which documents them.
 
     Notes
     -----

@@ -15,8 +15,8 @@ __all__ = ["RLAEEstimator"]
 class RLAEEstimator(EASEEstimator):
     """Linear autoencoder with a bounded diagonal, in closed form.
 
-    Between EASE, whose diagonal is zero, and the plain linear autoencoder, whose diagonal
-    is free: ``diag(B) <= xi`` [1]_. With ``dropout`` above 0 it is RDLAE.
+    The diagonal is bounded, ``diag(B) <= xi`` [1]_. In EASE the diagonal is zero, in the plain
+    linear autoencoder it is free. With ``dropout`` above 0 it is RDLAE.
 
     Parameters
     ----------
@@ -31,16 +31,17 @@ class RLAEEstimator(EASEEstimator):
         ``p / (1 - p)`` times its number of users to the ridge of each item.
 
     xi : float, default=0.3
-        Bound of the diagonal, at least 0. 0 is EASE (EDLAE); from the largest diagonal
-        entry of the free solution on (1 suffices without ``sample_weight``) it is LAE (DLAE).
+        Bound of the diagonal, at least 0. 0 is EASE (EDLAE). At or above the largest diagonal entry
+        of the free solution it is LAE (DLAE); 1 is enough without ``sample_weight``.
 
     **shared
         Parameters of all closed forms, as `LinearRecommender` describes them.
 
     Notes
     -----
-    A free diagonal rewards what was taken before, so ``xi`` above 0 pays where people
-    repeat themselves; with ``exclude_seen`` it changes how the others share the score.
+    A free diagonal rewards items that were taken before, so ``xi`` above 0 helps if
+    people take items again. With ``exclude_seen`` it changes how the other items share
+    the score.
 
     Time and memory are those of `EASEEstimator`; a grid over ``xi`` inverts once.
 

@@ -21,9 +21,9 @@ _COUNT_PARAMETERS = ("alpha", "direction", "train_decay", "session_decay")
 class SLISTEstimator(LinearRecommender):
     """Session-aware linear item model, in closed form.
 
-    A mixture of SLIS, which predicts a session from itself as a set, and SLIT, which
-    predicts what comes after each event from what came before, nearer events counting more
-    [1]_. Here a session is the log of a user.
+    A mixture of two models [1]_. SLIS predicts a session from itself as a set. SLIT predicts what
+    comes after each event from what came before; nearer events count more. Here a session is the
+    log of a user.
 
     Parameters
     ----------
@@ -31,32 +31,32 @@ class SLISTEstimator(LinearRecommender):
         Length of the lists that `predict` returns.
 
     regularization : float, default=10.0
-        Ridge added to the Gram matrix of the inputs, above 0. Inputs have length 1 in the
-        L1 norm, so this is on another scale than in `EASEEstimator`.
+        Ridge added to the Gram matrix of the inputs, above 0. Inputs have length 1 in the L1 norm,
+        so the scale differs from `EASEEstimator`.
 
     alpha : float, default=0.2
         Share of SLIS in [0, 1]; 0 is SLIT, 1 is SLIS.
 
     direction : {"sr", "part", "all"}, default="sr"
-        Input of SLIT at each split of a session: "sr" the single event before the split,
-        "part" all events before it, "all" the whole session. Target is what comes after it;
-        for "all" the whole session, weighted by the distance from the split.
+        Input of SLIT at each split of a session: "sr" the single event before the split, "part" all
+        events before it, "all" the whole session. The target is what comes after the split; for
+        "all" it is the whole session, weighted by the distance from the split.
 
     train_decay : float or None, default=1.0
-        An event that is d events away from the split counts ``exp(-d / train_decay)`` in
-        training; None counts all alike.
+        In training, an event that is d events away from the split has the weight ``exp(-d /
+        train_decay)``. None: equal weights.
 
     session_decay : float or None, default=None
-        A session whose last training row is older than the newest one of all by t counts
-        ``exp(-t / session_decay)``: in days for datetimes, in the unit of the timestamps
-        for numbers. None counts all alike.
+        A session has the weight ``exp(-t / session_decay)``, where t is the time from its last
+        training row to the newest training row of all: in days for datetimes, in the unit of the
+        timestamps for numbers. None: equal weights.
 
     xi : float or None, default=None
         Bound of the diagonal of the weights, at least 0; None leaves it free.
 
     history_decay : float or None, default=1.0
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None takes a history as a set. Training does not depend on it.
+        In predictions, an event of age a has the weight ``exp(-a / history_decay)``. None treats a
+        history as a set. Training does not depend on it.
 
     **shared
         Parameters of all closed forms, as `LinearRecommender` describes them.
@@ -64,8 +64,9 @@ class SLISTEstimator(LinearRecommender):
     Attributes
     ----------
     gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
-        Weighted products of the inputs of each pair of items, for `partial_fit`;
-        where they are kept. Read-only, since other fits of the same rows hold it too.
+        Weighted products of the inputs of each pair of items, for `partial_fit`. Exists
+        only if counts are kept. Read-only, because other fits of the same rows share
+        it.
 
     cross_gram_ : scipy.sparse.csr_array of shape (n_items, n_items)
         The same with targets as columns.
@@ -74,13 +75,13 @@ class SLISTEstimator(LinearRecommender):
         Time of the newest training row, in the unit of ``session_decay``; None without timestamps.
 
     count_parameters_ : dict
-        ``alpha``, ``direction``, ``train_decay`` and ``session_decay`` as the rows were counted
-        with; `partial_fit` asks for the same.
+        ``alpha``, ``direction``, ``train_decay`` and ``session_decay`` that the rows were counted
+        with. `partial_fit` requires the same values.
 
     Notes
     -----
-    Events beyond 23 decays from a split, which count less than 1e-10, are left out, so that
-    the counts take time linear in the log for a finite ``train_decay``.
+    Events beyond 23 decays from a split have weights below 1e-10 and are left out. So for a finite
+    ``train_decay`` the counts take time linear in the log.
 
     Time and memory of the solution are those of `EASEEstimator`. The published code applies
     a bound of the diagonal to SLIS alone; here ``xi`` holds for every mixture.

@@ -28,11 +28,11 @@ _LASTING = ("n_neighbors", "center", "window", "train_decay", "reverse_weight", 
 
 
 class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
-    """Nearest neighbours of the items of a history; nothing is trained.
+    """Nearest neighbours of the items of a history, without training.
 
-    An item scores by how near it is to the items of the history, recent ones counting more.
-    Near are items whose vectors point the same way, and items that users took soon after.
-    The first finds cold items, the second what goes with what.
+    An item's score is its nearness to the items of the history; recent events count more. Two items
+    are near if their vectors have a high cosine, or if users took one soon after the other. The
+    cosine finds cold items; the co-occurrence finds what goes together.
 
     Parameters
     ----------
@@ -40,59 +40,59 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
         Length of the lists that `predict` returns.
 
     n_neighbors : int, default=100
-        Neighbours that an item has by each of the two, at most.
+        Most neighbours of an item, for each of the two kinds of nearness.
 
     text_weight : float, default=0.05
-        Weight of the cosine of the item vectors, at least 0. Without item features, or with
-        0, only co-occurrence counts, and items without a training row score ``-inf``.
+        Weight of the cosine of the item vectors, at least 0. With 0, or without item features, only
+        co-occurrence counts, and items without a training row score ``-inf``.
 
     cooccurrence_weight : float, default=1.0
         Weight of the co-occurrence, at least 0. Only its ratio to ``text_weight`` matters
         for the order of items.
 
     center : bool, default=True
-        Whether the mean of the item vectors, brought to length 1, is taken off them before
-        their cosine. The vectors of a language model share a direction, and without this
-        all of them are near one another.
+        Whether to subtract the mean of the item vectors (each scaled to length 1) before the
+        cosine. Vectors of a language model share a direction, so without this all items are near
+        one another.
 
     window : int or None, default=10
-        Events of a user that are at most so far apart make a pair. None takes all pairs,
-        and time that grows with the square of a user's log.
+        Two events of a user make a pair if they are at most this many events apart. None takes all
+        pairs; the time then grows with the square of a user's log.
 
     train_decay : float or None, default=10.0
-        A pair of events at distance d counts ``exp(-(d - 1) / train_decay)``; None counts all
-        alike.
+        A pair of events at distance d has the weight ``exp(-(d - 1) / train_decay)``. None: equal
+        weights.
 
     reverse_weight : float, default=0.25
-        How much a pair counts for its earlier event, in [0, 1]: 0 learns what comes after an
-        item, 1 what comes with it.
+        Weight of a pair in the reverse direction, from the later to the earlier item, in [0, 1]: 0
+        learns what comes after an item, 1 what comes with it.
 
     item_power : float, default=0.5
-        Pairs of a history item that add up to n are divided by ``n ** item_power + shrinkage``,
-        in [0, 1]. 0 leaves them as they are, so that popular items of a history count most;
-        1 without shrinkage takes the share of each item among what follows.
+        In [0, 1]. If the pairs of a history item add up to n, they are divided by ``n ** item_power
+        + shrinkage``. With 0, popular items of a history count most. With 1 and no shrinkage, a
+        pair counts as a share of all that follows the history item.
 
     shrinkage : float, default=10.0
-        See ``item_power``, at least 0: how little few pairs are believed.
+        See ``item_power``, at least 0. A larger value lowers the weight of items with few pairs.
 
     user_power : float, default=0.5
-        A pair of a user with n events counts ``n ** -user_power``, at least 0: users who
+        A pair of a user with n events has the weight ``n ** -user_power``; at least 0. Users who
         take everything say little about what goes together.
 
     idf : bool, default=True
-        Whether a history item counts ``log((N + 1) / (n + 1)) / log(N + 1)``, where n of the N
-        training rows took it: what everybody takes says little of a user.
+        Whether a history item has the weight ``log((N + 1) / (n + 1)) / log(N + 1)``, where n of
+        the N training rows took it. An item that everybody takes says little about a user.
 
     exclude_seen : bool, default=False
-        Whether items of the past may not be recommended.
+        Whether to leave items of the past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on and that come without
         features. With features they count through their nearest items.
 
     history_decay : float or None, default=2.0
-        An event of age a counts ``exp(-a / history_decay)`` in a history that is answered.
-        None takes a history as a set. The neighbours do not depend on it.
+        In predictions, an event of age a has the weight ``exp(-a / history_decay)``. None takes a
+        history as a set. The neighbours do not depend on it.
 
     decay_by : {"events", "time"}, default="events"
         Age of an event: the number of events after it, or the time to the last event (in
@@ -107,34 +107,34 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
         Training rows per item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     coef_ : scipy.sparse.csr_array of shape (n_items, n_items), float32
-        ``coef_[i, j]`` is what the newest event, of i, adds to the score of j.
+        ``coef_[i, j]`` is what the newest event, if it is item i, adds to the score of item j.
 
     item_vectors_ : scipy.sparse.csc_array of shape (n_items, n_items)
         ``coef_`` transposed; a view. `encode` gives weighted histories of n_items columns.
 
     text_neighbors_ : scipy.sparse.csr_array of shape (n_items, n_items), float32, or None
-        Cosine of each item with its nearest others; None without item features.
+        Cosines of each item with its nearest other items; None without item features.
 
     pair_counts_ : scipy.sparse.csr_array of shape (n_items, n_items), float64
-        Pairs of events by their items, the target as column, for `partial_fit`. Read-only,
-        since other fits of the same rows hold it too.
+        Pairs of events by their items, the target as column, for `partial_fit`. Read-only, because
+        other fits of the same rows share it.
 
     item_features_ : ndarray of shape (n_items, n_features), float32, or None
-        Features that the model was fitted on, for items that come later; those of the
-        catalog itself where it has them so.
+        Features that the model was fitted on, for items that come later. They are the
+        array of the catalog itself if that has this dtype.
 
     feature_mean_ : ndarray of shape (n_features,), float64, or None
-        What ``center`` takes off; it stays when items join.
+        The mean that ``center`` subtracts. It stays the same when items are added.
 
     text_weight_ : float
-        ``text_weight`` as it was in the fit, 0 without item features.
+        ``text_weight`` of the fit; 0 without item features.
 
     lasting_parameters_ : dict
         ``n_neighbors``, ``center``, ``window``, ``train_decay``, ``reverse_weight`` and
-        ``user_power`` as they were in the fit; `partial_fit` asks for the same.
+        ``user_power`` of the fit. `partial_fit` requires the same values.
 
     Notes
     -----
@@ -142,20 +142,19 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
 
     ``sum_e exp(-a_e / history_decay) idf(i) (w_t cos(i, j) + w_c C[i, j] / (|C[i]|^p + s))``
 
-    where i is the item of e, C are the counted pairs, ``|C[i]|`` the sum of their row, w_t and
-    w_c the weights, p is ``item_power`` and s ``shrinkage``. Negative cosines count 0, and so
-    do all but the ``n_neighbors`` nearest. An item is no text neighbour of itself, but may
-    follow itself. `contributions` gives the terms.
+    where i is the item of e, C are the counted pairs, ``|C[i]|`` is the sum of row i of C, w_t and
+    w_c are the weights, p is ``item_power`` and s is ``shrinkage``. Only the ``n_neighbors``
+    nearest items and positive cosines count. An item is not a text neighbour of itself, but may
+    follow itself. `contributions` returns the terms.
 
-    A user's log is read up to the last training row; the target of a pair is a training row
-    and counts by its ``sample_weight``. `partial_fit` takes all events before the new rows as
-    rows that were learned from with weight 1; where they were, pairs are counted exactly as in
-    one fit.
+    A user's log is read up to the last training row. The target of a pair is a training row,
+    weighted by its ``sample_weight``. `partial_fit` assumes that all events before the new rows
+    were learned as rows of weight 1. If they were, pairs are counted exactly as in one fit.
 
-    ``fit`` takes ``O(n_items^2 n_features)`` time for the cosines, in blocks, and ``O(window)``
-    an event for the pairs. Both are remembered per process, so a grid over ``text_weight``,
-    ``item_power``, ``shrinkage``, ``idf`` or ``history_decay`` computes them once. When items
-    join, only pairs with a new one are looked at.
+    ``fit`` takes ``O(n_items^2 n_features)`` time for the cosines, in blocks, and ``O(window)`` per
+    event for the pairs. Both are kept in the process, so a grid over ``text_weight``,
+    ``item_power``, ``shrinkage``, ``idf`` or ``history_decay`` computes them once. When items are
+    added, only cosines with a new item are computed.
 
     Stability: provisional.
 
@@ -380,7 +379,7 @@ class ItemKNNEstimator(ContributionsMixin, SequentialRecommender):
 
     @property
     def item_vectors_(self) -> sp.csc_array:
-        """Transposed ``coef_``: the inner products with `encode` are the scores."""
+        """Transposed ``coef_``. Its inner products with `encode` are the scores."""
         return self.coef_.T
 
     def _embeddable_features(self, catalog):

@@ -13,7 +13,7 @@ __all__ = ["NetworkAnswers"]
 
 
 class NetworkAnswers:
-    """Answers of a `NeuralRecommender` by the network that it holds."""
+    """Predictions of a `NeuralRecommender` by its network."""
 
     def _fitted_network(self):
         """The network in use; rebuilt from the stored state after unpickling."""

@@ -35,9 +35,8 @@ class NeuralRecommender(
 ):
     """Base class of recommenders with an encoder and a tied item table.
 
-    A backbone implements `_build_encoder`, and inherits all else: windows, batches, losses,
-    early stopping, growth by new items, inference, persistence as numpy arrays, and the
-    parameters below.
+    A backbone implements `_build_encoder` and inherits the rest: windows, batches, losses, early
+    stopping, new items, inference, persistence as numpy arrays, and the parameters below.
 
     Parameters
     ----------
@@ -45,73 +44,73 @@ class NeuralRecommender(
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended.
+        Whether to leave items of the (full) past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that are not in the table and come without features.
 
     max_length : int, default=50
-        Events that the encoder reads. At prediction the last ones count.
+        Number of events that the encoder reads. At prediction these are the last ones.
 
     long_sequences : {"overlap", "truncate"}, default="overlap"
-        Training on users with more events. "overlap" cuts windows of which each begins in
-        the middle of the one before, and learns each row in one of them, after at least
+        How to train on users with more events than ``max_length``. "overlap" cuts windows that each
+        begin in the middle of the window before, and learns each row in one window, after at least
         ``max_length / 2`` events. "truncate" learns from the last window only.
 
     embedding_dim : int or None, default=None
-        Width of the model. None takes that of the item features, or 128 without features and
-        for an item table of a width of its own.
+        Width of the model. None takes the width of the item features, or 128 if there are no
+        features or the item table has its own width.
 
     loss : Loss or None, default=None
-        What is minimised (`skace.losses`). None is ``Softmax()``, the cross-entropy over all
-        items.
+        Loss to minimise (`skace.losses`). None is ``Softmax()``, the cross-entropy over all items.
 
     max_epochs : int, default=50
-        Most passes over the training rows.
+        Maximum number of passes over the training rows.
 
     batch_size : int, default=256
         Windows per update.
 
     learning_rate : float, default=0.001
-        Of Adam.
+        Learning rate of Adam.
 
     weight_decay : float, default=0.0
         Decoupled weight decay of all parameters (AdamW).
 
     early_stopping : bool, default=True
-        Whether to hold out each user's last training row, watch NDCG@10 on them (full
-        ranking), stop when it no longer rises, and return to the best epoch. With ``X_val``
-        the best epoch is kept in any case; False then means not to stop before max_epochs.
+        Whether to hold out each user's last training row, stop when NDCG@10 on these rows (full
+        ranking) no longer rises, and return to the best epoch. With ``X_val`` the best epoch is
+        kept in any case, and False only means that all ``max_epochs`` are run.
 
     n_iter_no_change : int, default=10
-        Epochs without a better score after which training stops. Networks on few users can
-        stand for several epochs near what a popularity list reaches before they learn more; a
-        small patience stops them there.
+        Training stops after this many epochs without a better score. With few users a network can
+        stay at the score of a popularity list for several epochs before it learns more; too small a
+        value stops it there.
 
     validation_fraction : float, default=1.0
         Share of the users whose last row is held out, in (0, 1].
 
     train_on_held_out : bool, default=False
-        Whether, after early stopping, the network is trained once more from the same start, on
-        all rows, the held-out ones with them, for ``best_epoch_`` epochs. It takes up to twice
-        the time, and is refused where nothing is held out.
+        Whether, after early stopping, to train the network again from the same start on all rows,
+        including the held-out ones, for ``best_epoch_`` epochs. This takes up to twice the time. It
+        is an error if no rows are held out.
 
     item_table : ItemTable or None, default=None
-        How item features enter (`skace.item_tables`). None is ``TrainableTable()``.
+        How item features enter the network (`skace.item_tables`). None is ``TrainableTable()``.
 
     device : str, default="auto"
-        "auto" takes CUDA where there is some, else the CPU; or "cpu", "cuda", "cuda:1".
+        "cpu", "cuda", "cuda:1", or "auto": CUDA if there is one, else the CPU.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products of encoder and loss in training. "auto" is bfloat16 on CUDA,
-        float32 elsewhere. Weights, optimiser and inference are float32.
+        Precision of the matrix products of encoder and loss in training. "auto" is
+        bfloat16 on CUDA, float32 elsewhere. Weights, optimiser and inference are
+        float32.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the previous fit (with a fresh optimiser).
+        Whether `fit` continues from the weights of the previous fit (with a fresh optimiser).
 
     random_state : int, RandomState or None, default=None
-        Seed of start, order and dropout. The same seed gives the same model on a CPU with
-        the same number of threads; global generators are left alone.
+        Seed of initial weights, order of rows and dropout. On a CPU with the same number of
+        threads, the same seed gives the same model. Global generators are not used.
 
     verbose : int or bool, default=False
         Whether to log a line per epoch (logger "skace", level INFO).
@@ -125,7 +124,7 @@ class NeuralRecommender(
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     item_vectors_ : ndarray of shape (n_items, width), float32
         The trained item table.
@@ -137,56 +136,54 @@ class NeuralRecommender(
         Weights of the item table.
 
     architecture_ : dict
-        Parameters that shape the network, as they were in `fit`.
+        Parameters that define the network, as they were in `fit`.
 
     item_table_ : ItemTable
         Copy of the item table that the network was built with.
 
     is_cold_ : ndarray of shape (n_items,), bool
-        Items of which no row was learned; rows held out for early stopping do not count,
-        unless ``train_on_held_out`` has them learned in the end.
-        Their vectors are those of the start: the features, or random ones without features;
-        the latter score ``-inf``.
+        Items without a learned row. Rows held out for early stopping count only with
+        ``train_on_held_out``, which learns them in the end. Cold items keep their initial vectors:
+        the features, or random vectors without features. With random vectors they score ``-inf``.
 
     feature_sample_ : ndarray of shape (n, n_item_features_), float32
-        Features of the first items, by which a catalog is recognised. Only with features.
+        Features of the first items, to recognise a catalog. Only with features.
 
     n_item_features_ : int or None
-        Width of the item features that the item table has read in `fit`.
+        Width of the item features that the item table read in `fit`.
 
     n_iter_ : int
         Epochs trained by the last fit.
 
     best_epoch_ : int
-        Epoch (from 1) whose weights were kept: the best on the validation rows, the last
-        one if there are none. 0 if `partial_fit` met no row with a past.
+        Epoch (from 1) whose weights were kept: the best on the validation rows, or the last one
+        without validation. 0 if no row of `partial_fit` had a past.
 
     loss_curve_ : list of float
-        Mean loss of the rows that each epoch asked for, by their weights, without what an
-        item table adds to it. In nats with `Softmax`.
+        Weighted mean loss over the rows learned in each epoch, without the loss that an item table
+        adds. In nats with `Softmax`.
 
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch; empty if there are none.
 
     second_loss_curve_ : list of float
-        As ``loss_curve_``, of the second training, on all rows; ``n_iter_``, ``best_epoch_``,
-        ``loss_curve_`` and ``validation_scores_`` are those of the first. Only there if the
-        last fit trained twice.
+        Like ``loss_curve_``, for the second training, on all rows. ``n_iter_``, ``best_epoch_``,
+        ``loss_curve_`` and ``validation_scores_`` describe the first. Exists only if the last fit
+        trained twice.
 
     Notes
     -----
-    A backbone with parameters of its own names them in its constructor and takes those above
-    as ``**shared: Unpack[NetworkParameters]``, which it hands on: signature, constraints and
-    docstring are joined when the class is made. (Listing them all works as well.) It names in
-    ``_architecture`` those that shape the network. One whose encoder is not causal names
-    another objective in `_objective` (`skace.objectives`). `fit` refuses an encoder that sees
-    what it is asked for.
+    A backbone names its own parameters in its constructor and passes those above on as ``**shared:
+    Unpack[NetworkParameters]``. Signature, constraints and docstring are joined when the class is
+    made. (Listing all parameters works as well.) ``_architecture`` lists the parameters that define
+    the network. If the encoder is not causal, `_objective` names another objective
+    (`skace.objectives`). `fit` refuses an encoder that sees the target.
 
     Stability: provisional.
 
     Examples
     --------
-    A backbone of one's own, here one that looks at the mean of what was read so far:
+    A custom backbone that averages the events read so far:
 
     >>> import torch
     >>> from skace.recommenders import NeuralRecommender
@@ -299,7 +296,7 @@ class NeuralRecommender(
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, also those of objects, as ``item_table__name`` and ``loss__name``.
+        """Set parameters, also of nested objects, as ``item_table__name`` and ``loss__name``.
 
         Parameters
         ----------
@@ -314,7 +311,7 @@ class NeuralRecommender(
         Raises
         ------
         ValueError
-            If a name is none of a parameter, or one of an object that is None.
+            If there is no parameter of this name, or the nested object is None.
         """
         for name, default in self._objects:
             check_can_be_set(name, getattr(self, name, None), params, default)

@@ -16,9 +16,9 @@ __all__ = ["BERT4RecEstimator"]
 class BERT4RecEstimator(NeuralRecommender):
     """Bidirectional sequential recommender trained by filling gaps (BERT4Rec).
 
-    A transformer reads a window of events of which some are masked, and learns to name these
-    from what stands on both sides. At prediction the event after the history is masked. The
-    item table, which starts from the catalog's features, is both input and output.
+    A transformer reads a window of events, some of them masked, and learns to predict the masked
+    events from both sides. At prediction the event after the history is masked. The item table,
+    which starts from the catalog's features, is both input and output.
 
     Parameters
     ----------
@@ -38,39 +38,39 @@ class BERT4RecEstimator(NeuralRecommender):
         Share of the attention weights dropped, in [0, 1).
 
     mask_ratio : float, default=0.2
-        Share of the training rows of a window that are masked, in (0, 1]; at least one is.
+        Share of the training rows of a window that are masked, in (0, 1]. At least one row is
+        masked.
 
     finetune_ratio : float, default=0.5
-        Share of the windows, drawn anew in each epoch, in which the last training row is
-        masked alone and nothing after it is read, as at prediction, in [0, 1].
+        Share of the windows, in [0, 1], drawn anew in each epoch, in which only the last training
+        row is masked and nothing after it is read, as at prediction.
 
     **shared
         Parameters of all networks, as in `NeuralRecommender`.
 
     Notes
     -----
-    Windows are those of `SASRecEstimator`, each with the event after it: at most
-    ``max_length`` events and the one that is asked for, in training as at prediction. They
-    never reach beyond a user's last row in X, and not to the row that early stopping holds
-    out. Only rows of X are masked, and not the first event of a user, as no model is asked
-    for it; other events are context. An epoch learns from the masked rows only, so it takes
-    several until every row has had its turn, and more epochs are needed than for
-    `SASRecEstimator`. With ``finetune_ratio=1`` only the last row of each window is learned.
+    Windows are those of `SASRecEstimator` plus the event after them: at most ``max_length`` events
+    and the target, in training and at prediction. A window ends at the user's last row in X at the
+    latest, and excludes the row that early stopping holds out. Only rows of X are masked, and never
+    the first event of a user, because no model predicts it; other events are context. An epoch
+    learns from the masked rows only, so it takes several epochs to learn every row, and more epochs
+    than for `SASRecEstimator`. With ``finetune_ratio=1`` only the last row of each window is
+    learned.
 
-    A masked row has its full weight, however often it is asked. Of n rows in a window the
-    chance of each is ``mask_ratio + (1 - mask_ratio) ** n / n``, as at least one is masked,
-    times ``1 - finetune_ratio``; the last one is asked with ``finetune_ratio`` more. So rows
-    of short histories, and last rows, are asked more often.
+    A masked row always counts with its full weight. In a window of n rows, each row is masked with
+    the probability ``mask_ratio + (1 - mask_ratio) ** n / n`` (at least one row is masked) times
+    ``1 - finetune_ratio``; for the last row, ``finetune_ratio`` is added. So rows of short
+    histories, and last rows, are masked more often.
 
-    Against the paper: blocks and feed-forward are those of `SASRecEstimator`, a masked
-    event is never replaced by another item, positions are counted from the end of the window,
-    so that the event asked for at prediction always has the same one, and there is no output
-    bias: scores are inner products with ``item_vectors_``, for new and cold items as for
-    others. The trained shift of the head's normalisation gives each item a bias that is
-    linear in its vector.
+    Differences from the paper: blocks and feed-forward are those of `SASRecEstimator`. A masked
+    event is never replaced by another item. Positions are counted from the end of the window, so
+    the target at prediction always has the same position. There is no output bias: scores are inner
+    products with ``item_vectors_``, also for new and cold items. The trained shift of the head's
+    normalisation gives each item a bias that is linear in its vector.
 
-    A step costs ``O(P D L D + M D V)`` for P positions of which M are masked, width D, L
-    layers and V items.
+    A step takes ``O(P D L D + M D V)`` time for P positions, M of them masked, width D, L layers
+    and V items.
 
     Stability: provisional.
 

@@ -13,10 +13,10 @@ __all__ = ["FMLPEstimator"]
 
 
 class FMLPEstimator(NeuralRecommender):
-    """Sequential recommender of learned filters over time (FMLP-Rec).
+    """Sequential recommender with learned filters over time (FMLP-Rec).
 
-    Multiplication by learned weights in the frequency domain takes the place of attention.
-    The item table, which starts from the catalog's features, is both input and output.
+    Multiplication by learned weights in the frequency domain replaces attention. The item table,
+    which starts from the catalog's features, is both input and output.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ class FMLPEstimator(NeuralRecommender):
 
     Notes
     -----
-    A filter over time sees all positions of a window, so a window can only be asked for the
-    event after its end: each training row is a window of its own, padded to ``max_length``
-    positions. An epoch therefore costs some ``max_length`` times that of `SASRecEstimator`
-    on short histories; lower ``max_length`` where histories are short. The number of windows
-    per update, ``batch_size``, is a number of training rows here.
+    A filter over time sees all positions of a window, so a window can only predict the event after
+    its end. Each training row is therefore a window of its own, padded to ``max_length`` positions.
+    On short histories an epoch takes about ``max_length`` times as long as with `SASRecEstimator`,
+    so lower ``max_length`` there. ``batch_size``, the number of windows per update, is the number
+    of training rows here.
 
-    Against the paper: the loss is the full softmax instead of one negative per row.
+    Differences from the paper: the loss is the full softmax instead of one negative per row.
 
-    A step costs ``O(B T D (L D + L log T) + B D V)`` for B windows of T = ``max_length``
+    A step takes ``O(B T D (L D + L log T) + B D V)`` time for B windows of T = ``max_length``
     positions, width D, L layers and V items.
 
     Stability: provisional.

@@ -33,10 +33,10 @@ _BLOCK_SCORES = 2**23  # entries, nodes among them, that are held at once
 class GRAMEstimator(SASRecEstimator):
     r"""Generative recommender over semantic ids that ranks exactly (GRAM).
 
-    Items are the leaves of a tree of codes that their features give them. The encoder of
-    `SASRecEstimator` reads the past; a decoder then walks down the tree, and at each node
-    weighs its children, the item itself being the last step. Scores are logarithms of
-    probabilities of all items: nothing is searched, and nothing is left out.
+    The item features give each item a path of codes, and these paths form a tree with the items as
+    leaves. The encoder of `SASRecEstimator` reads the past. A decoder then gives probabilities to
+    the children of each node; the last step is the item itself. Scores are the logarithms of the
+    probabilities of all items, computed exactly, without a search.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ class GRAMEstimator(SASRecEstimator):
         Length of the lists that `predict` returns.
 
     semantic_ids : transformer or None, default=None
-        From item features to columns of codes, whole numbers from 0, coarse first. It is
-        cloned and fitted on the catalog's features: `SemanticIdEncoder`, a pipeline that ends
-        in one, ``KBinsDiscretizer(encode="ordinal")``; ``FrozenEstimator(fitted)`` for codes
-        made elsewhere. Codes need not be unique. None is ``SemanticIdEncoder(n_levels=1)``
-        with 128 clusters, or fewer in a catalog of less than 512 items, where a cluster gets
-        four on average.
+        Maps item features to columns of codes, integers from 0, coarse first. It is cloned and
+        fitted on the catalog's features: a `SemanticIdEncoder`, a pipeline that ends in one,
+        ``KBinsDiscretizer(encode="ordinal")``, or ``FrozenEstimator(fitted)`` for codes made
+        elsewhere. Codes need not be unique. None is ``SemanticIdEncoder(n_levels=1)`` with 128
+        clusters. In a catalog of less than 512 items there are fewer clusters, of four items on
+        average.
 
     fusion : {"fine", "late"}, default="fine"
-        What is read of the past. "fine" reads the vectors of items. "late" also reads the
-        nodes above each item with an encoder of its own, at twice the cost; the states of
-        both meet in front of the decoder.
+        Which views of the past are read. "fine" reads the vectors of items. "late" also reads the
+        nodes above each item with a second encoder, at twice the cost; the decoder gets the states
+        of both.
 
     **shared
         Parameters of `SASRecEstimator`, whose encoder this is.
@@ -68,21 +68,21 @@ class GRAMEstimator(SASRecEstimator):
         Codes of each item.
 
     node_codes_ : ndarray of shape (n_nodes, n_levels), int64
-        Codes that lead to each node, -1 behind their end. The root comes first.
+        Codes that lead to each node, then -1. The root comes first.
 
     node_parents_ : ndarray of shape (n_nodes,), int64
-        Number of the node above; -1 for the root.
+        Index of the parent node; -1 for the root.
 
     node_vectors_ : ndarray of shape (n_nodes, width), float32
         Trained vectors of the nodes.
 
     n_nodes_ : int
-        Number of nodes, the root among them, the items not.
+        Number of nodes, including the root, without the items.
 
     See Also
     --------
     SemanticIdEncoder : Makes the codes.
-    SASRecEstimator : One softmax over all items, which is this model with a tree of one level.
+    SASRecEstimator : One softmax over all items; equals this model with a tree of one level.
     GRAMTextEstimator : The published form, a language model from text to text.
 
     Notes
@@ -94,31 +94,30 @@ class GRAMEstimator(SASRecEstimator):
     .. math:: q(h, p) = \mathrm{LN}(W h + \mathrm{MLP}([h ;\, s\,c_p + \mathrm{pos}_l])),
               \qquad P(v \mid p, h) = \mathrm{softmax}_v \; q(h, p) \cdot w_v,
 
-    and the score of an item is the sum of :math:`\log P` along its path. The loss is minus
-    that of the next item, in nats, and compares with the loss of `SASRecEstimator`. Vectors of
-    nodes start as the mean of the items below them, W as the identity; s is one over the
-    standard deviation of the item table at the start. ``loss`` is None or ``Softmax()``, which
-    is taken among the children of each node: losses that draw negatives are refused.
+    and the score of an item is the sum of :math:`\log P` along its path. The loss is minus the
+    score of the next item, in nats, and is comparable with the loss of `SASRecEstimator`. Vectors
+    of nodes start as the mean of the items below them, and W starts as the identity; s is one over
+    the standard deviation of the initial item table. ``loss`` is None or ``Softmax()``, taken over
+    the children of each node; losses that draw negatives are refused.
 
-    A node is where items part ways: codes that all items below share take no step, items
-    that have all codes in common hang below their last node. New items (`partial_fit`) are
-    given codes by the fitted transformer; where one lands beside a single item, the place
-    becomes a node that starts as the mean of both.
+    There is a node only where paths branch. Codes that all items below share take no step, and
+    items with the same codes are siblings below their last node. The fitted transformer gives codes
+    to new items (`partial_fit`). If a new item gets the place of a single item, that place becomes
+    a node that starts as the mean of both.
 
-    Cold items, and nodes above cold items only, take no part among their siblings in
-    training. In answers they are compared with the warm siblings, which they take nothing
-    from: the probabilities of the warm items of a row add up to 1.
+    In training, cold items, and nodes with only cold items below, are left out of the softmax over
+    siblings. In predictions they are scored against the warm siblings without changing their
+    probabilities: those of the warm items of a row add up to 1.
 
-    Against the paper: the item is the last step, so ids need neither be unique nor end in a
-    digit that makes them so; softmax is over siblings in training as well as in answers;
-    ranks are exact, where a beam leaves all but its items out; the decoder reads one state of
-    a causal encoder instead of text passages by attention. With ``fusion="late"`` both views
-    meet in a linear map in front of the decoder. There are no collaborative prompts, which the
-    paper takes from the whole log.
+    Differences from the paper: the item is the last step, so ids need not be unique and need no
+    extra digit. Softmax is over siblings both in training and in predictions. Ranks are exact for
+    all items, not only for those of a beam. The decoder reads one state of a causal encoder instead
+    of attending to text passages. With ``fusion="late"`` a linear map joins both views in front of
+    the decoder. There are no collaborative prompts, which the paper takes from the whole log.
 
-    A step costs what the encoder does and, for N places, ``O(N l D (D + c))`` for paths of l
-    steps, width D and c children of a node. Scores of R rows cost ``O(R D (G D + V))`` for
-    G nodes and V items, G D / V + 1 times as much as those of `SASRecEstimator`.
+    A step takes the time of the encoder plus ``O(N l D (D + c))`` for N positions, paths of l
+    steps, width D and c children per node. Scores of R rows take ``O(R D (G D + V))`` for G nodes
+    and V items, G D / V + 1 times as much as with `SASRecEstimator`.
 
     Stability: experimental.
 
@@ -280,7 +279,7 @@ class GRAMEstimator(SASRecEstimator):
         return scores
 
     def paths(self, items: npt.ArrayLike | None = None) -> Any:
-        """Codes of items, and how many steps lead to them.
+        """Codes of items and the number of steps on their paths.
 
         Parameters
         ----------
@@ -290,8 +289,8 @@ class GRAMEstimator(SASRecEstimator):
         Returns
         -------
         frame : dataframe
-            One line per item: ``item_id``, ``code_0`` to the last code, coarse first, and
-            ``n_steps``, the last one of which is the item itself. Of pandas, polars or
+            One line per item: ``item_id``, the codes from ``code_0`` on, coarse first, and
+            ``n_steps``, where the last step is the item itself. A frame of pandas, polars or
             pyarrow, whichever is installed.
 
         Raises

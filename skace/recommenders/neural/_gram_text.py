@@ -27,94 +27,95 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
     r"""Generative recommender from text to text, as published (GRAM).
 
     Items have ids in words, coarse first, such as "nail polish red". An encoder of the T5 family
-    reads what the user took as a list of such ids, and the text of each of these items beside the
-    ids of similar ones, each passage alone; its decoder reads all passages and spells out the id
-    of the next item. It says no id that does not exist.
+    reads separate passages: the list of ids that the user took, and for each of these items its
+    text and the ids of similar items. The decoder reads all passages and spells out the id of the
+    next item. It only produces ids that exist.
 
     Parameters
     ----------
     model : str or path-like
         Folder of a model of the T5 family (T5, mT5) with its tokenizer, or its name on the Hugging
-        Face Hub: "google-t5/t5-small" (60 million weights) was published with. It is the start of
-        training, and needed in `fit` only.
+        Face Hub. The paper uses "google-t5/t5-small" (60 million weights). Training starts from it;
+        only `fit` needs it.
 
     k : int, default=10
         Length of the lists that `predict` returns, at most ``n_beams``.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended. The beam does not follow them.
+        Whether to leave items of the (full) past out of recommendations. The beam skips them.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that the model was not fitted on.
 
     semantic_ids : transformer or None, default=None
-        From item texts (an array of one text per item, the ``fields`` joined by full stops) to
-        columns of codes, whole numbers from 0, coarse first. It is cloned and fitted on the
-        catalog. None is ``make_pipeline(TextEncoder(), SemanticIdEncoder(128, n_levels=7))``, with
-        fewer clusters for less than 512 items.
+        Maps item texts (an array of one text per item, the ``fields`` joined by full stops) to
+        columns of codes, integers from 0, coarse first. It is cloned and fitted on the catalog.
+        None is ``make_pipeline(TextEncoder(), SemanticIdEncoder(128, n_levels=7))``, with fewer
+        clusters for less than 512 items.
 
     neighbors : recommender or None, default=None
-        What tells which items are similar: any that `similar_items` answers for, also a Pipeline.
-        It is cloned and fitted on the rows of training. None is a `SASRecEstimator` over ids, of
-        width 64, as published.
+        Model that finds the similar items: any model that `similar_items` accepts, also a Pipeline.
+        It is cloned and fitted on the training rows. None is a `SASRecEstimator` over ids, of width
+        64, as published.
 
     n_neighbors : int, default=10
-        Similar items in the passage of each item. With 0 nothing is fitted.
+        Number of similar items in the passage of each item. With 0, ``neighbors`` is not fitted.
 
     fields : str, list of str or None, default=None
         Columns of the catalog's frame that are read, in this order. None: all columns of texts.
 
     max_length : int, default=20
-        Events that are read, each with its passage; the last ones count.
+        Number of events that are read, each with its passage. These are the last ones.
 
     passage_length : int, default=128
-        Tokens of a passage, behind which it is cut. The passage on the user names the newest item
-        first, so that the oldest of a long past get lost.
+        Most tokens of a passage; the rest is cut off. The passage on the user names the newest item
+        first, so the oldest items of a long past are lost.
 
     passage_positions : bool, default=True
-        Whether a learned vector tells the decoder how long ago an item was taken. Without it the
+        Whether a learned vector tells the decoder how long ago an item was taken. If False, the
         passages are a set, and only the passage on the user has an order.
 
     n_beams : int, default=50
-        Beginnings of ids that are followed for each row. Items that they do not reach score
-        ``-inf``, and as targets have the rank ``inf``: a miss. With as many as there are items
-        (of ``candidates`` for all rows: as these), all are scored, and scores are exact. Rules
-        that differ from row to row are applied to what the beam has found.
+        Width of the beam: number of partial ids that are followed for each row. Items outside the
+        beam score ``-inf``; as targets they have the rank ``inf``, a miss. If ``n_beams`` is at
+        least the number of items (or of ``candidates`` for all rows), all are scored, and scores
+        are exact. Rules that differ from row to row are applied to the items that the beam found.
 
     length_penalty : float, default=0.0
         The score of an item is divided by the number of tokens of its id to this power. Published:
-        1.0. Ids are of unequal length only where some had to be numbered, or texts were short.
+        1.0. Ids differ in length only if some had to be numbered, or texts were short.
 
     normalize : {"vocabulary", "trie"}, default="vocabulary"
-        Probabilities of a token: among all tokens (published), or among those that go on to an id
-        that exists. With the latter, those of all items add up to 1. The order can differ.
+        Probabilities of a token: among all tokens ("vocabulary", published), or among those that
+        lead to an existing id ("trie"). With "trie" the probabilities of all items add up to 1. The
+        order of items can differ.
 
     max_epochs : int, default=30
-        Most passes over the training rows.
+        Maximum number of passes over the training rows.
 
     batch_size : int, default=32
-        Rows that are read together.
+        Rows per batch.
 
     accumulation : int, default=1
         Batches per update. Published: 128 rows an update.
 
     learning_rate : float, default=0.001
-        Highest one, of Adam.
+        Highest learning rate of Adam.
 
     weight_decay : float, default=0.01
         Decoupled weight decay of all parameters (AdamW).
 
     warmup : float, default=0.05
-        Share of all updates over which the learning rate rises; from there it falls to 0 at the
-        end of ``max_epochs``.
+        Share of all updates in which the learning rate rises. After that it falls to 0 at the end
+        of ``max_epochs``.
 
     max_gradient : float or None, default=1.0
-        Longest gradient of an update; None for any.
+        Maximum norm of the gradient of an update; None for no limit.
 
     early_stopping : bool, default=True
-        Whether to hold out each user's last training row, watch NDCG@10 on them (by the beam),
-        stop when it no longer rises, and return to the best epoch. With ``X_val`` the best epoch
-        is kept in any case; False then means not to stop before max_epochs.
+        Whether to hold out each user's last training row, stop when NDCG@10 on these rows (by the
+        beam) no longer rises, and return to the best epoch. With ``X_val`` the best epoch is kept
+        in any case, and False only means that all ``max_epochs`` are run.
 
     n_iter_no_change : int, default=5
         Epochs without a better score after which training stops.
@@ -123,15 +124,15 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         Share of the users whose last row is held out, in (0, 1].
 
     device : str, default="auto"
-        "auto" takes CUDA where there is some, else the CPU; or "cpu", "cuda", "cuda:1".
+        "cpu", "cuda", "cuda:1", or "auto": CUDA if there is one, else the CPU.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. "auto" is bfloat16 on CUDA, float32 elsewhere. Weights,
-        optimiser and inference are float32.
+        Precision of the matrix products in training. "auto" is bfloat16 on CUDA, float32 elsewhere.
+        Weights, optimiser and inference are float32.
 
     random_state : int, RandomState or None, default=None
-        Seed of ids, similar items, order and dropout. The same seed gives the same model on a CPU
-        with the same number of threads; global generators are left alone.
+        Seed of ids, similar items, order of rows and dropout. On a CPU with the same number of
+        threads, the same seed gives the same model. Global generators are not used.
 
     verbose : int or bool, default=False
         Whether to log a line per epoch (logger "skace", level INFO).
@@ -145,11 +146,10 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     is_cold_ : ndarray of shape (n_items,), bool
-        Items of which no row was learned. They are scored like all others, by the words of their
-        ids.
+        Items without a learned row. They are scored like all others, by the words of their ids.
 
     semantic_ids_ : transformer
         The fitted transformer.
@@ -158,19 +158,19 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         Codes of each item.
 
     node_codes_ : ndarray of shape (n_nodes, n_levels), int64
-        Codes that lead to each node of the tree of codes, -1 behind their end.
+        Codes that lead to each node of the tree of codes, then -1.
 
     node_tokens_ : ndarray of shape (n_nodes,), int64
-        Token that stands for each node; -1 where its items have no words left.
+        Token of each node; -1 if its items have no words left.
 
     token_rarity_ : ndarray of shape (n_tokens,), float32
-        How rare each token is among the texts, by which the nodes of new items are named.
+        How rare each token is among the texts. It is used to name the nodes of new items.
 
     id_tokens_ : ndarray of shape (n_items, n_words), int32
-        Tokens of the id of each item, -1 behind their end. No two are alike.
+        Tokens of the id of each item, then -1. All ids are different.
 
     passage_tokens_ : ndarray of shape (n_items, n_tokens), int32
-        Tokens of the passage of each item, -1 behind their end.
+        Tokens of the passage of each item, then -1.
 
     fields_ : list of str
         The columns that are read; ``["text"]`` if the catalog has no columns.
@@ -185,21 +185,21 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         The tokenizer, JSON.
 
     special_tokens_ : dict of str to int
-        Tokens that start and end an answer, and the one of what the tokenizer does not know.
+        Tokens for the start and the end of an answer, and the token for unknown text.
 
     architecture_ : dict
-        Parameters that shape what is read, as they were in `fit`.
+        Parameters that define the passages, as they were in `fit`.
 
     n_iter_ : int
         Epochs trained by the last fit.
 
     best_epoch_ : int
-        Epoch (from 1) whose weights were kept: the best on the validation rows, the last one if
-        there are none. 0 if `partial_fit` met no row with a past.
+        Epoch (from 1) whose weights were kept: the best on the validation rows, or the last one
+        without validation. 0 if no row of `partial_fit` had a past.
 
     loss_curve_ : list of float
-        Mean loss of a row in each epoch: minus the logarithm of the probability of the id among
-        all texts, in nats.
+        Mean loss of a row in each epoch, in nats: minus the log-probability of the target's id
+        among all texts.
 
     validation_scores_ : list of float
         NDCG@10 on the validation rows after each epoch; empty if there are none.
@@ -211,34 +211,34 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
 
     Notes
     -----
-    Each code stands for a token of the texts of its items (`skace.inspection.node_words` by the
-    tokens of the model): the one that is frequent among them and rare elsewhere, and that no node
-    above or beside has. Items whose words are the same get digits at the end, in the order of
-    their texts. Passages are
+    Each code is named by a token from the texts of its items (`skace.inspection.node_words` with
+    the tokens of the model): a token that is frequent among them, rare elsewhere, and not used by a
+    node above or beside. Items with the same words get digits at the end, in the order of their
+    texts. Passages are
 
     * "What would user purchase after {id} ; {id} ; ... ?", newest first;
     * "item: {id}; similar items: {id}, ...; title: ...; brand: ...;" for each item, with the
       columns of the catalog.
 
-    Training is that of the released code: cross-entropy of the tokens of the next id among all
-    tokens, AdamW with a rate that rises and falls, every row with a past. Against it: tokens of
-    ids are put together as numbers, not as texts with bars between them; similar items are learned
-    from the rows of training only, less those held out; siblings never share a word; the best
-    epoch is kept; rows weigh the same up to their ``sample_weight``; ``length_penalty`` is 0.
+    Training follows the released code: cross-entropy of the tokens of the next id among all tokens,
+    AdamW with a rate that rises and falls, every row with a past. Differences: ids are joined as
+    token numbers, not as texts separated by bars. Similar items are learned from training rows
+    only, without held-out rows. Siblings never share a word. The best epoch is kept. Rows have
+    equal weights, times their ``sample_weight``. ``length_penalty`` is 0.
 
-    New items (`partial_fit`) get codes by the fitted transformer and words of their own below the
-    nodes that exist, without similar items; ids and passages of others stay. A new item in a
-    history only is unknown.
+    New items (`partial_fit`) get codes from the fitted transformer and words of their own below the
+    existing nodes. Their passages name no similar items. Ids and passages of other items stay the
+    same. A new item that occurs only in a history is unknown.
 
     It is made for a GPU. For n rows, passages of T tokens and a past of l events, an epoch reads
-    ``n (l + 1) T`` tokens: for Amazon Beauty and the defaults some 350 million. Passages of items
-    are read once for all answers; each of these then costs as many steps of the decoder as the
-    longest id has tokens, for ``n_beams`` beginnings.
+    ``n (l + 1) T`` tokens: about 350 million for Amazon Beauty with the defaults. For predictions,
+    passages of items are read once. Each row then takes as many decoder steps, for ``n_beams``
+    partial ids, as the longest id has tokens.
 
-    With torch.distributed started, processes share the batches as those of other networks do.
+    If torch.distributed is initialised, processes share the batches, as in other networks.
 
-    It was tested on small networks with random weights only: there is no figure on real data, and
-    none of what a trained T5 brings along.
+    It was tested only on small networks with random weights. There is no result on real data, and
+    none that shows what a trained T5 contributes.
 
     Stability: experimental.
 

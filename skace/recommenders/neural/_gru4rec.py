@@ -38,14 +38,14 @@ class GRU4RecEstimator(NeuralRecommender):
 
     Notes
     -----
-    Against the paper: windows of one user's events in place of session-parallel batches,
-    the table is shared by input and output, and a linear map brings the state back to its
-    width. The GRU has no biases.
+    Differences from the paper: batches hold windows of single users instead of parallel sessions,
+    input and output share the table, and a linear map brings the state to the width of the table.
+    The GRU has no biases.
 
-    A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items. The
-    positions of a window are read one after the other, which suits a CPU better than a GPU. On
-    CUDA torch computes recurrent layers in TF32 unless ``torch.backends.cudnn.allow_tf32`` is
-    off, so scores agree with those of a CPU to three digits.
+    A step takes ``O(P D (L D + V))`` time for P positions, width D, L layers and V items. The
+    positions of a window are read one after the other, which suits a CPU better than a GPU. On CUDA
+    torch computes recurrent layers in TF32, so scores agree with those of a CPU to three digits.
+    ``torch.backends.cudnn.allow_tf32 = False`` turns TF32 off.
 
     Stability: provisional.
 

@@ -27,34 +27,32 @@ __all__ = ["MELTEstimator"]
 class MELTEstimator(NeuralRecommender):
     r"""Mutual enhancement of long-tailed users and items around a causal backbone (MELT).
 
-    The backbone is trained as it is, then trained on together with two linear maps. The user
-    branch learns from head users what a state would be if more events had been read; tail
-    users are answered from their enhanced states. The item branch learns from head items
-    which vector goes with the histories that lead to an item; the vectors of tail items are
-    replaced by what it says, epoch by epoch.
+    The backbone is first trained alone, then further together with two linear maps. The user branch
+    learns from head users what the state would be if more events had been read, and enhances the
+    states of tail users. The item branch learns from head items to predict an item's vector from
+    the histories that lead to it. In each epoch its predictions replace the vectors of tail items.
 
     Parameters
     ----------
     estimator : NeuralRecommender or None, default=None
-        Causal backbone: `SASRecEstimator`, `GRU4RecEstimator` or one of your own, whose item
-        table is `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. Take ``IDTable()``
-        where the catalog has features: vectors of tail items that start from these are
-        overwritten by what their histories say. It is not fitted itself. Its parameters rule
-        both trainings, with its ``max_epochs`` for the first one, but for ``k``,
-        ``exclude_seen`` and ``handle_unknown``.
+        Causal backbone: `SASRecEstimator`, `GRU4RecEstimator` or one of your own, with the item
+        table `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. Use ``IDTable()`` if the
+        catalog has features, because the item branch overwrites the vectors of tail items anyway.
+        The object itself is not fitted. Its parameters hold for both trainings (``max_epochs`` for
+        the first only), except ``k``, ``exclude_seen`` and ``handle_unknown``.
 
     k : int, default=10
         Length of the lists that `predict` returns.
 
     exclude_seen : bool, default=False
-        Whether items of the (full) past may not be recommended.
+        Whether to leave items of the (full) past out of recommendations.
 
     handle_unknown : {"error", "ignore"}, default="error"
         What to do with history items that are not in the table and come without features.
 
     user_weight : float, default=0.1
-        Weight of the user branch beside the mean loss of the backbone. The published values
-        are .1 to .4; .1 is that of Amazon Beauty. 0 leaves the branch out.
+        Weight of the user branch relative to the mean loss of the backbone. Published: .1 to .4,
+        and .1 for Amazon Beauty. 0 leaves the branch out.
 
     item_weight : float, default=0.4
         Weight of the item branch. Published: .1 to .4, and .4 for Beauty. 0 leaves the
@@ -65,23 +63,23 @@ class MELTEstimator(NeuralRecommender):
         Published: .8 for Amazon, .5 elsewhere.
 
     item_quantile : float, default=0.78
-        Head items have more training rows than this quantile, in [0, 1], of the items that
-        have any. Published: the quantile of the users less .02.
+        Head items have more training rows than this quantile, in [0, 1], of the items that have
+        any. Published: the quantile of the users minus .02.
 
     user_threshold : int or None, default=None
-        Fewest events of a head user, at least 1 and at most ``max_length``, in place of the
+        Fewest events of a head user, at least 1 and at most ``max_length``, instead of the
         quantile.
 
     item_threshold : int or None, default=None
-        Fewest training rows of a head item, at least 1, in place of the quantile.
+        Fewest training rows of a head item, at least 1, instead of the quantile.
 
     contexts : {"before", "through"}, default="before"
-        Where the histories that lead to an item end: before it, as at prediction, or with it,
-        as in the published code.
+        Where the histories that lead to an item end: "before" the item, as at prediction, or
+        "through" it, as in the published code.
 
     max_epochs : int, default=50
-        Epochs of the joint training, over which the curriculum is spread. They are all run:
-        patience would cut it off. The best one is kept where there is something to watch.
+        Epochs of the joint training. The curriculum spans all of them, so they are not stopped
+        early. With validation rows the best epoch is kept.
 
     Attributes
     ----------
@@ -92,11 +90,11 @@ class MELTEstimator(NeuralRecommender):
         Training rows per item; 0 marks a cold item.
 
     popularity_ : ndarray of shape (n_items,), float64
-        The same, counted by ``sample_weight``; answers empty histories.
+        Training rows per item, weighted by ``sample_weight``. It ranks items for empty histories.
 
     user_threshold_ : int
-        Fewest events of a head user. Histories of fewer events are those of tail users. 1 if
-        the user branch is left out, or the backbone alone was better.
+        Fewest events of a head user. A shorter history belongs to a tail user. 1 if the user branch
+        is left out, or the backbone alone was better.
 
     item_threshold_ : int
         Fewest training rows of a head item.
@@ -111,7 +109,7 @@ class MELTEstimator(NeuralRecommender):
         Weights of the item table.
 
     architecture_ : dict
-        Parameters that shape the network, as they were in `fit`.
+        Parameters that define the network, as they were in `fit`.
 
     backbone_ : NeuralRecommender
         Unfitted copy of the backbone that the network was built with.
@@ -120,32 +118,32 @@ class MELTEstimator(NeuralRecommender):
         Copy of the item table that the network was built with.
 
     is_cold_ : ndarray of shape (n_items,), bool
-        Items of which no row was learned; rows held out for early stopping do not count,
-        unless ``train_on_held_out`` of the backbone has them learned in the end. Their vectors
-        are those of the start.
+        Items without a learned row. Rows held out for early stopping count only with the backbone's
+        ``train_on_held_out``, which learns them in the end. Cold items keep their initial vectors.
 
     median_gap_ : float
-        As of `SASRecEstimator`; only there if the backbone reads times, as ``times_are_dates_`` is.
+        As in `SASRecEstimator`. This and ``times_are_dates_`` exist only if the backbone reads
+        times.
 
     times_are_dates_ : bool
         Whether the timestamps were datetimes.
 
     feature_sample_ : ndarray of shape (n, n_item_features_), float32
-        Features of the first items, by which a catalog is recognised. Only with features.
+        Features of the first items, to recognise a catalog. Only with features.
 
     n_item_features_ : int or None
-        Width of the item features that the item table has read in `fit`.
+        Width of the item features that the item table read in `fit`.
 
     n_pretraining_iter_ : int
-        Epochs of the first training, that of the backbone alone; of it the best one is
-        trained on. 0 for `partial_fit`, and for a warm start.
+        Epochs of the first training, of the backbone alone. The joint training
+        continues from the best of them. 0 after `partial_fit` or a warm start.
 
     n_iter_ : int
         Epochs of the joint training.
 
     best_epoch_ : int
-        Epoch (from 1) of the joint training whose weights were kept; 0 for the state before
-        it, which is a candidate where validation rows are watched: the model is its backbone.
+        Epoch (from 1) of the joint training whose weights were kept. With validation rows it can be
+        0, the state before the joint training; the model is then its backbone alone.
 
     loss_curve_ : list of float
         Mean loss of the next item in each epoch of the joint training, without the branches.
@@ -155,9 +153,9 @@ class MELTEstimator(NeuralRecommender):
         are none.
 
     second_loss_curve_ : list of float
-        As ``loss_curve_``, where ``train_on_held_out`` of the backbone has both trainings done
-        once more on all rows: as many epochs of each as were best, the curriculum as long as
-        before. Only there if the last fit did so.
+        Like ``loss_curve_``, for the second run. With the backbone's ``train_on_held_out``, both
+        trainings are repeated on all rows, each for its best number of epochs, with a curriculum of
+        the same length. Exists only if the last fit did so.
 
     Notes
     -----
@@ -168,33 +166,32 @@ class MELTEstimator(NeuralRecommender):
               + \lambda_i \, \mathrm{mean}_i \, w_i \, (W_I c_i - e_i)^2,
               \qquad c_i = \mathrm{mean}_{s \in C_i^K} (f(s) + W_U f(s)).
 
-    :math:`S_u` are the last L events of a head user, :math:`S_u^R` the last R of them, with R
-    drawn from 1 to :math:`\theta_u - 2`; :math:`C_i^K` are K of the histories that stand
-    before the training rows of a head item, with K drawn from 1 to :math:`\theta_i - 1` (and
-    at most 64). The means are over all heads, whatever the weights of their rows: each has its
-    turn once an epoch and counts the same. The gradient passes through both sides. Epoch t of
-    T weighs users by
+    :math:`S_u` are the last L events of a head user, and :math:`S_u^R` the last R of them, with R
+    drawn from 1 to :math:`\theta_u - 2`. :math:`C_i^K` are K of the histories before the training
+    rows of a head item, with K drawn from 1 to :math:`\theta_i - 1` (and at most 64). The means run
+    over all head users or items; each is used once per epoch and counts the same, whatever the
+    weights of its rows. The gradient passes through both sides. Epoch t of T weighs users by
 
     .. math:: w_u = \left| \sin \frac{\pi}{2} \left( \frac{t - 1}{T}
               + \frac{|S_u| - \theta_u}{L - \theta_u} \right) \right|
 
-    and items alike, by the number of their rows up to 50 above the threshold: first those of
-    many events, in the end those near the threshold. Before each epoch the vector of a tail
-    item becomes the mean of f over all histories that lead to it, mapped by :math:`W_I`. At
-    prediction a history of fewer than :math:`\theta_u` events has the state
-    :math:`f + W_U f`.
+    and items in the same way, by the number of their rows up to 50 above the threshold. So head
+    users and items with many events count most in the beginning, and those near the threshold in
+    the end. Before each epoch the vector of a tail item becomes the mean of f over all histories
+    that lead to it, mapped by :math:`W_I`. At prediction a history of fewer than :math:`\theta_u`
+    events has the state :math:`f + W_U f`.
 
-    Against the published code: the weight of an item stands beside the square, not in it;
-    the loss is that of the backbone; a head or tail user is told by the length of the history
-    that is asked about, as no user is kept; and a threshold above L becomes L. There,
-    :math:`W_I` starts at random, so that the first replacement gives tail items vectors that
-    are ten times too long; here it starts by ridge least squares on the head items. The code
-    also reads, backwards, what came after an item; here that is never read. In a single pass
-    (`partial_fit`) all weigh 1; the thresholds are those of the first fit, and histories are
+    Differences from the published code: the weight of an item multiplies the square, and is not
+    inside it. The loss is that of the backbone. The length of the given history decides whether a
+    user is head or tail, because no user is stored. A threshold above L becomes L. :math:`W_I`
+    starts from ridge least squares on the head items; in the published code it starts at random, so
+    the first replacement gives tail items vectors that are ten times too long. That code also
+    reads, backwards, what came after an item; here that is never read. In a single pass
+    (`partial_fit`) all weights are 1, the thresholds are those of the first fit, and histories are
     those of the new rows.
 
-    An epoch costs what one of the backbone does, a third more for the tail items, and the
-    histories of the head items: up to ``min(64, item_threshold_ - 1)`` for each.
+    An epoch takes the time of an epoch of the backbone, a third more for the tail items, and the
+    time to read the histories of the head items: up to ``min(64, item_threshold_ - 1)`` for each.
 
     Stability: experimental.
 

@@ -11,7 +11,7 @@ __all__ = ["NetworkParameters"]
 
 
 class NetworkParameters(TypedDict, total=False):
-    """What `NeuralRecommender` takes by name; its docstring and signature say the rest.
+    """Keyword parameters of `NeuralRecommender`, which documents them.
 
     Notes
     -----

@@ -23,22 +23,22 @@ class SASRecEstimator(NeuralRecommender):
         Length of the lists that `predict` returns.
 
     block : {"post", "pre", "ligr", "hstu"}, default="post"
-        Transformer block. "post" normalises after each sum. "pre" normalises what enters
-        attention and feed-forward instead, which keeps many layers trainable. "ligr" is "pre"
-        with learned gates before the sums and a SwiGLU feed-forward (:arxiv:`2502.03417`).
-        "hstu" sums what was read by SiLU of its products instead of mixing it by softmax, and
-        has a gate in place of the feed-forward (:arxiv:`2402.17152`).
+        Transformer block. "post" normalises after each sum. "pre" normalises what enters attention
+        and feed-forward instead, which keeps many layers trainable. "ligr" is "pre" with learned
+        gates before the sums and a SwiGLU feed-forward (:arxiv:`2502.03417`). "hstu" weighs values
+        by the SiLU of the attention products instead of their softmax, and has a gate instead of
+        the feed-forward (:arxiv:`2402.17152`).
 
     positions : {"absolute", "relative", "rotary", "time"}, default="absolute"
         How the network knows the order of events. "absolute" adds a learned vector for each
-        position, counted from the start of the window. "relative" learns instead what it means
-        to stand so many events back: a vector added to keys, one added to values, and a number
-        added to each head's scores, in each block (:arxiv:`1803.02155`). "rotary" learns
-        nothing and turns queries and keys by angles that grow with their positions
-        (:arxiv:`2104.09864`); the width of a head must be even. "time" is "relative", and adds
-        to each head's scores a number for the time between two events (:arxiv:`2402.17152`); logs
-        need timestamps then, to learn from and to be answered, and lists of ids have none. With
-        ``block="hstu"``, "relative" is the number alone, as published.
+        position, counted from the start of the window. "relative" learns, in each block and for
+        each distance in events, a vector added to keys, one added to values, and a number added to
+        each head's scores (:arxiv:`1803.02155`). "rotary" learns nothing and turns queries and keys
+        by angles that grow with their positions (:arxiv:`2104.09864`); the width of a head must be
+        even. "time" is "relative" plus a number for the time between two events, added to each
+        head's scores (:arxiv:`2402.17152`). It needs timestamps in training and at prediction, so
+        it does not accept lists of ids. With ``block="hstu"``, "relative" is the number alone, as
+        published.
 
     n_layers : int, default=2
         Number of transformer blocks.
@@ -58,32 +58,32 @@ class SASRecEstimator(NeuralRecommender):
     Attributes
     ----------
     median_gap_ : float
-        Median time between a training row and the event before it, of those that differ: in
-        days for datetimes, else in the unit of the timestamps. Only with ``positions="time"``.
+        Median time between a training row and the event before it, without gaps of 0: in days for
+        datetimes, else in the unit of the timestamps. Only with ``positions="time"``.
 
     times_are_dates_ : bool
         Whether the timestamps were datetimes. Only with ``positions="time"``.
 
     Notes
     -----
-    Against the paper: blocks normalise after the residual sum, the feed-forward is GELU of
-    twice the width, embeddings are normalised, and the loss is the full softmax instead of
-    one negative per position, which is what later studies found to matter most [2]_. With
-    the other blocks than "post" a last normalisation follows them.
+    Differences from the paper: blocks normalise after the residual sum, the feed-forward is GELU of
+    twice the width, embeddings are normalised, and the loss is the full softmax instead of one
+    negative per position. Later studies found that the loss matters most [2]_. Blocks other than
+    "post" are followed by a last normalisation.
 
-    A step costs ``O(P D (L D + V))`` for P positions, width D, L layers and V items; the
-    logits are held in blocks of 12 MiB (512 MiB on CUDA). Gated blocks are those of [3]_,
-    relative and rotary positions those of [4]_ and [5]_, "hstu" that of [6]_, with a number for
-    each head; its bias by time comes with ``positions="time"``, for all blocks. That is a learned
-    number for each head and octave, which is the whole number nearest to
+    A step takes ``O(P D (L D + V))`` time for P positions, width D, L layers and V items. Logits
+    are held in blocks of 12 MiB (512 MiB on CUDA). Gated blocks follow [3]_, relative and rotary
+    positions [4]_ and [5]_, "hstu" [6]_ with a number for each head. Its time bias comes with
+    ``positions="time"``, for all blocks: a learned number for each head and octave. The octave is
+    the integer nearest to
 
     .. math:: \log_2 \frac{|t_q - t_k|}{g}
 
-    and from -31 to 32, for query and key at the times :math:`t_q` and :math:`t_k`, with g the
-    ``median_gap_`` of the first fit: so neither the unit nor the origin of the times matters.
-    Events at one moment share the lowest octave. In the published code an octave has 2.3 steps,
-    and the time of a query is that of the event that is asked for; here it is its own, so that
-    nothing is known of when the next event comes.
+    and from -31 to 32, for query and key at the times :math:`t_q` and :math:`t_k`. Here g is the
+    ``median_gap_`` of the first fit, so the unit and the origin of the times do not matter. Events
+    at one moment share the lowest octave. In the published code an octave has 2.3 steps, and the
+    time of a query is the time of the target. Here it is the query's own time, so the model does
+    not know when the next event comes.
 
     Stability: provisional.
 

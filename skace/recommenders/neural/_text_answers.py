@@ -7,7 +7,7 @@ __all__ = ["TextAnswers"]
 
 
 class TextAnswers:
-    """Answers of a `GRAMTextEstimator` after training."""
+    """Predictions of a `GRAMTextEstimator` after training."""
 
     _scores_all_items = True
     _skips_seen = False  # whether the beam leaves seen items alone

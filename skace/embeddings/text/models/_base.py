@@ -16,7 +16,7 @@ __all__ = ["TextModel", "without_paths"]
 
 
 class TextModel(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
-    """A parameter object: made without torch and without a look at files or servers."""
+    """A parameter object: making one needs no torch and reads no files or servers."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
@@ -24,23 +24,23 @@ class TextModel(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     def build(
         self, *, prompt: str | None, batch_size: int, stored: Mapping[str, Any] | None = None
     ) -> Backend:
-        """Build what encodes.
+        """Build the encoding backend.
 
         Parameters
         ----------
         prompt : str or None
-            Put before each text; None is the default of the model.
+            Text to put before each item text; None is the default of the model.
 
         batch_size : int
-            Texts that are encoded together.
+            Number of texts that are encoded together.
 
         stored : mapping or None, default=None
-            Weights to use in place of those that the object stands for, if it has some.
+            Weights to use instead of the model's own, if it has weights.
 
         Returns
         -------
         backend : Backend
-            What encodes, and what its vectors depend on.
+            Encodes texts, and knows what its vectors depend on.
         """
 
     def __getstate__(self) -> dict[str, Any]:

@@ -13,23 +13,22 @@ __all__ = ["FunctionModel"]
 class FunctionModel(TextModel):
     """A function from texts to vectors, with a name for its present version.
 
-    What a function does cannot be seen from outside. With a ``revision`` its vectors can be
-    kept in a folder and found again by other processes; without one they are kept in the memory
-    of this process, by the function itself.
+    A function's code does not identify its vectors. With a ``revision``, vectors can be kept in a
+    folder and found again by other processes. Without a revision they are kept in the memory of
+    this process, under the function object.
 
     Parameters
     ----------
     function : callable
-        From a list of n texts to an array-like of shape (n, n_dims). An object with
-        ``__call__`` is copied for every fit of a search and encodes again in each, unless
-        ``revision`` says what it is.
+        Maps a list of n texts to an array-like of shape (n, n_dims). An object with ``__call__`` is
+        copied for every fit of a search and encodes again in each; a ``revision`` prevents that.
 
     name : str or None, default=None
-        What to call it in ``provenance_`` and in the cache. None: its qualified name.
+        Name in ``provenance_`` and in the cache. None: the qualified name of the function.
 
     revision : str or None, default=None
-        Your name for the present version, to be changed when the function changes, because old
-        vectors are used until then.
+        Your name for the present version. Change it when the function changes; until then old
+        vectors are used.
 
     Notes
     -----
@@ -71,7 +70,7 @@ class FunctionModel(TextModel):
         batch_size: int,  # noqa: ARG002 - the encoder gives that many at a time
         stored: Mapping[str, Any] | None = None,  # noqa: ARG002 - a function has no weights
     ) -> CallableEncoder:
-        """Build what encodes; see `TextModel.build`."""
+        """Build the encoding backend; see `TextModel.build`."""
         return CallableEncoder(
             self.function, model=self.name, revision=self.revision, prompt=prompt
         )

@@ -13,9 +13,9 @@ __all__ = ["HttpModel"]
 
 
 class HttpModel(TextModel):
-    """A model on a server that speaks the embeddings part of the OpenAI API.
+    """A model on a server with the embeddings endpoint of the OpenAI API.
 
-    All texts are sent there.
+    All texts are sent to that server.
 
     Parameters
     ----------
@@ -23,31 +23,31 @@ class HttpModel(TextModel):
         Name of the model on that server.
 
     base_url : str
-        Address of the API, such as "https://api.openai.com/v1". A query such as
-        "?api-version=2024" stays behind the path. The address goes into ``provenance_`` of the
-        encoder; a key does not belong in it.
+        Address of the API, such as "https://api.openai.com/v1". A query such as "?api-version=2024"
+        stays behind the path. Put no key into the address, because it is recorded in
+        ``provenance_`` of the encoder.
 
     revision : str or None, default=None
-        Your name for the present version of the model, to be changed when the server changes
-        it, because old vectors are used until then.
+        Your name for the present version of the model. Change it when the server changes the model;
+        until then old vectors are used.
 
     api_key_env : str or None, default=None
         Name of the environment variable that holds the key. The key itself is never stored. An
-        address with http:// that is not on this machine is warned of, because anyone on the
-        way could read the key.
+        address with http:// on another machine gives a warning, because anyone on the way could
+        read the key.
 
     n_retries : int, default=5
-        How often a request is tried again, after longer and longer pauses, or those that the
-        server asks for.
+        How often a failed request is tried again, after growing pauses or the pauses that the
+        server requests.
 
     timeout : float, default=60.0
-        Seconds after which a request without a whole answer counts as failed: to connect, to
-        compute and to send the vectors of a batch, however slowly they come.
+        Seconds after which a request without a complete answer counts as failed. This includes the
+        time to connect, to compute and to send the vectors of a batch.
 
     Notes
     -----
-    One request carries ``batch_size`` texts of the encoder. What tells its vectors apart in a
-    cache is address, name and revision.
+    One request carries ``batch_size`` texts of the encoder. A cache identifies the vectors by
+    address, name and revision.
 
     Stability: provisional.
 
@@ -94,7 +94,7 @@ class HttpModel(TextModel):
         batch_size: int,
         stored: Mapping[str, Any] | None = None,  # noqa: ARG002 - a server keeps its weights
     ) -> HttpEncoder:
-        """Build what encodes; see `TextModel.build`."""
+        """Build the encoding backend; see `TextModel.build`."""
         return HttpEncoder(
             self.base_url,
             self.model,

@@ -13,36 +13,35 @@ __all__ = ["LocalModel"]
 
 
 class LocalModel(TextModel):
-    """A model of sentence-transformers that computes on this machine.
+    """A model of sentence-transformers that runs on this machine.
 
     Parameters
     ----------
     model : str, path-like or None, default=None
         Folder of a sentence-transformers model, or its name on the Hugging Face Hub. None:
-        "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English). Pooling is what
-        the model brings along. Code of a model's authors is never run.
+        "sentence-transformers/all-MiniLM-L6-v2" (384 numbers, 80 MB, English). The model's own
+        pooling is used. Code of a model's authors is never run.
 
     revision : str or None, default=None
-        Commit, tag or branch on the Hub; None is what this machine has, else the latest.
+        Commit, tag or branch on the Hub. None: the local copy if there is one, else the latest.
 
     device : str, default="auto"
-        "auto" (CUDA where torch sees it), "cpu", "cuda" or "cuda:0".
+        "auto" (CUDA if torch finds it, else CPU), "cpu", "cuda" or "cuda:0".
 
     precision : {"float32", "bfloat16", "float16", "auto"}, default="float32"
-        Type of the model's weights; "auto" is bfloat16 on CUDA, else float32. The vectors
-        are float32 in any case. Half precision is faster on a GPU and changes vectors a
-        little, depending on the machine.
+        Data type of the model's weights. "auto" is bfloat16 on CUDA, else float32. The vectors are
+        always float32. Half precision is faster on a GPU and changes vectors a little, depending on
+        the machine.
 
     store_weights : bool, default=False
-        Put the weights into pickles and skops files of the encoder. False keeps files small,
-        but new texts then need the model at the same name or path wherever the file is opened;
-        known texts need the cache.
+        Put the weights into pickles and skops files of the encoder. False keeps files small; where
+        such a file is opened, new texts need the model at the same name or path, and known texts
+        need the cache.
 
     Notes
     -----
-    It is loaded when the first text has to be encoded. What tells its vectors apart in a cache
-    is its name and commit (of a folder: a hash of its files, wherever it lies) and the type of
-    its weights.
+    The model is loaded when the first text has to be encoded. A cache identifies its vectors by its
+    name and commit (for a folder, by a hash of its files) and by the data type of its weights.
 
     Stability: provisional.
 
@@ -80,7 +79,7 @@ class LocalModel(TextModel):
     def build(
         self, *, prompt: str | None, batch_size: int, stored: Mapping[str, Any] | None = None
     ) -> LocalEncoder:
-        """Build what encodes; see `TextModel.build`."""
+        """Build the encoding backend; see `TextModel.build`."""
         return LocalEncoder(
             DEFAULT_MODEL if self.model is None else str(self.model),
             revision=self.revision,
