@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -215,9 +216,15 @@ def test_a_search_runs_on_dask():
 
 
 @pytest.mark.minutes
-def test_users_are_answered_on_a_cluster_as_in_one_process():
-    printed = run_alone(str(EXAMPLES / "score_on_dask.py"))
-    assert re.search(r"^300 users in 6 parts$", printed, re.M)
+@pytest.mark.parametrize(
+    ("engine", "package"), [("dask", "distributed"), ("ray", "ray"), ("spark", "pyspark")]
+)
+def test_users_are_answered_on_a_cluster_as_in_one_process(engine, package):
+    pytest.importorskip(package)
+    if engine == "spark" and shutil.which("java") is None:
+        pytest.skip("Spark needs Java")
+    printed = run_alone(str(EXAMPLES / f"score_on_{engine}.py"))
+    assert re.search(r"^\d{3} users", printed, re.M)
     assert "as one process answers: True" in printed
 
 
