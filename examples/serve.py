@@ -3,7 +3,7 @@
 
 An exported model behind FastAPI: a visitor's history comes in, item ids go out. A new model takes
 the place of the old one while requests are answered, and none is dropped: it is read beside the
-old one, and then one name changes. Needs ``pip install fastapi uvicorn`` (or ``skace[serve]``)::
+old one, and then one name changes. Needs ``pip install fastapi uvicorn``::
 
     python examples/serve.py --make model.npz     # a small model of a made-up shop, for trying it
     python examples/serve.py model.npz --port 8000

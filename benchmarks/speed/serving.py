@@ -51,8 +51,9 @@ def forms(model, folder, k):
         served = NumpyModel(export_numpy(model, folder / f"{table}.npz", item_table=table))
         found[f"numpy, {table}"] = lambda history, served=served: served.recommend([history], k)
     if hasattr(model, "encoder_state_") and find_spec("onnxruntime"):
-        graph = OnnxModel(export_onnx(model, folder / "model.onnx", k=k))
-        found["onnx"] = lambda history: graph.recommend([history])
+        for opset in (18, 23):
+            graph = OnnxModel(export_onnx(model, folder / f"{opset}.onnx", k=k, opset=opset))
+            found[f"onnx, opset {opset}"] = lambda h, graph=graph: graph.recommend([h])
     return found
 
 

@@ -17,8 +17,6 @@ from skace._typing import FloatArray, IntArray
 
 __all__ = ["ServedNetwork", "onnx_of"]
 
-_OPSET = 18
-
 
 class ServedTree(nn.Module):
     """Scores of the items of a `GRAMEncoder`, all nodes at once.
@@ -152,7 +150,7 @@ class ServedNetwork(nn.Module):
         return scores * self.item_scales if self.has_scales else scores
 
 
-def onnx_of(served: ServedNetwork, max_length: int, *, reads_seen: bool) -> Any:
+def onnx_of(served: ServedNetwork, max_length: int, *, reads_seen: bool, opset: int) -> Any:
     """The graph as an ONNX model, with sizes of batch, history and seen items left open."""
     served.eval()
     # Sizes that differ, and are not 1: others would be taken for one another, or for fixed.
@@ -173,7 +171,7 @@ def onnx_of(served: ServedNetwork, max_length: int, *, reads_seen: bool) -> Any:
             input_names=list(inputs),
             output_names=names,
             dynamic_shapes=shapes,
-            opset_version=_OPSET,
+            opset_version=opset,
             dynamo=True,
             verbose=False,
         )

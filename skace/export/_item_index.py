@@ -363,4 +363,4 @@ def _kth_largest(scores, k):
 
 def _missing(package):
     """Error about a library that is absent."""
-    return ImportError(f"this index needs {package}: pip install {package}, or 'skace[index]'.")
+    return ImportError(f"this index needs {package}: pip install {package}.")

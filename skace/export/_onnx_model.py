@@ -55,9 +55,7 @@ class OnnxModel(ServedItems):
         try:
             import onnxruntime
         except ImportError as error:
-            raise ImportError(
-                "OnnxModel needs onnxruntime: pip install 'skace[export]'."
-            ) from error
+            raise ImportError("OnnxModel needs onnxruntime: pip install onnxruntime.") from error
         path = Path(path)
         super().__init__(path.with_name(f"{path.name}.npz"))
         if "answer" not in self.meta:

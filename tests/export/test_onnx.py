@@ -103,9 +103,29 @@ def test_scores_of_an_int8_table(fitted, histories, tmp_path):
     np.testing.assert_array_equal(best[:, 0], answers.item_ids[near.argmax(axis=1)])
 
 
+@pytest.mark.minutes
+def test_newer_operators_answer_alike_in_fewer_steps(fitted, histories, tmp_path):
+    model = fitted("sasrec")
+    steps = {}
+    for opset in (18, 23):
+        path = tmp_path / f"{opset}.onnx"
+        try:
+            answers = OnnxModel(export_onnx(model, path, answer="scores", opset=opset))
+        except ValueError as error:
+            pytest.skip(str(error))  # an earlier torch
+        found = np.stack([answers.scores(history) for history in histories])
+        np.testing.assert_allclose(found, model.decision_function(histories), **CLOSE)
+        steps[opset] = [node.op_type for node in onnx.load(path).graph.node]
+    assert len(steps[23]) < len(steps[18])
+    assert "Attention" in steps[23]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        ({"opset": 17}, r"opset must be an integer from 18 to \d+, .*got 17"),
+        ({"opset": 99}, r"opset must be an integer from 18 to \d+, .*got 99"),
+        ({"opset": 18.5}, r"opset must be an integer from 18 to \d+, .*got 18.5"),
         ({"path": "model.npz"}, "path must end in .onnx"),
         ({"answer": "ranks"}, "answer must be one of"),
         ({"item_table": "int4"}, "item_table must be 'float32' or 'int8', got 'int4'"),
