@@ -163,6 +163,7 @@ def onnx_of(served: ServedNetwork, max_length: int, *, reads_seen: bool, opset: 
         name: {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(value.shape) if size > 1}
         for name, value in inputs.items()
     }
+    _forget_gru()
     with _quiet():
         program = torch.onnx.export(
             served,
@@ -177,6 +178,16 @@ def onnx_of(served: ServedNetwork, max_length: int, *, reads_seen: bool, opset: 
         )
     assert program is not None
     return program.model_proto
+
+
+def _forget_gru() -> None:
+    """Let torch look up anew how to trace a GRU.
+
+    An export leaves behind that it is taken apart, step by step of the length at hand, so a second
+    one of the same process would fail.
+    """
+    remembered = getattr(torch.ops.aten.gru.input, "_dispatch_cache", {})
+    remembered.clear()
 
 
 @contextlib.contextmanager

@@ -25,6 +25,13 @@ def test_scores_of_every_backbone(fitted, histories, tmp_path, network):
 
 
 @pytest.mark.minutes
+def test_a_second_export_of_one_process_writes_the_same(fitted, tmp_path):
+    paths = [export_onnx(fitted("gru4rec"), tmp_path / name) for name in ("a.onnx", "b.onnx")]
+    first, second = (onnx.load(path).graph for path in paths)
+    assert [node.op_type for node in first.node] == [node.op_type for node in second.node]
+
+
+@pytest.mark.minutes
 def test_states_of_many_histories_and_of_one(fitted, histories, tmp_path):
     model = fitted("bert4rec")
     answers = OnnxModel(export_onnx(model, tmp_path / "model.onnx", answer="states"))
