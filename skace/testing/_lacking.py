@@ -11,6 +11,7 @@ def learns_from(kind):
     """Decorator of a check that fits on "lists" or "frames"."""
 
     def mark(check):
+        """Note it at the check."""
         check.lacks_in_fit = _LACKED[kind]
         return check
 
