@@ -355,6 +355,15 @@ def test_the_package_alone_is_imported_in_no_time():
     assert run.stdout.strip() == "set()"
 
 
+def test_packages_need_no_import_of_their_own():
+    public = [name.removeprefix("skace.") for name in _public_packages() if name != "skace"]
+    asked = "; ".join(f"print(skace.{name}.__name__)" for name in public)
+    code = f"import skace; {asked}"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [f"skace.{name}" for name in public]
+    assert set(skace._PACKAGES) == set(public)
+
+
 @pytest.mark.parametrize("package", ["skace", "skace.embeddings", "skace.recommenders"])
 def test_what_is_imported_on_demand_is_listed_and_completed(package):
     module = importlib.import_module(package)
