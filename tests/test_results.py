@@ -86,6 +86,10 @@ def _texts_help(told):
     return told.gain(ACE, IDS)["low"] > 0
 
 
+def _above(one, other):
+    return lambda told: told.gain(one, other)["low"] > 0
+
+
 def _close(one, other):
     return lambda told: abs(told.gain(one, other)["difference"]) < CLOSE
 
@@ -123,8 +127,8 @@ CLAIMS = [
     ),
     ("docs/results.rst", "**Texts help.**", [ACE, IDS], _texts_help),
     ("docs/results.rst", "It matters little how their vectors", [ACE, PCA], _close(ACE, PCA)),
-    ("docs/results.rst", "**ACE, PCA and whitening are close.**", [ACE, PCA], _close(ACE, PCA)),
-    ("docs/results.rst", "**ACE, PCA and whitening are close.**", [ACE, WHITE], _close(ACE, WHITE)),
+    ("docs/results.rst", "**ACE and whitening are level,", [ACE, WHITE], _close(ACE, WHITE)),
+    ("docs/results.rst", "and a little above PCA.**", [ACE, PCA], _above(ACE, PCA)),
     ("docs/results.rst", "It is level with its best member", [KNN, LINE], _close(KNN, LINE)),
     ("docs/results.rst", "**Nothing was searched**", [], _not_searched),
     ("docs/benchmarks/leaderboard.rst", "every figure is lower", [], _lower_with_the_history),
