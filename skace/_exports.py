@@ -14,11 +14,11 @@ def exported_classes(package: ModuleType, base: type) -> Iterator[type]:
     Parameters
     ----------
     package : module
-        Its ``NEED_TORCH``, if it has that, names what is left out.
+        Its ``_NEED_TORCH``, if it has that, names what is left out.
     base : type
         What they have to be derived from.
     """
-    for name in sorted({*package.__all__} - {*getattr(package, "NEED_TORCH", ())}):
+    for name in sorted({*package.__all__} - {*getattr(package, "_NEED_TORCH", ())}):
         thing = getattr(package, name)
         if inspect.isclass(thing) and issubclass(thing, base) and not inspect.isabstract(thing):
             yield thing

@@ -66,6 +66,7 @@ _NUMBERS = {
     "n_item_features_": "f",
     "n_levels_": "l",
     "_n_features_out": "v",
+    "_n_items_told": "n",
 }
 
 _COUNTED = {"estimators_": "m", "singular_values_": "g", "whitening_": "g", "codebooks_": "l"}

@@ -161,48 +161,21 @@ def pytest_runtest_setup(item):
         pytest.skip("needs a CUDA device")
 
 
-@pytest.fixture(scope="session")
-def make_language_model(tmp_path_factory):
-    """Function that makes the folder of a tiny Llama with random weights.
+def _maker(name, package):
+    """Fixture: function that writes the folder of a tiny model, as tiny_models.py makes it."""
 
-    It knows the words w0 to w59; parameters are those of ``llama`` in tiny_models.py.
-    """
-    pytest.importorskip("transformers")
+    @pytest.fixture(scope="session")
+    def make(tmp_path_factory):
+        pytest.importorskip(package)
 
-    def make(*arguments, **settings):
-        folder = tmp_path_factory.mktemp("llama")
-        TINY_MODELS["llama"](folder, *arguments, **settings)
-        return folder
+        def write(*arguments, **settings):
+            return TINY_MODELS[name](tmp_path_factory.mktemp(name), *arguments, **settings)
 
-    return make
-
-
-@pytest.fixture(scope="session")
-def make_t5(tmp_path_factory):
-    """Function that makes the folder of a T5 with random weights, which reads the given words.
-
-    Parameters are those of ``t5`` in tiny_models.py.
-    """
-    pytest.importorskip("transformers")
-
-    def make(*arguments, **settings):
-        folder = tmp_path_factory.mktemp("t5")
-        TINY_MODELS["t5"](folder, *arguments, **settings)
-        return folder
+        return write
 
     return make
 
 
-@pytest.fixture(scope="session")
-def make_sentence_model(tmp_path_factory):
-    """Function that makes the folder of a BERT with mean pooling and random weights.
-
-    Parameters are those of ``sentence_model`` in tiny_models.py.
-    """
-    pytest.importorskip("sentence_transformers")
-
-    def make(*arguments, **settings):
-        folder = tmp_path_factory.mktemp("tower")
-        return TINY_MODELS["sentence_model"](folder, *arguments, **settings)
-
-    return make
+make_language_model = _maker("llama", "transformers")
+make_t5 = _maker("t5", "transformers")
+make_sentence_model = _maker("sentence_model", "sentence_transformers")

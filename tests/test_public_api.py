@@ -341,7 +341,7 @@ import importlib, sys, sklearn.utils
 before = set(sys.modules)
 for package in {_public_packages()!r}:
     module = importlib.import_module(package)
-    for name in set(getattr(module, "__all__", ())) - set(getattr(module, "NEED_TORCH", ())):
+    for name in set(getattr(module, "__all__", ())) - set(getattr(module, "_NEED_TORCH", ())):
         getattr(module, name)
     print(package, *[name for name in {HEAVY!r} if name in set(sys.modules) - before])
 """

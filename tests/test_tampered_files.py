@@ -38,7 +38,6 @@ LEFT_OUT = (
     "/feature_sample_",
     "/codebooks_/",
     "/inertia_",
-    "/categories_",
     "/content/content/estimator/",
     "/content/content/estimators/",
     "/content/content/item_table/",
@@ -208,7 +207,8 @@ def other_dtype(file, rng):
     name = rng.choice(file.names(".npy"))
     array = file.array(name)
     kinds = {"f": ["i8", "U9", "?"], "i": ["f8", "U9", "?"], "b": ["f8", "i8"], "U": ["f8", "?"]}
-    kind = rng.choice((kinds | {"u": ["f8", "i8"]})[array.dtype.kind])
+    kinds["u"] = ["f8", "i8"]
+    kind = rng.choice(kinds[array.dtype.kind])
     zeros = array.dtype.kind == "U"
     file.put(name, np.zeros(array.shape, dtype=kind) if zeros else array.astype(kind))
 

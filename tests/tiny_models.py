@@ -1,4 +1,4 @@
-"""Tiny language models with random weights, made on the spot."""
+"""Tiny language models with random weights, made on the spot; each returns its folder."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 __all__ = ["llama", "sentence_model", "t5"]
@@ -34,6 +34,7 @@ def llama(folder, n_dims=32, seed=0, *, begins=False, **config):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         LlamaForCausalLM(LlamaConfig(**settings | config)).save_pretrained(folder)
+    return folder
 
 
 def t5(folder, words, seed=0, **shape):
@@ -67,6 +68,7 @@ def t5(folder, words, seed=0, **shape):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         AutoModelForSeq2SeqLM.from_config(config).save_pretrained(folder)
+    return folder
 
 
 def sentence_model(folder, n_dims, seed=0, *, words=None, dropout=0.1):

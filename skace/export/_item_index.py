@@ -67,10 +67,11 @@ class ItemIndex:
 
     Notes
     -----
-    usearch links vectors by their inner products. faiss searches for the nearest vectors, so for
-    it each item vector gets one more entry, ``sqrt(M^2 - |v|^2)``, where M is the length of the
-    longest vector, and each query gets a 0. Then the nearest vector has the largest inner product
-    [1]_. The vectors are kept, and scores are computed from them exactly.
+    usearch links vectors by their inner products, less the mean of all vectors, which changes all
+    scores of a query alike. faiss searches for the nearest vectors, so for it each item vector
+    gets one more entry, ``sqrt(M^2 - |v|^2)``, where M is the length of the longest vector, and
+    each query gets a 0. Then the nearest vector has the largest inner product [1]_. The vectors
+    are kept, and scores are computed from them exactly.
 
     Stability: experimental.
 
@@ -269,8 +270,9 @@ class _Search(ABC):
 class _Graph(_Search):
     """Links between neighbours (Malkov, Yashunin 2018), by usearch.
 
-    Vectors are linked by their inner products. Linked by distance after `_lifted`, the states of an
-    encoder, which are unlike all vectors, missed a quarter of the best with the usual effort.
+    Vectors less their mean are linked by their inner products; the mean adds the same to all
+    scores of a query. With it, vectors in a narrow cone are linked to the longest only. Linked by
+    distance, queries that are unlike all vectors, as states of an encoder are, miss many.
     """
 
     usual_effort = 128
@@ -289,7 +291,8 @@ class _Graph(_Search):
             connectivity=_LINKS,
             expansion_add=_BUILD_EFFORT,
         )
-        self.native.add(np.arange(len(vectors)), vectors, threads=n_threads)
+        centred = vectors - vectors.mean(axis=0)
+        self.native.add(np.arange(len(vectors)), centred, threads=n_threads)
 
     def least_effort(self, k):
         return k

@@ -70,8 +70,8 @@ def export_onnx(
 
     opset : int, default=18
         Version of ONNX's operators, at least 18. In 23 attention and GELU are one operator each, so
-        graphs of transformers have fewer steps and answer faster. It takes a runtime that knows
-        them (onnxruntime from 1.23 on) and a torch that writes them (from 2.9 on).
+        graphs of transformers have fewer steps. It takes a runtime that knows these operators, and
+        a torch that writes them.
 
     Returns
     -------

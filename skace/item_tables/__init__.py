@@ -29,11 +29,11 @@ __all__ = [
     "TrainableTable",
 ]
 
-NEED_TORCH = ("ItemModule",)  # imported when somebody asks for it
+_NEED_TORCH = ("ItemModule",)  # imported when somebody asks for it
 
 
 def __getattr__(name: str) -> Any:
-    if name in NEED_TORCH:
+    if name in _NEED_TORCH:
         from skace._torch.tables._base import ItemModule
 
         return ItemModule

@@ -27,11 +27,11 @@ __all__ = [
     "vectors_at",
 ]
 
-NEED_TORCH = ("all_vectors", "vectors_at")  # imported when somebody asks for them
+_NEED_TORCH = ("all_vectors", "vectors_at")  # imported when somebody asks for them
 
 
 def __getattr__(name: str) -> Any:
-    if name in NEED_TORCH:
+    if name in _NEED_TORCH:
         from skace._torch.training import _competitors
 
         return getattr(_competitors, name)

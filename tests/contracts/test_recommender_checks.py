@@ -453,6 +453,13 @@ def test_unknown_on_fail_is_refused():
         check_sequential_recommender(PopularityEstimator(), on_fail="warn")
 
 
+def test_what_checks_lack_is_one_of_three():
+    assert checks_lacking("texts").keys() == checks_lacking("features").keys()
+    assert checks_lacking("times", in_answers=False).keys() < checks_lacking("times").keys()
+    with pytest.raises(ValueError, match='"features", "texts" or "times", got \'vectors\''):
+        checks_lacking("vectors")
+
+
 def test_pytest_cases_are_strict_and_carry_the_reason():
     mark = parametrize_with_checks([PopularityEstimator()]).mark
     assert mark.args[0] == ("estimator", "check")

@@ -30,6 +30,7 @@ from sklearn.utils import _safe_indexing, resample, shuffle
 from sklearn.utils.validation import _num_samples
 
 from skace import Interactions
+from skace.data._row_numbers import distinct
 
 
 def says(text):
@@ -354,3 +355,14 @@ def test_what_a_slice_returns_can_be_written_to_without_harm(small_log):
     assert small_log.items.tolist()[:2] == ["ash", "bay"]
     assert small_log.timestamps.tolist()[:2] == [1, 2]
     assert small_log.source_rows.tolist()[:2] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [([], []), ([3], [3]), ([1, 4, 9], [1, 4, 9]), ([4, 1, 9], [1, 4, 9]), ([1, 1, 4], [1, 4])],
+)
+def test_numbers_are_distinct_and_ascend(numbers, expected):
+    numbers = np.array(numbers, dtype=np.int64)
+    found = distinct(numbers)
+    assert found.tolist() == expected
+    assert (found is numbers) == (numbers.tolist() == expected)  # not copied without need

@@ -42,6 +42,17 @@ def test_it_finds_the_largest_inner_products(library, vectors, states):
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
+@pytest.mark.parametrize(("lean", "decay"), [(0, 1), (10, 0.9)], ids=["all around", "in a cone"])
+def test_a_graph_answers_queries_that_are_unlike_all_vectors(lean, decay, random_state):
+    pytest.importorskip("usearch")
+    rng = np.random.default_rng(random_state)
+    vectors = rng.normal(size=(4000, 64)) * decay ** np.arange(64) + lean * np.eye(64)[0]
+    states = 5 * rng.normal(size=(60, 64))
+    _, scores = ItemIndex(vectors, library="usearch", effort=140).search(states, 20)
+    least = np.sort(states @ vectors.T, axis=1)[:, [-20]]
+    assert (scores >= least - 1e-3).mean() > 0.96
+
+
 def test_effort_is_what_finds_more(library, vectors, states):
     def share(effort):
         rows, _ = ItemIndex(vectors, library=library, effort=effort).search(states, k=10)

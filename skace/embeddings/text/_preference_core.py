@@ -84,3 +84,4 @@ class PreferenceEncoderOfTexts(TunedEncoderOfTexts):
     def _note(self, tower):
         """Set the learned attributes that others do not have."""
         self.categories_ = tower.findings["categories"]
+        self._n_items_told = self.categories_.size  # by which a file that was changed is noticed
