@@ -10,6 +10,7 @@ import tempfile
 import time
 import warnings
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,10 @@ def forms(model, folder, k):
         served = NumpyModel(export_numpy(model, folder / f"{table}.npz", item_table=table))
         found[f"numpy, {table}"] = lambda history, served=served: served.recommend([history], k)
     if hasattr(model, "encoder_state_") and find_spec("onnxruntime"):
-        for opset in (18, 23):
-            graph = OnnxModel(export_onnx(model, folder / f"{opset}.onnx", k=k, opset=opset))
-            found[f"onnx, opset {opset}"] = lambda h, graph=graph: graph.recommend([h])
+        for opset, table in product((18, 23), tables):
+            path = folder / f"{opset}-{table}.onnx"
+            graph = OnnxModel(export_onnx(model, path, k=k, opset=opset, item_table=table))
+            found[f"onnx, opset {opset}, {table}"] = lambda h, graph=graph: graph.recommend([h])
     return found
 
 

@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 
 from skace import SASRecEstimator
 from skace.export import NumpyModel, OnnxModel, export_onnx
+from skace.export._served import as_int8
 from skace.item_tables import IDTable
 
 onnx = pytest.importorskip("onnx")
@@ -108,6 +109,26 @@ def test_scores_of_an_int8_table(fitted, histories, tmp_path):
     assert 0 < np.abs(near - exact).max() < 0.05 * np.abs(exact).max()
     best, _ = answers.recommend(histories, 3, exclude_seen=False)
     np.testing.assert_array_equal(best[:, 0], answers.item_ids[near.argmax(axis=1)])
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("opset", [18, 23])
+def test_an_int8_table_is_multiplied_as_bytes(fitted, histories, tmp_path, opset):
+    model = fitted("sasrec")
+    arguments = {"item_table": "int8", "opset": opset}
+    try:
+        path = export_onnx(model, tmp_path / "a.onnx", answer="scores", **arguments)
+    except ValueError as error:
+        pytest.skip(str(error))  # an earlier torch
+    states = OnnxModel(export_onnx(model, tmp_path / "b.onnx", answer="states", **arguments))
+    table, scales = as_int8(model.item_vectors_)
+    asked = states.encode(histories).astype(np.float64)
+    exact = asked @ table.T * scales
+    near = np.stack([OnnxModel(path).scores(history) for history in histories])
+    half_steps = np.abs(asked).max(axis=1, keepdims=True) / (128 * 64) / 2
+    bound = half_steps * np.abs(table).sum(axis=1, dtype=np.int64) * scales
+    assert (np.abs(near - exact) <= 1.01 * bound + 1e-5 * np.abs(exact).max()).all()
+    assert "MatMulInteger" in [node.op_type for node in onnx.load(path).graph.node]
 
 
 @pytest.mark.minutes
