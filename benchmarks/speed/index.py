@@ -38,7 +38,7 @@ def read_arguments(words):
         "--spread", type=float, default=1.0, help="in distances to the nearest item"
     )
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--libraries", nargs="+", default=["usearch", "faiss"])
+    parser.add_argument("--libraries", nargs="+", default=["faiss", "usearch"])
     parser.add_argument("--recall", type=float, default=0.99, help="of the 20 best items")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=10)

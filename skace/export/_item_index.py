@@ -1,4 +1,4 @@
-"""Search among many item vectors: usearch's graphs and faiss's cells, for inner products."""
+"""Search among many item vectors: faiss's cells and usearch's graphs, for inner products."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,9 @@ _ROUNDING = 1e-5  # by which scores of one item differ from product to product, 
 _BLOCK_ROWS = 64  # queries that are compared with all items at once
 _LINKS = 32  # of a vector to its neighbours in a graph
 _BUILD_EFFORT = 128  # candidates for these links
-_EVENTS_PER_CELL = 64  # vectors from which faiss learns where a cell is
+_VECTORS_PER_CELL = 64  # from which faiss learns where a cell is
+_LOOKED_AT = 4  # items that are found by bytes, and scored exactly, for each that is asked for
+_AT_ONCE = 8  # entries that processors compare in one step; else faiss takes one by one
 
 
 class ItemIndex:
@@ -32,14 +34,14 @@ class ItemIndex:
     item_ids : array-like of shape (n_items,) or None, default=None
         Ids that `search` returns. None: row numbers.
 
-    library : {"usearch", "faiss"}, default="usearch"
-        "usearch" links each vector with its neighbours and follows the links: fast to query, slow
-        to build. "faiss" sorts the vectors into cells and reads those near the query: faster to
-        build.
+    library : {"faiss", "usearch"}, default="faiss"
+        "faiss" sorts the vectors into cells and reads those near the query, a byte for each entry.
+        "usearch" links each vector with its neighbours and follows the links; it takes ten times as
+        long to build, and more time for the same recall if queries are states of a network.
 
     effort : int or None, default=None
-        Number of candidates that a search keeps (usearch), or of cells that it reads (faiss). More
-        take longer and miss less. None is 128 candidates, or one of 16 cells; `calibrate` sets the
+        Number of cells that a search reads (faiss), or of candidates that it keeps (usearch). More
+        take longer and miss less. None is one of 16 cells, or 128 candidates; `calibrate` sets the
         best value.
 
     n_threads : int, default=1
@@ -47,7 +49,7 @@ class ItemIndex:
 
     Attributes
     ----------
-    native : usearch.index.Index or faiss.IndexIVFFlat
+    native : usearch.index.Index or faiss.IndexIVFScalarQuantizer
         The index of the library, for its other methods, such as writing it to a file.
 
     n_items : int
@@ -67,10 +69,11 @@ class ItemIndex:
 
     Notes
     -----
-    usearch links vectors by their inner products, less the mean of all vectors, which changes all
-    scores of a query alike. faiss searches for the nearest vectors, so for it each item vector
-    gets one more entry, ``sqrt(M^2 - |v|^2)``, where M is the length of the longest vector, and
-    each query gets a 0. Then the nearest vector has the largest inner product [1]_. The vectors
+    faiss searches for the nearest vectors, so each item vector gets one more entry, ``sqrt(M^2 -
+    |v|^2)``, where M is the length of the longest vector, and each query gets a 0. Then the nearest
+    vector has the largest inner product [1]_. The cells hold entries rounded to bytes, by which
+    four times as many items are found as are asked for. usearch links vectors by their inner
+    products, less the mean of all vectors, which changes all scores of a query alike. The vectors
     are kept, and scores are computed from them exactly.
 
     Stability: experimental.
@@ -85,7 +88,7 @@ class ItemIndex:
     >>> import numpy as np
     >>> from skace.export import ItemIndex
     >>> vectors = np.random.default_rng(0).normal(size=(1000, 16))
-    >>> index = ItemIndex(vectors, library="faiss")  # doctest: +SKIP
+    >>> index = ItemIndex(vectors)  # doctest: +SKIP
     >>> item_ids, scores = index.search(vectors[:3], k=5)  # doctest: +SKIP
     """
 
@@ -94,14 +97,14 @@ class ItemIndex:
         vectors: npt.ArrayLike,
         item_ids: npt.ArrayLike | None = None,
         *,
-        library: Literal["usearch", "faiss"] = "usearch",
+        library: Literal["faiss", "usearch"] = "faiss",
         effort: int | None = None,
         n_threads: int = 1,
     ) -> None:
         self._vectors = _checked(vectors, "vectors")
         self.n_items, self._width = self._vectors.shape
         if library not in _LIBRARIES:
-            raise ValueError(f"library must be 'usearch' or 'faiss', got {library!r}.")
+            raise ValueError(f"library must be 'faiss' or 'usearch', got {library!r}.")
         self._item_ids = np.arange(self.n_items)
         if item_ids is not None:
             self._item_ids = check_ids(item_ids, "item_ids")
@@ -247,7 +250,7 @@ class ItemIndex:
         rows = np.where(is_none, 0, found).astype(np.int64)
         scores = np.einsum("qd,qkd->qk", states, self._vectors[rows])
         scores[is_none] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
@@ -260,7 +263,7 @@ class _Search(ABC):
 
     @abstractmethod
     def rows(self, queries, k, effort):
-        """Rows of the k nearest, (n, k); a negative or too large one for none."""
+        """Rows of the nearest, at least k a query; a negative or too large one for none."""
 
     def least_effort(self, k):  # noqa: ARG002 (of another one)
         """Where to begin to look for an effort."""
@@ -310,7 +313,10 @@ class _Graph(_Search):
 
 
 class _Cells(_Search):
-    """Cells around centres, of which the nearest are looked at, by faiss; of `_lifted` vectors."""
+    """Cells around centres, of which the nearest are looked at, by faiss; of `_lifted` vectors.
+
+    Time goes into reading the cells, so they hold bytes.
+    """
 
     def __init__(self, vectors, n_threads):
         if n_threads != 1:
@@ -322,20 +328,26 @@ class _Cells(_Search):
             import faiss
         except ImportError as error:
             raise _missing("faiss-cpu") from error
-        n_cells = max(1, min(int(4 * np.sqrt(len(vectors))), len(vectors) // _EVENTS_PER_CELL))
+        n_cells = max(1, min(int(4 * np.sqrt(len(vectors))), len(vectors) // _VECTORS_PER_CELL))
         self.most_effort, self.usual_effort = n_cells, max(1, n_cells // 16)
         self._faiss = faiss
         vectors = _lifted(vectors)
-        self._centres = faiss.IndexFlatL2(vectors.shape[1])  # kept: the index does not own it
-        self.native = faiss.IndexIVFFlat(self._centres, vectors.shape[1], n_cells)
-        self.native.cp.max_points_per_centroid = _EVENTS_PER_CELL
+        self._width = vectors.shape[1]
+        self._centres = faiss.IndexFlatL2(self._width)  # kept: the index does not own it
+        self.native = faiss.IndexIVFScalarQuantizer(
+            self._centres, self._width, n_cells, faiss.ScalarQuantizer.QT_8bit
+        )
+        self.native.by_residual = False
+        self.native.cp.max_points_per_centroid = _VECTORS_PER_CELL
         self.native.cp.min_points_per_centroid = 1
         self.native.train(vectors)
         self.native.add(vectors)
 
     def rows(self, queries, k, effort):
         found = self._faiss.SearchParametersIVF(nprobe=effort)
-        return self.native.search(np.pad(queries, ((0, 0), (0, 1))), k, params=found)[1]
+        queries = np.pad(queries, ((0, 0), (0, self._width - queries.shape[1])))
+        n_found = min(_LOOKED_AT * k, self.native.ntotal)
+        return self.native.search(queries, n_found, params=found)[1]
 
 
 _LIBRARIES = {"usearch": _Graph, "faiss": _Cells}
@@ -359,9 +371,11 @@ def _check_positive(value, name, *, or_none=False):
 
 
 def _lifted(vectors):
-    """Vectors of one more entry, all of the same length."""
+    """Vectors of one more entry, all of the same length, and of zeros up to a whole step."""
     squares = np.einsum("ij,ij->i", vectors, vectors)
-    return np.column_stack([vectors, np.sqrt(squares.max() - squares)]).astype(np.float32)
+    n_zeros = -(vectors.shape[1] + 1) % _AT_ONCE
+    last = np.sqrt(squares.max() - squares)[:, None]
+    return np.hstack([vectors, last, np.zeros((len(vectors), n_zeros))]).astype(np.float32)
 
 
 def _kth_largest(scores, k):

@@ -89,7 +89,7 @@ def test_models_without_vectors_are_refused(fitted, name):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"library": "annoy"}, "library must be 'usearch' or 'faiss', got 'annoy'"),
+        ({"library": "annoy"}, "library must be 'faiss' or 'usearch', got 'annoy'"),
         ({"item_ids": [1, 2]}, "item_ids has 2 ids for 900 vectors"),
         ({"effort": 0}, r"effort must be an int in the range \[1, inf\), got 0"),
         ({"n_threads": 0.5}, r"n_threads must be an int in the range \[1, inf\), got 0.5"),

@@ -12,7 +12,7 @@ SKIP = "  # doctest: +SKIP"
 
 @pytest.mark.minutes
 def test_what_needs_extras_runs_too():
-    for package in ("onnx", "onnxscript", "onnxruntime", "usearch"):
+    for package in ("onnx", "onnxscript", "onnxruntime", "faiss"):
         pytest.importorskip(package)
     text = PAGE.read_text(encoding="utf-8")
     assert text.count(SKIP) > 4
