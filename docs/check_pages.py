@@ -56,6 +56,7 @@ return [...document.querySelectorAll("main article p")].map(
   .map(([element, width]) => width.toFixed() + " em: " + element.innerText.slice(0, 40));
 """
 # Text of less contrast than 4.5 to 1 (WCAG AA) against the first ground below it that has a colour.
+# scikit-learn's drawings of estimators have colours of their own.
 FIND_PALE_TEXT = """
 const channels = colour => (colour.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
 const light = colour => {
@@ -76,7 +77,7 @@ for (const element of document.querySelectorAll(`main article :is(${kinds})`)) {
   const text = [...element.childNodes].filter(node => node.nodeType === 3)
     .map(node => node.data).join("").trim();
   if (!text || !element.checkVisibility({visibilityProperty: true, opacityProperty: true})
-      || element.closest(".headerlink, button, .sd-btn, svg")) continue;
+      || element.closest(".headerlink, button, .sd-btn, svg, .sk-top-container")) continue;
   const style = getComputedStyle(element), below = ground(element);
   const [a, b] = [light(style.color), light(below)].sort((x, y) => y - x);
   if ((a + 0.05) / (b + 0.05) < 4.5) found.set(style.color + " on " + below, text.slice(0, 30));
