@@ -85,7 +85,7 @@ html_static_path = ["_static"]
 html_css_files = ["skace.css"]
 html_theme_options = {
     "logo": {
-        "text": f"skace {release}",
+        "text": f"skace {release.partition('+')[0]}",  # a commit is too long for a telephone
         "image_light": "_static/skace.svg",
         "image_dark": "_static/skace.svg",
     },
