@@ -16,6 +16,7 @@ import pytest
 
 from skace import Catalog, EASEEstimator, Interactions, leave_last_out
 from skace.datasets import make_shop
+from skace.item_tables import IDTable, TrainableTable
 from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
 
 PARTS = ("train", "test")
@@ -510,6 +511,16 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
         assert len(np.unique(model.item_codes_, axis=0)) <= 4 ** tree["n_levels"], name
         codes = model.semantic_ids_.codes
         assert (model.item_codes_ == codes).all(), name
+
+
+def test_rows_of_ids_have_what_they_say(scripts):
+    found = scripts("quality/ids_rows.py").rows({"embedding_dim": 8})
+    assert len(found) == 6
+    for name, entry in found.items():
+        network = entry.how[-1] if name.startswith("ACE") else entry.how
+        assert (network.positions == "relative") == ("relative" in name), name
+        assert (network.item_table.vector_norm is not None) == ("one length" in name), name
+        assert type(network.item_table) is (TrainableTable if name.startswith("ACE") else IDTable)
 
 
 @pytest.fixture

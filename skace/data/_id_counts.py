@@ -37,7 +37,7 @@ class IdCounts:
     def _merge(self) -> None:
         table = import_module("pyarrow").concat_tables(self._counted)
         counted = table.group_by("id", use_threads=False).aggregate([("n", "sum")])
-        self._counted = [counted.rename_columns({"n_sum": "n"}).select(["id", "n"])]
+        self._counted = [counted.select(["id", "n_sum"]).rename_columns(["id", "n"])]
         self._n_waiting = counted.num_rows
 
     def sorted(self, name: str) -> tuple[IdArray, IntArray]:
