@@ -161,7 +161,7 @@ class ServedNetwork(nn.Module):
 def two_digits(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows as whole numbers of two digits each, in [-64, 64], and the size of a step of each row.
 
-    One digit errs more than the item table of int8 does, two err by a hundredth of that.
+    One digit errs more than an item table of int8 does, two err by a sixtieth of that.
 
     Parameters
     ----------

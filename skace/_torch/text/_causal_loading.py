@@ -66,7 +66,7 @@ def load_causal_model(
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, **options)
         network = load_pretrained(AutoModelForCausalLM, model, **options)
-    except (OSError, ValueError) as error:
+    except (AttributeError, OSError, ValueError) as error:  # the first: transformers 4, no files
         where = f"model={model!r} (revision {revision or 'latest'})"
         raise OSError(f"{where} could not be loaded as a causal language model: {error}") from error
     network = network.to(device=target, dtype=resolve_precision(precision, target))
