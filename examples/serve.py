@@ -26,10 +26,12 @@ from skace.export import NumpyModel
 def create_app(path):
     """Application that answers from the model in a file."""
     from fastapi import FastAPI, HTTPException
-    from pydantic import BaseModel, Field
+    from pydantic import BaseModel, ConfigDict, Field
 
     class Question(BaseModel):
         """What is asked: ids of the items that a visitor took, oldest first."""
+
+        model_config = ConfigDict(extra="forbid")  # a rule that we do not know must not get lost
 
         history: list[str | int] = Field(max_length=10_000)
         k: int | None = Field(default=None, ge=1, le=1000)  # None: as the model says
@@ -70,7 +72,10 @@ def create_app(path):
     async def reload() -> dict[str, int]:
         async with reloading:
             # In a thread, so that requests are answered from the old model meanwhile.
-            app.state.model = await asyncio.to_thread(NumpyModel, path)
+            try:
+                app.state.model = await asyncio.to_thread(NumpyModel, path)
+            except (OSError, ValueError) as error:
+                raise HTTPException(409, f"the old model goes on: {error}") from error
             app.state.version += 1
             return {"version": app.state.version}
 

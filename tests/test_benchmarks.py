@@ -16,7 +16,7 @@ import pytest
 
 from skace import Catalog, EASEEstimator, Interactions, leave_last_out
 from skace.datasets import make_shop
-from skace.item_tables import IDTable, TrainableTable
+from skace.item_tables import IDTable
 from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
 
 PARTS = ("train", "test")
@@ -515,12 +515,12 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
 
 def test_rows_of_ids_have_what_they_say(scripts):
     found = scripts("quality/ids_rows.py").rows({"embedding_dim": 8})
-    assert len(found) == 6
+    assert len(found) == 8
     for name, entry in found.items():
-        network = entry.how[-1] if name.startswith("ACE") else entry.how
-        assert (network.positions == "relative") == ("relative" in name), name
-        assert (network.item_table.vector_norm is not None) == ("one length" in name), name
-        assert type(network.item_table) is (TrainableTable if name.startswith("ACE") else IDTable)
+        network = entry.how if "ids" in name else entry.how[-1]
+        assert isinstance(network.item_table, IDTable) == ("ids" in name)
+        assert network.train_on_held_out == name.endswith("all events")
+        assert network.positions == ("relative" if network.train_on_held_out else name.split()[-1])
 
 
 @pytest.fixture

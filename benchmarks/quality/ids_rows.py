@@ -1,7 +1,7 @@
-"""Rows for the leaderboard: SASRec on ids, and on ACE's vectors, by positions and lengths.
+"""Rows for the leaderboard: SASRec on ids, and on ACE's vectors, by what it knows of the order.
 
 ``python benchmarks/quality/leaderboard.py --data FOLDER --methods benchmarks/quality/ids_rows.py
---rows "SASRec, ids; ids, relative; ids, relative, one length; ..."``
+--rows "SASRec, ids; SASRec, ids, relative; SASRec, ids, all events; ..."``
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -9,30 +9,23 @@ from lineup import Entry
 from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, SASRecEstimator
-from skace.item_tables import IDTable, TrainableTable
+from skace.item_tables import IDTable
 
-LENGTH = 1.5  # of all item vectors
+POSITIONS = ("relative", "rotary", "time")
 
 
 def rows(settings):
     """Rows by name."""
 
-    def ids(positions, vector_norm=None):
-        table = IDTable(vector_norm=vector_norm)
-        return Entry(SASRecEstimator(item_table=table, positions=positions, **settings))
+    def ids(**more):
+        return Entry(SASRecEstimator(item_table=IDTable(), **settings, **more))
 
-    def ace(positions, vector_norm=None):
-        table = TrainableTable(vector_norm=vector_norm)
-        network = SASRecEstimator(item_table=table, positions=positions, **settings)
-        return Entry(
-            Pipeline([("ace", ACETransformer(settings["embedding_dim"])), ("rec", network)])
-        )
+    def ace(**more):
+        steps = [("ace", ACETransformer(settings["embedding_dim"]))]
+        return Entry(Pipeline([*steps, ("rec", SASRecEstimator(**settings, **more))]))
 
-    return {
-        "ids, relative": ids("relative"),
-        "ids, one length": ids("absolute", LENGTH),
-        "ids, relative, one length": ids("relative", LENGTH),
-        "ACE, relative": ace("relative"),
-        "ACE, one length": ace("absolute", LENGTH),
-        "ACE, relative, one length": ace("relative", LENGTH),
-    }
+    made = {}
+    for name, row in (("SASRec, ids", ids), ("SASRec, ACE", ace)):
+        made |= {f"{name}, {kind}": row(positions=kind) for kind in POSITIONS}
+        made[f"{name}, all events"] = row(positions="relative", train_on_held_out=True)
+    return made

@@ -151,7 +151,7 @@ class ServedNetwork(nn.Module):
             of_leaves: torch.Tensor = self.tree(states)
             return of_leaves
         if not self.has_scales:
-            return F.linear(states, self.item_table)
+            return F.linear(states, self.item_table.float())
         digits, steps = two_digits(states)
         products: torch.Tensor = whole_products(digits, self.item_table)
         high, low = products[: len(states)], products[len(states) :]

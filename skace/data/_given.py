@@ -79,7 +79,7 @@ def rows_in_catalog(item_ids: IdArray, catalog: Catalog, name: str) -> IntArray:
         lacking = np.unique(item_ids[rows < 0])
         raise ValueError(
             f"the catalog lacks {lacking.size} item(s) of the log: {first_few(lacking)}; "
-            "add them to the catalog or drop their events."
+            f"add them to the catalog or drop their events.{_lost_zeros(lacking, catalog)}"
         )
     return rows
 
@@ -171,3 +171,14 @@ def _warn_of_padding(sequences: list[Any], name: str) -> None:
 def _run_of(pad: Any, sequence: list[Any]) -> int:
     """How often an id is repeated at the beginning of a sequence."""
     return next((n for n, item in enumerate(sequence) if item != pad), len(sequence))
+
+
+def _lost_zeros(item_ids: IdArray, catalog: Catalog) -> str:
+    """A remark, if the catalog has the ids that are lacking with zeros before them."""
+    if item_ids.dtype.kind != "U":
+        return ""
+    known = {item.lstrip("0"): item for item in catalog.item_ids.tolist() if item.startswith("0")}
+    found = next((known[item] for item in item_ids.tolist() if item in known), None)
+    if found is None:
+        return ""
+    return f" It has {found!r}: were leading zeros lost? Read ids as texts, with dtype=str."

@@ -20,7 +20,8 @@ _LINKS = 32  # of a vector to its neighbours in a graph
 _BUILD_EFFORT = 128  # candidates for these links
 _VECTORS_PER_CELL = 64  # from which faiss learns where a cell is
 _LOOKED_AT = 4  # items that are found by bytes, and scored exactly, for each that is asked for
-_AT_ONCE = 8  # entries that processors compare in one step; else faiss takes one by one
+_TIMES_LONGER = 2  # than the vectors are queries of faiss
+_AT_ONCE = 16  # entries that processors compare in one step; else faiss takes one by one
 
 
 class ItemIndex:
@@ -45,7 +46,8 @@ class ItemIndex:
         best value.
 
     n_threads : int, default=1
-        Threads that build and search the usearch graph; faiss uses those of OpenMP.
+        Threads that build and search the usearch graph. faiss uses those of OpenMP, so it refuses
+        another number than 1.
 
     Attributes
     ----------
@@ -72,7 +74,8 @@ class ItemIndex:
     faiss searches for the nearest vectors, so each item vector gets one more entry, ``sqrt(M^2 -
     |v|^2)``, where M is the length of the longest vector, and each query gets a 0. Then the nearest
     vector has the largest inner product [1]_. The cells hold entries rounded to bytes, by which
-    four times as many items are found as are asked for. usearch links vectors by their inner
+    four times as many items are found as are asked for, so among many twins even the largest effort
+    may miss some. usearch links vectors by their inner
     products, less the mean of all vectors, which changes all scores of a query alike. The vectors
     are kept, and scores are computed from them exactly.
 
@@ -245,6 +248,14 @@ class ItemIndex:
 
     def _ranked(self, states, k, effort):
         """Rows and scores of the best that are found, by exact scores."""
+        blocks = [
+            self._ranked_block(states[first : first + _BLOCK_ROWS], k, effort)
+            for first in range(0, len(states), _BLOCK_ROWS)
+        ]
+        rows, scores = zip(*blocks, strict=True)
+        return np.concatenate(rows), np.concatenate(scores)
+
+    def _ranked_block(self, states, k, effort):
         found = self._search.rows(states, k, effort)
         is_none = (found < 0) | (found >= self.n_items)
         rows = np.where(is_none, 0, found).astype(np.int64)
@@ -333,6 +344,7 @@ class _Cells(_Search):
         self._faiss = faiss
         vectors = _lifted(vectors)
         self._width = vectors.shape[1]
+        self._length = float(np.linalg.norm(vectors[0]))  # of all
         self._centres = faiss.IndexFlatL2(self._width)  # kept: the index does not own it
         self.native = faiss.IndexIVFScalarQuantizer(
             self._centres, self._width, n_cells, faiss.ScalarQuantizer.QT_8bit
@@ -345,9 +357,13 @@ class _Cells(_Search):
 
     def rows(self, queries, k, effort):
         found = self._faiss.SearchParametersIVF(nprobe=effort)
+        # All of one length, which changes no order: the bytes of the last entry are rounded by some
+        # share of the vectors' length, which beside a short query would count more than the query.
+        lengths = np.linalg.norm(queries, axis=1, keepdims=True)
+        queries = queries * (_TIMES_LONGER * self._length / np.where(lengths > 0, lengths, 1))
         queries = np.pad(queries, ((0, 0), (0, self._width - queries.shape[1])))
         n_found = min(_LOOKED_AT * k, self.native.ntotal)
-        return self.native.search(queries, n_found, params=found)[1]
+        return self.native.search(queries.astype(np.float32), n_found, params=found)[1]
 
 
 _LIBRARIES = {"usearch": _Graph, "faiss": _Cells}
@@ -373,9 +389,10 @@ def _check_positive(value, name, *, or_none=False):
 def _lifted(vectors):
     """Vectors of one more entry, all of the same length, and of zeros up to a whole step."""
     squares = np.einsum("ij,ij->i", vectors, vectors)
-    n_zeros = -(vectors.shape[1] + 1) % _AT_ONCE
-    last = np.sqrt(squares.max() - squares)[:, None]
-    return np.hstack([vectors, last, np.zeros((len(vectors), n_zeros))]).astype(np.float32)
+    n, width = vectors.shape
+    lifted = np.zeros((n, width + 1 + -(width + 1) % _AT_ONCE), dtype=np.float32)
+    lifted[:, :width], lifted[:, width] = vectors, np.sqrt(squares.max() - squares)
+    return lifted
 
 
 def _kth_largest(scores, k):

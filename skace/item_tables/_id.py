@@ -22,16 +22,11 @@ class IDTable(TrainableTable):
     cold_items : {"excluded", "negatives"}, default="excluded"
         Whether items without a training row are left out of the softmax or are wrong answers in it.
 
-    vector_norm : float or None, default=None
-        Length that every vector is scaled to, in the input and in the scores, so that the score of
-        an item is the cosine with the state times the same number for all. None leaves lengths to
-        training, which makes those of popular items long.
-
     sparse : bool, default=False
         Whether a step updates only the vectors that it has looked up, by an Adam that skips the
         others (`torch.optim.SparseAdam`). For catalogs of several hundred thousand items. It needs
-        a loss that draws its negatives, no ``vector_norm``, no weight decay and a single process,
-        and does not work inside `~skace.recommenders.MELTEstimator`.
+        a loss that draws its negatives, no weight decay and a single process, and does not work
+        inside `~skace.recommenders.MELTEstimator`.
 
     Notes
     -----

@@ -32,16 +32,11 @@ class TrainableTable(ItemTable):
         never a target. "negatives": they are wrong answers at every position, as in most other
         libraries.
 
-    vector_norm : float or None, default=None
-        Length that every vector is scaled to, in the input and in the scores, so that the score of
-        an item is the cosine with the state times the same number for all. None leaves lengths to
-        training, which makes those of popular items long.
-
     sparse : bool, default=False
         Whether a step updates only the vectors that it has looked up, by an Adam that skips the
         others (`torch.optim.SparseAdam`). For catalogs of several hundred thousand items. It needs
-        a loss that draws its negatives, no ``vector_norm``, no weight decay and a single process,
-        and does not work inside `~skace.recommenders.MELTEstimator`.
+        a loss that draws its negatives, no weight decay and a single process, and does not work
+        inside `~skace.recommenders.MELTEstimator`.
 
     Notes
     -----
@@ -64,7 +59,6 @@ class TrainableTable(ItemTable):
     _parameter_constraints: dict = {
         **ItemTable._parameter_constraints,
         "init_std": [Interval(Real, 0, None, closed="left")],
-        "vector_norm": [Interval(Real, 0, None, closed="neither"), None],
         "sparse": ["boolean"],
     }
 
@@ -73,12 +67,10 @@ class TrainableTable(ItemTable):
         *,
         init_std: float = 0.02,
         cold_items: ColdItems = "excluded",
-        vector_norm: float | None = None,
         sparse: bool = False,
     ) -> None:
         super().__init__(cold_items=cold_items)
         self.init_std = init_std
-        self.vector_norm = vector_norm
         self.sparse = sparse
 
     def build(
@@ -98,4 +90,4 @@ class TrainableTable(ItemTable):
             vectors = random_vectors(n_items, width, self.init_std, generator)
         else:
             vectors = as_vectors(features)
-        return TrainableItems(vectors, is_cold, norm=self.vector_norm, is_sparse=self.sparse)
+        return TrainableItems(vectors, is_cold, is_sparse=self.sparse)

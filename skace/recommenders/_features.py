@@ -25,7 +25,8 @@ def check_features(features):
             "the item features are texts; encode them in a step before the model, with "
             "make_pipeline(TextEncoder(), model) or without a language model with "
             f"make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD({width}))), "
-            "model), or leave them out with X.with_features(None)."
+            "model), or leave them out with X.with_features(None). The last step of a fitted "
+            "Pipeline takes pipe[:-1].transform(X)."
         )
     if features is not None and features.size and features.itemsize > _LARGEST.itemsize:
         reach = max(features.max(), -features.min())

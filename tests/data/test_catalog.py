@@ -210,6 +210,12 @@ def test_offenders_are_found_in_whatever_block_they_are(row, monkeypatch):
             "the catalog lacks 4 item(s) of the log: 2, 3, 4, ...; add them to "
             "the catalog or drop their events.",
         ),
+        (
+            ["1015", "7"],
+            ["01015", "7"],
+            "the catalog lacks 1 item(s) of the log: '1015'; add them to the catalog or drop their "
+            "events. It has '01015': were leading zeros lost? Read ids as texts, with dtype=str.",
+        ),
     ],
 )
 def test_a_log_and_a_catalog_that_do_not_match_are_refused(items, catalog_ids, text):

@@ -53,6 +53,38 @@ def test_a_graph_answers_queries_that_are_unlike_all_vectors(lean, decay, random
     assert (scores >= least - 1e-3).mean() > 0.96
 
 
+@pytest.mark.parametrize("length", [1e-3, 1, 1e3])
+def test_the_length_of_a_query_decides_nothing(library, vectors, states, length):
+    index = ItemIndex(vectors, library=library, effort=900)
+    rows, scores = index.search(states, 10)
+    scaled_rows, scaled = index.search(length * states, 10)
+    assert (scaled_rows == rows).mean() > 0.99
+    np.testing.assert_allclose(scaled, length * scores, rtol=1e-4)
+
+
+def test_one_very_long_vector_hides_no_other(vectors, states):
+    pytest.importorskip("faiss")
+    vectors = vectors.copy()
+    vectors[0] *= 50 / np.linalg.norm(vectors[0])
+    _, scores = ItemIndex(vectors, library="faiss", effort=900).search(states, 20)
+    least = np.sort(states @ vectors.T, axis=1)[:, [-20]]
+    assert (scores >= least - 1e-3).mean() > 0.99
+
+
+@pytest.mark.parametrize("width", [1, 7, 15, 16, 40])
+def test_faiss_compares_whole_steps(width, random_state):
+    faiss = pytest.importorskip("faiss")
+    vectors = np.random.default_rng(random_state).normal(size=(200, width))
+    index = ItemIndex(vectors, library="faiss", effort=200)
+    assert isinstance(index.native, faiss.IndexIVFScalarQuantizer)
+    assert index.native.d % 16 == 0
+    rows, _ = index.search(vectors[:20] * 0, 5)  # all are alike to it
+    assert np.isfinite(rows).all()
+    _, scores = index.search(vectors[:20], 5)
+    least = np.sort(vectors[:20] @ vectors.T, axis=1)[:, [-5]]
+    assert (scores >= least - 1e-3).mean() > 0.99
+
+
 def test_effort_is_what_finds_more(library, vectors, states):
     def share(effort):
         rows, _ = ItemIndex(vectors, library=library, effort=effort).search(states, k=10)

@@ -190,6 +190,19 @@ def test_other_files_are_refused(tmp_path):
         NumpyModel(tmp_path / "newer.npz")
 
 
+@pytest.mark.parametrize("kind", ["empty", "a table", "cut", "an array"])
+def test_damaged_files_are_named(served, tmp_path, kind):
+    served("ease")
+    whole, path = tmp_path / "model.npz", tmp_path / "damaged.npy"
+    content = {"empty": b"", "a table": b"sku,title\n1,x\n", "cut": whole.read_bytes()[:500]}
+    if kind == "an array":
+        np.save(path, np.zeros(3))
+    else:
+        path.write_bytes(content[kind])
+    with pytest.raises(ValueError, match=re.escape(f"{path} is no file of an exported model, or")):
+        NumpyModel(path)
+
+
 @pytest.fixture
 def of_words(tmp_path):
     """A served model whose ids are words, some of one letter, and that skips unknown ones."""

@@ -132,6 +132,19 @@ def test_an_int8_table_is_multiplied_as_bytes(fitted, histories, tmp_path, opset
 
 
 @pytest.mark.minutes
+def test_an_int8_table_in_a_file_of_its_own_leaves_out_what_was_seen(fitted, histories, tmp_path):
+    model = fitted("sasrec")
+    arguments = {"item_table": "int8", "exclude_seen": True, "k": 3}
+    one = OnnxModel(export_onnx(model, tmp_path / "a.onnx", **arguments))
+    other = OnnxModel(export_onnx(model, tmp_path / "b.onnx", table_file=True, **arguments))
+    assert (tmp_path / "b.items").stat().st_size == model.item_vectors_.size
+    (best, scores), (same, equal) = (answers.recommend(histories) for answers in (one, other))
+    np.testing.assert_array_equal(best, same)
+    np.testing.assert_allclose(scores, equal, rtol=1e-6)
+    assert not any(np.isin(row, own).any() for row, own in zip(best, histories, strict=True))
+
+
+@pytest.mark.minutes
 def test_newer_operators_answer_alike_in_fewer_steps(fitted, histories, tmp_path):
     model = fitted("sasrec")
     steps = {}

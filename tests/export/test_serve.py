@@ -103,7 +103,13 @@ def test_bad_questions_are_answered_with_a_reason(tmp_path):
     path = make_model(tmp_path / "model.npz")
     ids = NumpyModel(path).item_ids.tolist()
     with served(path) as address:
-        for question in ({"history": ids[:1], "k": 0}, {"k": 3}, {"history": "pen"}):
+        one = {"history": ids[:1]}
+        for question in (one | {"k": 0}, {"k": 3}, {"history": "pen"}, one | {"exclude": ids[:1]}):
             assert httpx.post(f"{address}/recommend", json=question).status_code == 422
         assert httpx.post(f"{address}/recommend", json={"history": []}).status_code == 200
         assert httpx.get(f"{address}/health").json() == {"n_items": len(ids), "version": 1}
+        path.write_bytes(b"cut")
+        refused = httpx.post(f"{address}/reload")
+        assert refused.status_code == 409
+        assert "the old model goes on" in refused.json()["detail"]
+        assert httpx.post(f"{address}/recommend", json=one).json()["version"] == 1

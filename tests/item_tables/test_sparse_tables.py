@@ -132,17 +132,6 @@ def test_what_would_update_all_items_is_refused(small_log, kind, settings, text)
     assert not hasattr(model, "item_ids_")
 
 
-@TABLES
-def test_vectors_of_one_length_are_refused(small_log, kind):
-    text = (
-        "item_table has sparse=True, but vector_norm=2 scales all items at every step; set "
-        "item_table__vector_norm=None, or item_table__sparse=False."
-    )
-    table = kind(sparse=True, vector_norm=2)
-    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-        GRU4RecEstimator(k=2, item_table=table, loss=BCE()).fit(small_log)
-
-
 def test_several_processes_are_refused(small_log, monkeypatch):
     monkeypatch.setattr(Ranks, "current", lambda: Ranks(0, 2))
     text = (

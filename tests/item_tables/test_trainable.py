@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skace import Catalog, Interactions, SASRecEstimator
-from skace.item_tables import IDTable, TrainableTable
+from skace.item_tables import TrainableTable
 from skace.losses import SampledSoftmax, Softmax
 
 QUICK = {
@@ -98,29 +98,3 @@ def test_cold_items_are_recommended_by_their_features():
     ids = model.predict([[0, 1]])[0].tolist()
     assert ids[0] == 2
     assert ids.index(5) <= 2
-
-
-def test_vectors_of_one_length_start_in_the_direction_of_the_features(small_log):
-    model = fit(small_log, TrainableTable(vector_norm=1.5), learning_rate=1e-12)
-    features = small_log.catalog.features
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    np.testing.assert_allclose(model.item_vectors_, 1.5 * features / lengths, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", [TrainableTable, IDTable])
-def test_vectors_keep_their_length_in_training_and_growth(small_log, kind):
-    model = fit(small_log, kind(vector_norm=1.5), embedding_dim=None)
-    more = Interactions(["u1", "u1"], ["ash", "fig"], [1, 2], catalog=small_log.catalog)
-    for fitted in (model, model.partial_fit(more[1:])):
-        lengths = np.linalg.norm(fitted.item_vectors_, axis=1)
-        np.testing.assert_allclose(lengths, 1.5, rtol=1e-5)
-        scores = fitted.decision_function(small_log[1:2])
-        expected = fitted.encode(small_log[1:2]) @ fitted.item_vectors_.T
-        is_scored = np.isfinite(scores)
-        np.testing.assert_allclose(scores[is_scored], expected[is_scored], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("vector_norm", [0, -1.0, "l2", np.inf])
-def test_lengths_that_are_none_are_refused(small_log, vector_norm):
-    with pytest.raises(ValueError, match="'vector_norm' parameter of TrainableTable"):
-        fit(small_log, TrainableTable(vector_norm=vector_norm))

@@ -482,7 +482,8 @@ def test_features_of_another_width_are_refused(log, is_fitted, params, text):
             "the item features are texts; encode them in a step before the model, with "
             "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
-            "leave them out with X.with_features(None).",
+            "leave them out with X.with_features(None). The last step of a fitted Pipeline takes "
+            "pipe[:-1].transform(X).",
         ),
         (
             pd.DataFrame({"title": ["a pen", "an ink", "a cap"]}),
@@ -490,7 +491,8 @@ def test_features_of_another_width_are_refused(log, is_fitted, params, text):
             "the item features are texts; encode them in a step before the model, with "
             "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
-            "leave them out with X.with_features(None).",
+            "leave them out with X.with_features(None). The last step of a fitted Pipeline takes "
+            "pipe[:-1].transform(X).",
         ),
         (
             pl.DataFrame({"title": ["a pen", "an ink", "a cap"]}),
@@ -498,7 +500,8 @@ def test_features_of_another_width_are_refused(log, is_fitted, params, text):
             "the item features are texts; encode them in a step before the model, with "
             "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
-            "leave them out with X.with_features(None).",
+            "leave them out with X.with_features(None). The last step of a fitted Pipeline takes "
+            "pipe[:-1].transform(X).",
         ),
         (
             None,

@@ -205,7 +205,8 @@ def test_known_items_need_no_features_in_partial_fit():
             "the item features are texts; encode them in a step before the model, with "
             "make_pipeline(TextEncoder(), model) or without a language model with "
             "make_pipeline(OnItems(make_pipeline(TfidfVectorizer(), TruncatedSVD(2))), model), or "
-            "leave them out with X.with_features(None).",
+            "leave them out with X.with_features(None). The last step of a fitted Pipeline takes "
+            "pipe[:-1].transform(X).",
         ),
     ],
     ids=["none", "sparse", "texts"],

@@ -3,7 +3,6 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from skace._torch.tables._base import ItemModule
@@ -13,33 +12,15 @@ __all__ = ["TrainableItems"]
 
 
 class TrainableItems(ItemModule):
-    """A table of free parameters; cold rows stay where they started.
-
-    Parameters
-    ----------
-    vectors : torch.Tensor of shape (n_items, D)
-        The start.
-    is_cold : ndarray of shape (n_items,), bool
-        Rows that training leaves alone.
-    norm : float or None, default=None
-        Length that rows are given when they are read.
-    is_sparse : bool, default=False
-        Whether gradients hold the rows that were looked up.
-    """
+    """A table of free parameters; cold rows stay where they started."""
 
     cold_rows: torch.Tensor
     cold_vectors: torch.Tensor
 
     def __init__(
-        self,
-        vectors: torch.Tensor,
-        is_cold: BoolArray,
-        *,
-        norm: float | None = None,
-        is_sparse: bool = False,
+        self, vectors: torch.Tensor, is_cold: BoolArray, *, is_sparse: bool = False
     ) -> None:
         super().__init__()
-        self.norm = norm
         self.is_sparse = is_sparse
         self.weight = nn.Parameter(vectors)
         self.register_buffer(
@@ -59,6 +40,4 @@ class TrainableItems(ItemModule):
 
     def forward(self) -> torch.Tensor:
         """Table of shape (n_items, D)."""
-        if self.norm is None:
-            return self.weight
-        return F.normalize(self.weight, dim=1) * self.norm
+        return self.weight

@@ -3,8 +3,10 @@
 
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +28,7 @@ class ServedItems:
     meta: dict[str, Any]
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        if "meta" not in arrays:
-            raise ValueError(f"{path} is no file of an exported model: it has no entry 'meta'.")
+        arrays = _arrays_of(path)
         self.meta = json.loads(str(arrays.pop("meta")))
         if self.meta["format"] > _FORMAT:
             raise ValueError(
@@ -152,6 +151,20 @@ class ServedItems:
         scores = self._scores_of(rows)
         scores[self._unscored] = -np.inf
         return scores
+
+
+def _arrays_of(path):
+    """Arrays of an exported model by name."""
+    damaged = f"{path} is no file of an exported model, or is damaged"
+    try:
+        # Opened here: numpy leaves a file open if it is damaged.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (EOFError, TypeError, ValueError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{damaged}; export the model again.") from error
+    if "meta" not in arrays:
+        raise ValueError(f"{damaged}: it has no entry 'meta'.")
+    return arrays
 
 
 def check_histories(histories):

@@ -37,7 +37,7 @@ class NetworkChecks:
             self._check_architecture()
             self._check_growth(X)
         if getattr(table, "sparse", False):  # third parties need not have it
-            _check_sparse(table, self._loss(), settings.weight_decay)
+            _check_sparse(self._loss(), settings.weight_decay)
 
     def _check_times(self, X, X_val, *, fresh):
         """Raise unless all events have times of one kind."""
@@ -89,14 +89,11 @@ class NetworkChecks:
             )
 
 
-def _check_sparse(table, loss, weight_decay):
+def _check_sparse(loss, weight_decay):
     """Raise if training would touch more rows of a table with ``sparse=True`` than it reads.
 
     Parameters
     ----------
-    table : ItemTable
-        What has ``sparse=True``.
-
     loss : Loss
         What is minimised.
 
@@ -106,8 +103,7 @@ def _check_sparse(table, loss, weight_decay):
     Raises
     ------
     ValueError
-        If all items compete in the loss, vectors are scaled, there is weight decay, or several
-        processes train.
+        If all items compete in the loss, there is weight decay, or several processes train.
     """
     from skace._torch.training._parallel import Ranks
 
@@ -116,12 +112,6 @@ def _check_sparse(table, loss, weight_decay):
             f"item_table has sparse=True, but with loss={loss!r} every step updates all items; set "
             "loss=SampledSoftmax() or another loss of skace.losses that draws, or "
             "item_table__sparse=False."
-        )
-    norm = getattr(table, "vector_norm", None)
-    if norm is not None:
-        raise ValueError(
-            f"item_table has sparse=True, but vector_norm={norm:g} scales all items at every step; "
-            "set item_table__vector_norm=None, or item_table__sparse=False."
         )
     if weight_decay > 0:
         raise ValueError(
