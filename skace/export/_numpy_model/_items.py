@@ -3,9 +3,9 @@
 
 import json
 import os
-import pathlib
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -159,7 +159,7 @@ def _arrays_of(path):
     damaged = f"{path} is no file of an exported model, or is damaged"
     try:
         # Opened here: numpy leaves a file open if it is damaged.
-        with pathlib.Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (EOFError, TypeError, ValueError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{damaged}; export the model again.") from error
