@@ -75,12 +75,12 @@ class DiversifiedRecommender(SequentialRecommender):
 
     diversity_vectors_ : ndarray of shape (n_items, n_dims), float32
         Item vectors of length 1 for the cosines: the features of the catalog in `fit`, or the
-        ``item_vectors_`` of the estimator if the catalog has no dense features. More than 128
-        columns are reduced to the 128 directions of largest norm. An item without a vector has a
+        ``item_vectors_`` of the estimator if the catalog has no dense features. More than 64
+        columns are reduced to the 64 directions of largest norm. An item without a vector has a
         row of zeros, similar to no item. Without any vectors the order is that of the estimator.
 
     diversity_directions_ : ndarray of shape (n_features, n_dims), float64, or None
-        These 128 directions; None if there was nothing to reduce.
+        These 64 directions; None if there was nothing to reduce.
 
     Notes
     -----

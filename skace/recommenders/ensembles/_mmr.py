@@ -11,7 +11,7 @@ from skace._topk import top_k
 __all__ = ["mmr_order", "reorder_best", "strongest_directions", "unit_rows"]
 
 _BLOCK_BYTES = 16 * 2**20  # of vectors and similarities that are held at once
-_MAX_DIMS = 128  # of the vectors that are compared, a hundred times a hundred for each row
+_MAX_DIMS = 64  # of the vectors that are compared, a hundred times a hundred for each row
 _PATIENCE = 0.8  # with which somebody looks at the next place (Moffat and Zobel 2008)
 _SIGN = np.uint32(2**31)
 _STEP = 1e-6  # values of the trade-off that are closer than this are equal, whatever the block
@@ -25,7 +25,7 @@ def unit_rows(vectors, directions=None):
 
 
 def strongest_directions(vectors):
-    """Directions in which unit rows are longest, (n_dims, at most 128); None if all are kept.
+    """Directions in which unit rows are longest, (n_dims, at most 64); None if all are kept.
 
     Parameters
     ----------
