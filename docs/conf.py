@@ -22,6 +22,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.towncrier.ext",
     "sphinxext.opengraph",
+    "dark_pictures",
     "gallery_pages",
     "mathml",
     "measured",

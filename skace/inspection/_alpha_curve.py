@@ -347,7 +347,7 @@ class AlphaCurveDisplay:
             ax.text(
                 middle, 0, "//", transform=ax.get_xaxis_transform(), ha="center", va="center",
                 fontsize="small", clip_on=False, zorder=3,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0},
+                bbox={"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 0},
             )  # fmt: skip
 
     def _label_points(self, ax, places):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TiesDisplay"]
 
-_ON_LINES = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # labels that can be read
+_ON_LINES = {"edgecolor": "none", "pad": 0.8}  # labels that can be read
 
 
 class TiesDisplay:
@@ -158,11 +158,12 @@ class TiesDisplay:
             "ascend if untied": (at + 0.2, self._of_orders("untied")),
         }
         self.bars_ = []
+        ground = {"facecolor": ax.get_facecolor()} | _ON_LINES
         for (label, (heights, values)), color in zip(kinds.items(), colors, strict=True):
             style: dict[str, Any] = {"height": 0.36, "color": color, "label": label}
             bars = ax.barh(heights, list(values), **(style | bar_kw))
             texts = [f"{value:.1%}" for value in values]
-            ax.bar_label(bars, texts, padding=4, fontsize="small", bbox=_ON_LINES)
+            ax.bar_label(bars, texts, padding=4, fontsize="small", bbox=ground)
             self.bars_.append(bars)
         self._draw_half(ax, at)
         ax.set_yticks(places, [*self.shares, *map(_label_of, self.orders, self.orders.values())])

@@ -7,6 +7,8 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 import skace.inspection
 from skace.embeddings import ACETransformer
@@ -152,3 +154,22 @@ def test_what_needs_names_is_refused_without(make, name, given, found):
     text = f"{name} must be a dict of names and values, such as {{'before': ...}}, got {found}."
     with pytest.raises(TypeError, match=f"^{re.escape(text)}$"):
         make(given)
+
+
+@pytest.mark.parametrize("name", READY)
+def test_labels_can_be_read_in_the_dark(name):
+    with plt.style.context("dark_background"):
+        display = (
+            READY[name]() if name != "AlphaCurveDisplay" else AlphaCurveDisplay([0, 1], [1, 2])
+        )
+        figure = display.plot().figure_
+        grounds = {text: text.get_bbox_patch() for text in figure.findobj(Text)}
+        dark = figure.get_facecolor()
+    boxes = {text: box.get_facecolor() for text, box in grounds.items() if box is not None}
+    if name == "IdTreeDisplay":  # on blocks of pale colours
+        boxes |= dict.fromkeys(display.labels_.values(), (1, 1, 1))
+    assert boxes or name not in {"AlphaCurveDisplay", "IdTreeDisplay", "TiesDisplay"}
+    for text in figure.findobj(Text):
+        if text.get_text():
+            color, ground = to_rgb(text.get_color()), to_rgb(boxes.get(text, dark))
+            assert abs(np.mean(color) - np.mean(ground)) > 0.25, text.get_text()
