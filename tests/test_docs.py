@@ -9,7 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import polars
@@ -238,3 +238,26 @@ def test_the_page_on_installing_names_every_extra():
     page = (DOCS / "install.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"^``(\w+)``  ", page, re.M))
     assert named == set(project["optional-dependencies"]) - {"tests", "docs"}
+
+
+def test_a_picture_with_a_dark_drawing_is_shown_twice(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    from dark_pictures import DarkPictures
+    from docutils import nodes
+    from docutils.frontend import get_default_settings
+    from docutils.parsers.rst import Parser
+    from docutils.utils import new_document
+
+    document = new_document("page", get_default_settings(Parser()))
+    page = ROOT / "docs" / "user_guide" / "ace.rst"
+    document.settings.env = SimpleNamespace(doc2path=lambda _: str(page), docname="user_guide/ace")
+    names = ("spectrum_display.png", "growth.png")  # the second has one drawing
+    document += [nodes.image(uri=f"../images/{name}", alt="a picture") for name in names]
+    DarkPictures(document).apply()
+    shown = [(image["uri"][10:], image["classes"]) for image in document.findall(nodes.image)]
+    assert shown == [
+        ("spectrum_display.png", ["only-light"]),
+        ("spectrum_display_dark.png", ["only-dark"]),
+        ("growth.png", []),
+    ]

@@ -37,8 +37,8 @@ class ItemIndex:
 
     library : {"faiss", "usearch"}, default="faiss"
         "faiss" sorts the vectors into cells and reads those near the query, a byte for each entry.
-        "usearch" links each vector with its neighbours and follows the links; it takes ten times as
-        long to build, and more time for the same recall if queries are states of a network.
+        "usearch" links each vector with its neighbours and follows the links; it takes much longer
+        to build, and more time for the same recall if queries are states of a network.
 
     effort : int or None, default=None
         Number of cells that a search reads (faiss), or of candidates that it keeps (usearch). More
@@ -75,9 +75,9 @@ class ItemIndex:
     |v|^2)``, where M is the length of the longest vector, and each query gets a 0. Then the nearest
     vector has the largest inner product [1]_. The cells hold entries rounded to bytes, by which
     four times as many items are found as are asked for, so among many twins even the largest effort
-    may miss some. usearch links vectors by their inner
-    products, less the mean of all vectors, which changes all scores of a query alike. The vectors
-    are kept, and scores are computed from them exactly.
+    may miss some. usearch links vectors by their inner products, less the mean of all vectors,
+    which changes all scores of a query alike. The vectors are kept, and scores are computed from
+    them exactly.
 
     Stability: experimental.
 
