@@ -8,7 +8,10 @@ import joblib
 import numpy as np
 
 # What may differ between the runs that share a folder: all else decides the figures.
-_FREE = {"features", "seeds", "against", "exclude_seen", "output", "data", "no_search", "alphas"}
+_FREE = {
+    "features", "methods", "seeds", "against", "exclude_seen", "output", "data", "no_search",
+    "alphas", "format",
+}  # fmt: skip
 
 
 class Cells:

@@ -20,11 +20,16 @@ import joblib
 import numpy as np
 import pyarrow.parquet as pq
 from cells import Cells
+from holm import holm
+from lineup import grid_for, reseeded, rows_of_file
 from measuring import describe_machine, peak_memory
 from methods import BACKBONES, CLOSED_FORMS, NETWORK, build
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from stored_tables import both
+from tables import SUFFIXES
 
 from skace import Catalog, Interactions, LeaveLastOut, ndcg_scorer
 from skace.item_tables import IDTable
@@ -50,6 +55,8 @@ class Row:
     seconds: list[float] = field(default_factory=list)
     ranks: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"kept": [], "masked": []})
     is_tail: np.ndarray | None = None
+    is_own: bool = False  # of a file of the user's
+    ended: bool = False  # a fit at its last epoch
 
     def figures(self, history):
         """Mean over the seeds of each metric."""
@@ -73,7 +80,7 @@ def figures(ranks, is_tail):
     return dict(zip(METRICS, map(float, values), strict=True))
 
 
-def read_arguments(words):
+def read_arguments(words_typed):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--data", type=Path, required=True, help="folder; see benchmarks/README.rst"
@@ -83,8 +90,10 @@ def read_arguments(words):
         "--features",
         default="random,pca,whitening,ace",
         help="rows of the table, names of methods.py; ace searches alpha, ace@10 takes lambda = 10 "
-        "as in the paper",
+        "as in the paper; empty for none",
     )
+    words = "Python file with rows of your own (see lineup.py), after those of --features"
+    parser.add_argument("--methods", type=Path, help=words)
     parser.add_argument("--model", default="sasrec", choices=sorted(BACKBONES | CLOSED_FORMS))
     parser.add_argument("--alphas", default="0,0.1,0.3,1,3,10", help="grid for ace (relative)")
     parser.add_argument("--no-search", action="store_true", help="defaults instead of grids")
@@ -110,8 +119,10 @@ def read_arguments(words):
     parser.add_argument("--batch-size", type=int, default=256, help="windows per update")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="of the networks")
+    words = "of tables that are printed, and written beside the JSON"
+    parser.add_argument("--format", choices=sorted(SUFFIXES), help=words)
     parser.add_argument("--output", type=Path, default=Path("results"))
-    return parser.parse_args(words)
+    return parser.parse_args(words_typed)
 
 
 def named_value(text):
@@ -194,6 +205,32 @@ def build_row(arguments, features, train, cells):
     return pipeline, grid, train if method.reads_features else train.with_features(None)
 
 
+def all_rows(arguments, train, cells):
+    """Each row, and what makes its pipeline, its grid and the rows that it learns from."""
+    names = [] if arguments.features == "" else arguments.features.split(",")
+    rows = [(Row(name), partial(build_row, arguments, name, train, cells)) for name in names]
+    if arguments.methods:
+        own = rows_of_file(arguments.methods, parameters_of(arguments))
+        rows += [
+            (Row(name, is_own=True), partial(build_own_row, entry, train))
+            for name, entry in own.items()
+        ]
+    names = [row.features for row, _ in rows]
+    if len(set(names)) < len(names):
+        raise SystemExit(f"two rows have one name: {', '.join(names)}; rename yours.")
+    if arguments.against and arguments.against not in names:
+        raise SystemExit(f"--against {arguments.against} is no row; there are {', '.join(names)}.")
+    return rows
+
+
+def build_own_row(entry, train):
+    """Unfitted pipeline of a row of one's own, and its grid."""
+    estimator = entry.make(train)
+    if not isinstance(estimator, Pipeline):
+        estimator = Pipeline([("rec", estimator)])
+    return reseeded(estimator, 0), grid_for(estimator, entry.grid), train
+
+
 def seeded(pipeline, seed):
     """The pipeline with a seed, where it draws anything."""
     draws = {"rec__random_state", "rec__estimator__random_state"} & set(pipeline.get_params())
@@ -219,8 +256,11 @@ def search(pipeline, grid, train):
 def fit_row(row, estimator, train, test, seeds, cells):
     """Fit once per seed and rank the test rows, with and without the history."""
     for seed in seeds:
-        compute = partial(fit_once, estimator, seed, train, test)
+        # Whatever draws in a row of one's own, as its steps and members are not known here.
+        unfitted = reseeded(estimator, seed) if row.is_own else estimator
+        compute = partial(fit_once, unfitted, seed, train, test)
         found = cells.fit(row.features, seed, row.chosen, compute)
+        row.ended |= bool(found.get("ended", False))
         row.seconds.append(float(found["seconds"]))
         row.epochs.append(int(found["epochs"]))
         row.ranks["kept"].append(found["kept"])
@@ -236,9 +276,11 @@ def fit_once(estimator, seed, train, test):
     estimator.fit(train)
     seconds = time.perf_counter() - begin
     tail = model.item_ids_[popularity_groups(model.item_counts_, head=0.2)["tail"]]
+    n_epochs = getattr(model, "n_iter_", 1)
     return {
         "seconds": seconds,
-        "epochs": getattr(model, "n_iter_", 1),
+        "epochs": n_epochs,
+        "ended": n_epochs >= getattr(model, "max_epochs", np.inf),
         "kept": model.target_ranks(test).astype(np.float32),
         "masked": model.target_ranks(test, exclude_seen=True).astype(np.float32),
         "is_tail": np.isin(test.items, tail),
@@ -254,7 +296,9 @@ def as_records(rows, history):
             "chosen": row.chosen,
             **row.figures(history),
             "epochs": float(np.mean(row.epochs)),
+            "ended at last epoch": row.ended,
             "seconds": float(np.mean(row.seconds)),
+            "R@20 by seed": [recall_at_k(ranks, 20) for ranks in row.ranks[history]],
         }
         if row is not rows[0]:
             record["R@20 against first"] = compare(row, rows[0], history)
@@ -303,6 +347,8 @@ def paired_tests(rows, against):
                 "p": p_value,
             }
         )
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p Holm"] = float(p)
     return tests
 
 
@@ -357,13 +403,13 @@ def main(words=None):
     rows, validation, tables = [], {}, {}
     name = f"{arguments.data.name}_{arguments.model}"
     cells = Cells(arguments.output / f"{name}_fits", vars(arguments) | {"log": fingerprint(X)})
-    for features in arguments.features.split(","):
-        logging.info("features: %s", features)
-        row = Row(features)
-        estimator, grid, row_train = build_row(arguments, features, train, cells)
+    for row, build_it in all_rows(arguments, train, cells):
+        logging.info("features: %s", row.features)
+        estimator, grid, row_train = build_it()
         if grid and not arguments.no_search:
-            found = cells.search(features, grid, partial(search, estimator, grid, row_train))
-            row.chosen, validation[features] = found["best"], found["scores"]
+            compute = partial(search, estimator, grid, row_train)
+            found = cells.search(row.features, grid, compute)
+            row.chosen, validation[row.features] = found["best"], found["scores"]
             estimator.set_params(**row.chosen)
         fit_row(row, estimator, row_train, test, seeds, cells)
         rows.append(row)
@@ -375,7 +421,12 @@ def main(words=None):
         print_table(records, f"{arguments.data.name}, history {history}, seeds {arguments.seeds}")
     pairs = paired_tests(rows, arguments.against)
     print_pairs(pairs)
-    store(arguments.output, name, describe_run(arguments, validation), tables, pairs)
+    run = describe_run(arguments, validation)
+    store(arguments.output, name, run, tables, pairs)
+    if arguments.format:
+        text = both({"tables": tables, "paired tests": pairs}, arguments.format)
+        (arguments.output / f"{name}{SUFFIXES[arguments.format]}").write_text(text)
+        print(f"\n{text}")
     print(f"peak memory {peak_memory():.2f} GiB")
 
 

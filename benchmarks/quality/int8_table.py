@@ -1,7 +1,8 @@
 """What a table of int8 takes of recall.
 
-Fits SASRec on ACE's vectors, exports it with tables of float32 and of int8, and ranks each user's
-last event by both files. See ``python benchmarks/quality/int8_table.py --help``.
+Fits SASRec on ACE's vectors, exports it with tables of float32 and of int8, for numpy and as ONNX
+graphs, and ranks each user's last event by all four files, history allowed and excluded. See
+``python benchmarks/quality/int8_table.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -15,18 +16,26 @@ from compare import read_data
 from measuring import describe_machine
 
 from skace import ACETransformer, SASRecEstimator
-from skace.export import NumpyModel, export_numpy
+from skace.export import NumpyModel, OnnxModel, export_numpy, export_onnx
 from skace.losses import SampledSoftmax
 from skace.metrics import ndcg_at_k, recall_at_k
 from skace.model_selection import leave_last_out
 
 TABLES = ("float32", "int8")
+FORMS = {
+    "numpy": lambda model, path, table: NumpyModel(export_numpy(model, path, item_table=table)),
+    "onnx": lambda model, path, table: OnnxModel(
+        export_onnx(model, path, answer="scores", item_table=table)
+    ),
+}
+ENDINGS = {"numpy": ".npz", "onnx": ".onnx"}
 
 
 def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder")
     parser.add_argument("--embeddings", help="file in the folder, if it has several")
+    parser.add_argument("--forms", nargs="+", choices=sorted(FORMS), default=["numpy", "onnx"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--n-components", type=int, default=128)
@@ -39,40 +48,49 @@ def read_arguments(words):
 
 
 def target_ranks(model, rows):
-    """Rank of each row's own item, from 0, ties counted half."""
+    """Ranks of each row's own item, from 0, ties counted half: history allowed and excluded."""
     places = {item: place for place, item in enumerate(model.item_ids.tolist())}
     items = rows.catalog.item_ids[rows._log.items]
-    ranks = np.empty(len(rows))
+    ranks = np.empty((2, len(rows)))
     for number, (begin, end) in enumerate(zip(rows._starts, rows._ends, strict=True)):
-        scores = model.scores(items[begin:end].tolist())
-        own = scores[places[items[end]]]
-        ranks[number] = (scores > own).sum() + ((scores == own).sum() - 1) / 2
-    return ranks
+        history = items[begin:end].tolist()
+        scores, target = model.scores(history), places[items[end]]
+        ranks[0, number] = rank(scores, target)
+        seen = [places[item] for item in set(history) if item in places]
+        scores[[place for place in seen if place != target]] = -np.inf
+        ranks[1, number] = rank(scores, target)
+    return dict(zip(("kept", "masked"), ranks, strict=True))
 
 
-def measure(model, rows, folder):
-    """Figures and bytes of the file for each kind of table."""
+def rank(scores, target):
+    """Place of one item among all."""
+    own = scores[target]
+    return (scores > own).sum() + ((scores == own).sum() - 1) / 2
+
+
+def measure(model, rows, folder, form):
+    """Figures and bytes of a kind of file with each kind of table."""
     found = {}
     for table in TABLES:
-        path = export_numpy(model, folder / f"{table}.npz", item_table=table)
-        ranks = target_ranks(NumpyModel(path), rows)
+        path = folder / f"{form}-{table}{ENDINGS[form]}"
+        ranks = target_ranks(FORMS[form](model, path, table), rows)
         found[table] = {
-            "recall@20": recall_at_k(ranks, 20),
-            "ndcg@10": ndcg_at_k(ranks, 10),
-            "bytes": path.stat().st_size,
-        }
-    exact, rounded = (found[table]["recall@20"] for table in TABLES)
-    found["recall@20, relative change"] = rounded / exact - 1
+            history: {"recall@20": recall_at_k(own, 20), "ndcg@10": ndcg_at_k(own, 10)}
+            for history, own in ranks.items()
+        } | {"bytes": path.stat().st_size}
+    for history in ("kept", "masked"):
+        exact, rounded = (found[table][history]["recall@20"] for table in TABLES)
+        found[f"change, {history}"] = rounded / exact - 1
     return found
 
 
 def run(words=None):
-    """Print a line per seed and store all."""
+    """Print a line per seed and form, and store all."""
     arguments = read_arguments(words)
     train, rows = leave_last_out(read_data(arguments.data, arguments.embeddings))
     ace = ACETransformer(n_components=arguments.n_components).fit(train)
     train, rows = ace.transform(train), rows[: arguments.users]
-    found = {}
+    found = {form: {} for form in arguments.forms}
     for seed in arguments.seeds:
         model = SASRecEstimator(
             max_epochs=arguments.epochs,
@@ -80,11 +98,17 @@ def run(words=None):
             loss=SampledSoftmax() if arguments.quick else None,
             random_state=seed,
         ).fit(train)
-        with tempfile.TemporaryDirectory() as folder:
-            found[seed] = measure(model, rows, Path(folder))
-        print(f"seed {seed}:", json.dumps(found[seed]), flush=True)
-    changes = [figures["recall@20, relative change"] for figures in found.values()]
-    print(f"mean relative change of recall@20: {np.mean(changes):+.3%} over {len(changes)} seed(s)")
+        for form, by_seed in found.items():
+            with tempfile.TemporaryDirectory() as folder:
+                by_seed[seed] = measure(model, rows, Path(folder), form)
+            print(f"{form}, seed {seed}:", json.dumps(by_seed[seed]), flush=True)
+    for form, by_seed in found.items():
+        for history in ("kept", "masked"):
+            changes = [figures[f"change, {history}"] for figures in by_seed.values()]
+            print(
+                f"{form}, history {history}: mean relative change of recall@20 "
+                f"{np.mean(changes):+.3%} over {len(changes)} seed(s)"
+            )
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / f"int8-{arguments.data.name}.json"
     path.write_text(json.dumps({"found": found, **describe_machine()}, indent=1))

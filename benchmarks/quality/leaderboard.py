@@ -19,11 +19,13 @@ from pathlib import Path
 import numpy as np
 from cells import Cells
 from compare import draw_users, fingerprint, read_data, search
-from lineup import rows, rows_of_file
+from holm import holm
+from lineup import draws_of, grid_for, reseeded, rows, rows_of_file
 from measuring import describe_machine
 from pages import COLUMNS, page
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from tables import SUFFIXES
 
 from skace.metrics import (
     bootstrap_interval,
@@ -56,7 +58,7 @@ def make_parser():
     words = "no new fit is begun after so many; 0 writes what is on disk"
     parser.add_argument("--minutes", type=float, help=words)
     parser.add_argument("--search", action="store_true", help="search the grids, too")
-    parser.add_argument("--format", choices=["rst", "markdown", "latex"], default="rst")
+    parser.add_argument("--format", choices=sorted(SUFFIXES), default="rst")
     parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
     parser.add_argument("--epochs", type=int, default=50, help="most epochs of a network")
     parser.add_argument("--patience", type=int, default=10, help="epochs without a better score")
@@ -152,7 +154,7 @@ class Board:
     def _search(self, name, estimator, grid, *, only_stored):
         """Parameters by NDCG@10 on validation rows, in the first order."""
         train = self.splits[0][0]
-        grid = {key if key in estimator.get_params() else f"rec__{key}": grid[key] for key in grid}
+        grid = grid_for(estimator, grid)
         compute = partial(search, estimator, grid, train)
         done = self.cells[0].search(name, grid, None if only_stored else compute)
         if done is not None:
@@ -161,16 +163,6 @@ class Board:
     def fits(self, name):
         """Everything measured of a row, in the order of splits and seeds."""
         return [fit for (row, _, _), fit in self.found.items() if row == name]
-
-
-def draws_of(estimator):
-    """Names of the parameters that seed something."""
-    return [name for name in estimator.get_params() if name.endswith("random_state")]
-
-
-def reseeded(estimator, seed):
-    """A copy in which whatever draws has this seed."""
-    return clone(estimator).set_params(**dict.fromkeys(draws_of(estimator), seed))
 
 
 def fit_once(estimator, train, test):
@@ -208,16 +200,6 @@ def boards(arguments):
             ]
             if logs:
                 yield Board(folder, order, [leave_last_out(log) for log in logs], cells)
-
-
-def holm(values):
-    """P values of many tests so that all of them hold together (Holm 1979)."""
-    values = np.asarray(values, dtype=float)
-    order = np.argsort(values)
-    factors = np.arange(values.size, 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1.0)
-    return adjusted
 
 
 def figures(fits, history):
@@ -328,9 +310,8 @@ def write(board, record, arguments):
                 writer.writerow(
                     [row["method"], history, *scores, *ends, row["epochs"], row["seconds"]]
                 )
-    suffix = {"rst": ".rst", "markdown": ".md", "latex": ".tex"}[arguments.format]
     text = page(record, arguments.format)
-    path.with_suffix(suffix).write_text(text)
+    path.with_suffix(SUFFIXES[arguments.format]).write_text(text)
     return text
 
 

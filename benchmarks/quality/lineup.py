@@ -1,6 +1,6 @@
 """The rows of the leaderboard: what a user gets, as it stands or with its grid searched.
 
-A file of your own (``leaderboard.py --methods my_rows.py``) defines ``rows(settings)`` alike: a
+A file of your own (``--methods my_rows.py``) defines ``rows(settings)`` alike: a
 dict of names to `Entry`, or to estimators. ``settings`` are the parameters of the networks.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from methods import CLOSED_FORMS, DECAYS
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, GRU4RecEstimator, SASRecEstimator, recommendation_pipeline
@@ -87,3 +88,19 @@ def rows_of_file(path, settings):
         raise SystemExit(f"{path} defines no function rows(settings); see lineup.py.")
     found = module.rows(settings)
     return {name: one if isinstance(one, Entry) else entry(one) for name, one in found.items()}
+
+
+def draws_of(estimator):
+    """Names of the parameters that seed something."""
+    return [name for name in estimator.get_params() if name.endswith("random_state")]
+
+
+def reseeded(estimator, seed):
+    """A copy in which whatever draws has this seed."""
+    return clone(estimator).set_params(**dict.fromkeys(draws_of(estimator), seed))
+
+
+def grid_for(estimator, grid):
+    """A grid whose names may be those of the last step, rec."""
+    known = estimator.get_params()
+    return {name if name in known else f"rec__{name}": values for name, values in grid.items()}

@@ -1,24 +1,9 @@
 """Tables of the leaderboard, as reStructuredText, Markdown or LaTeX."""
 # SPDX-License-Identifier: BSD-3-Clause
 
-import pandas as pd
-from as_rst import number, rst_table
+from tables import TABLES, number
 
 COLUMNS = ("R@10", "R@20", "N@10")
-
-
-def markdown_table(head, rows):
-    """A table of strings."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def latex_table(head, rows):
-    """A table of strings."""
-    return pd.DataFrame(rows, columns=head).to_latex(index=False, escape=True)
-
-
-TABLES = {"rst": rst_table, "markdown": markdown_table, "latex": latex_table}
 
 
 def page(record, kind):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from as_rst import number, rst_table
 from scipy.stats import hypergeom
+from tables import number, rst_table
 
 from skace.metrics import recall_at_k
 
