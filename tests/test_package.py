@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import re
+import runpy
 import shutil
-import subprocess
 import sys
 import tarfile
 from email import message_from_string
@@ -13,41 +13,12 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SCRIPT = runpy.run_path(str(ROOT / "tests" / "bare_install.py"))
+RUN_README, lowest, metadata_of, run = (
+    SCRIPT[name] for name in ("RUN_README", "lowest", "metadata_of", "run")
+)
 TREE = ["skace", "README.rst", "CHANGES.rst", "CITATION.cff", "LICENSE", "SECURITY.rst"]
 TREE.append("pyproject.toml")
-
-RUN_README = """
-import re, sys, warnings
-from pathlib import Path
-import numpy as np, polars
-import skace
-from sklearn.exceptions import ConvergenceWarning
-
-warnings.simplefilter("ignore", ConvergenceWarning)
-assert skace.__file__.startswith(sys.argv[1]), skace.__file__
-assert skace.__version__ == sys.argv[2], skace.__version__
-rng = np.random.default_rng(0)
-ids = np.array([f"B{number:03d}" for number in range(150)])
-starts = rng.integers(150, size=40)
-log = polars.DataFrame({
-    "user_id": np.repeat(np.arange(40), 5),
-    "item_id": ids[(starts[:, None] + np.arange(5)) % 150].ravel(),
-    "timestamp": np.tile(np.arange(5), 40),
-})
-vectors = rng.standard_normal((150, 160))
-items = polars.DataFrame({"item_id": ids, "vector": [list(vector) for vector in vectors]})
-blocks = re.findall(r"code-block:: python\\n\\n((?:    .*\\n|\\n)+)", sys.argv[3])
-for block in blocks[:1]:
-    exec(re.sub("^    ", "", block, flags=re.M))
-print(pipe.predict([["B001", "B007"]]).shape, "in", skace.__version__)
-"""
-
-
-def run(*words, **options):
-    """What a command prints."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +106,26 @@ def test_the_example_of_the_front_page_runs_from_the_wheel(dist, tmp_path):
     environment = {"PYTHONPATH": str(tmp_path / "site"), "OMP_NUM_THREADS": "1", "PATH": ""}
     printed = run(*words, cwd=tmp_path, env=environment)
     assert printed == "(1, 10) in 7.8.9\n"
+
+
+@pytest.mark.minutes
+def test_the_lowest_stack_is_what_the_wheel_allows(dist):
+    (wheel,) = dist.glob("*.whl")
+    metadata = metadata_of(wheel)
+    assert metadata["Version"] == "7.8.9"
+    pins = dict(pin.split("==") for pin in lowest(metadata))
+    assert pins["scikit-learn"] == "1.9"
+    assert "torch" in pins
+    assert "polars" not in pins, "an extra is not always needed"
+
+
+def test_the_matrix_has_every_interpreter_and_both_stacks():
+    yaml = pytest.importorskip("yaml")
+    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text("utf-8"))["jobs"]
+    matrices = {name: job["strategy"]["matrix"] for name, job in jobs.items()}
+    assert matrices["tests"]["python"] == matrices["package"]["python"]
+    assert matrices["tests"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert matrices["package"]["stack"] == ["newest"]
+    assert matrices["package"]["include"] == [{"python": "3.11", "stack": "lowest"}]
+    words = " ".join(step.get("run", "") for job in jobs.values() for step in job["steps"]).split()
+    assert all((ROOT / word).exists() for word in words if word.startswith("tests/"))
