@@ -76,6 +76,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_signature": False,
     "thumbnail_size": (400, 280),
+    "image_scrapers": ("gallery_pictures.keep_pictures",),
 }
 
 html_theme = "pydata_sphinx_theme"

@@ -1,11 +1,14 @@
 """Draw the kept pictures of docs/images: `python docs/make_images.py`, in minutes, without data.
 
-Each is drawn on a white ground, and once more, with ``_dark`` in its name, on the dark one.
+Each is drawn on a white ground, and once more, with ``_dark`` in its name, on the dark one. Names
+after the command draw these pictures only.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 import io
+import json
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +40,10 @@ from skace.inspection import (
 __all__ = ["PICTURES", "Scene", "draw_all", "save"]
 
 IMAGES = Path(__file__).parent / "images"
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 ALPHAS = [0, 0.01, 0.1, 1, 10]
 WIDTH = 96
-GROUND = "#14181e"  # of the pages in the dark
 
 
 class Scene:
@@ -138,29 +141,36 @@ def method_spectra(_scene):
     return runpy.run_path(str(EXAMPLES / "plot_method_spectra.py"))["fig"]
 
 
+def growth(_scene):
+    """Costs as logs grow, from what benchmarks/scale/curves.py measured."""
+    measured = json.loads((ROOT / "docs" / "figures" / "growth.json").read_text())
+    script = runpy.run_path(str(ROOT / "benchmarks" / "scale" / "curves.py"))
+    return script["plot"](measured["sizes"])
+
+
 PICTURES = {
     draw.__name__: draw
     for draw in (
         alpha_curve_display, anisotropy_display, anisotropy_scores, embedding_map_display,
-        epoch_curve_display, id_tree_display, method_spectra, popularity_display, spectrum_display,
-        ties_display,
+        epoch_curve_display, growth, id_tree_display, method_spectra, popularity_display,
+        spectrum_display, ties_display,
     )
 }  # fmt: skip
+WITHOUT_SCENE = {"growth", "method_spectra"}
 
 
-def draw_all(folder=IMAGES):
-    """Write all pictures, twice as fine as they are shown."""
+def draw_all(names=(), folder=IMAGES):
+    """Write all pictures, or those of some names, twice as fine as they are shown."""
     import matplotlib as mpl
-    from matplotlib import pyplot as plt
 
     mpl.use("Agg")
-    scene = Scene()
-    grounds = dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), GROUND)
-    dark = dict(plt.style.library["dark_background"]) | grounds
-    for name, draw in PICTURES.items():
-        for suffix, look in (("", {}), ("_dark", dark)):
-            with plt.rc_context(look):
-                save(draw(scene), Path(folder) / f"{name}{suffix}.png")
+    darken = runpy.run_path(str(ROOT / "docs" / "_ext" / "gallery_pictures.py"))["darken"]
+    scene = None if set(names) and set(names) <= WITHOUT_SCENE else Scene()
+    for name in names or PICTURES:
+        figure = PICTURES[name](scene)
+        save(figure, Path(folder) / f"{name}.png")
+        darken(figure)
+        save(figure, Path(folder) / f"{name}_dark.png")
 
 
 def save(figure, path):
@@ -173,4 +183,4 @@ def save(figure, path):
 
 
 if __name__ == "__main__":
-    draw_all()
+    draw_all(sys.argv[1:])

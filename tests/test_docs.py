@@ -252,12 +252,66 @@ def test_a_picture_with_a_dark_drawing_is_shown_twice(monkeypatch):
     document = new_document("page", get_default_settings(Parser()))
     page = ROOT / "docs" / "user_guide" / "ace.rst"
     document.settings.env = SimpleNamespace(doc2path=lambda _: str(page), docname="user_guide/ace")
-    names = ("spectrum_display.png", "growth.png")  # the second has one drawing
-    document += [nodes.image(uri=f"../images/{name}", alt="a picture") for name in names]
+    names = ("images/spectrum_display.png", "_static/skace.svg")  # the second has one drawing
+    document += [nodes.image(uri=f"../{name}", alt="a picture") for name in names]
     DarkPictures(document).apply()
-    shown = [(image["uri"][10:], image["classes"]) for image in document.findall(nodes.image)]
+    shown = [(image["uri"][3:], image["classes"]) for image in document.findall(nodes.image)]
     assert shown == [
-        ("spectrum_display.png", ["only-light"]),
-        ("spectrum_display_dark.png", ["only-dark"]),
-        ("growth.png", []),
+        ("images/spectrum_display.png", ["only-light"]),
+        ("images/spectrum_display_dark.png", ["only-dark"]),
+        ("_static/skace.svg", []),
     ]
+
+
+@pytest.fixture
+def gallery_pictures(monkeypatch):
+    """What keeps the pictures of the gallery, and pyplot without windows."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    yield importlib.import_module("gallery_pictures"), pyplot
+    pyplot.close("all")
+
+
+def test_a_picture_of_the_gallery_is_drawn_for_the_dark(gallery_pictures):
+    module, pyplot = gallery_pictures
+    from matplotlib.colors import to_hex
+
+    figure, axes = pyplot.subplots()
+    (black,) = axes.plot([0, 1], color="black")
+    (violet,) = axes.plot([1, 0], color="#440154")
+    (blue,) = axes.plot([1, 1], color="#0072b2")
+    on_a_box = axes.text(0.5, 0.5, "on a pale box", color="#111111", bbox={"facecolor": "white"})
+    points = axes.scatter([0, 1], [0, 1], color=["black", "#0072b2"])
+    clear = axes.axhspan(0, 1, facecolor="none", edgecolor="none")
+    module.darken(figure)
+    assert to_hex(figure.get_facecolor()) == to_hex(axes.get_facecolor()) == module.GROUND
+    assert to_hex(black.get_color()) == to_hex(axes.xaxis.label.get_color()) == module.INK
+    assert to_hex(axes.spines["left"].get_edgecolor()) == module.INK
+    assert to_hex(blue.get_color()) == "#0072b2"
+    assert sum(violet.get_color()[:3]) > 3 * 0.45
+    assert on_a_box.get_color() == "#111111"
+    assert to_hex(on_a_box.get_bbox_patch().get_facecolor()) == module.GROUND
+    assert [to_hex(colour) for colour in points.get_facecolor()] == [module.INK, "#0072b2"]
+    assert clear.get_facecolor()[3] == 0
+
+
+def test_pictures_of_the_gallery_are_kept_twice_as_fine(gallery_pictures, tmp_path):
+    module, pyplot = gallery_pictures
+    from matplotlib.colors import to_hex
+
+    _, axes = pyplot.subplots(figsize=(3, 2))
+    axes.set_title("what it shows")
+    pyplot.subplots(figsize=(4, 2))
+    names = iter([str(tmp_path / "images" / f"made_{number}.png") for number in (1, 2, 3)])
+    (tmp_path / "images").mkdir()
+    block_vars = {"image_path_iterator": names, "target_file": str(tmp_path / "plot_made.py")}
+    text = module.keep_pictures(None, block_vars, {})
+    assert text.count(".. image:: images/made_") == 2
+    assert ":alt: what it shows" in text
+    assert ":width: 300px" in text
+    found = {path.stem: pyplot.imread(path) for path in (tmp_path / "images").iterdir()}
+    assert set(found) == {"made_1", "made_1_dark", "made_2", "made_2_dark"}
+    assert found["made_1"].shape[:2] == (400, 600)
+    assert to_hex(found["made_1_dark"][0, 0]) == module.GROUND
+    assert pyplot.get_fignums() == []

@@ -98,8 +98,8 @@ def print_table(records):
         print(f"{record['events']:>10}{record['items']:>10}{row}{record['GiB']:>10.2f}")
 
 
-def plot(records, path):
-    """Draw the cost of training and memory against the number of events."""
+def plot(records):
+    """Figure of the cost of training, and of memory, against the number of events."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for wanted in sorted({record["wanted items"] for record in records}):
         own = [record for record in records if record["wanted items"] == wanted]
@@ -110,11 +110,10 @@ def plot(records, path):
         left.plot(n_events, dense, marker="x", linestyle="--", color=line.get_color())
         right.plot(n_events, [record["GiB"] for record in own], **style)
     left.set(xscale="log", ylim=(0, None), xlabel="events", title="Epoch, microseconds an event")
-    left.plot([], [], marker="x", linestyle="--", color="gray", label="dense updates")
+    left.plot([], [], marker="x", linestyle="--", color="grey", label="dense updates")
     right.set(xscale="log", yscale="log", xlabel="events", title="Memory of the process, GiB")
     left.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    return figure
 
 
 def main(words=None):
@@ -137,7 +136,7 @@ def main(words=None):
         json.dumps({**describe_machine(), "sizes": records}, indent=1)
     )
     if arguments.plot:
-        plot(records, arguments.plot)
+        plot(records).savefig(arguments.plot, dpi=200)
 
 
 if __name__ == "__main__":

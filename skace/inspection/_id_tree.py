@@ -151,7 +151,7 @@ class IdTreeDisplay:
                 self.labels_[prefix] = ax.text(
                     bar.get_x() + bar.get_width() / 2, bar.get_y() + bar.get_height() / 2,
                     self._label(prefix, room), ha="center", va="center", fontsize="small",
-                    color="black",  # blocks are pale, whatever the style
+                    color="#111111",  # blocks are pale, whatever the style
                 )  # fmt: skip
         ax.set_xlim(-0.5, n_levels - 0.5)
         ax.set_ylim(total, 0)
