@@ -34,6 +34,8 @@ _logger = logging.getLogger("skace")
 _WIDTH = 128
 _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
 _MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
+_EVENTS_TO_HOLD_OUT = 5  # of a user: some are left when a test and two others are held out
+_SHARE_TO_HOLD_OUT = 0.1  # of the users that have so many
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -70,7 +72,8 @@ def recommendation_pipeline(
     effort : {"fast", "balanced", "best"}, default="balanced"
         "fast": popularity, neighbours and the closed forms that fit into memory, blended with
         weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec on the
-        vectors of ACE, from 2,000 events on. "best": three trainings of SASRec instead of one. If
+        vectors of ACE, from 2,000 events on, which in the end learns the held-out rows as well, if
+        a tenth of the users have five events. "best": three trainings of SASRec instead of one. If
         items have texts, "fast" hashes their words. The others encode them with a language model,
         which is downloaded once, if sentence-transformers is installed.
 
@@ -103,6 +106,9 @@ def recommendation_pipeline(
     No closed form is best on all logs (docs/benchmarks/closed_forms.rst), so the weights are
     learned on held-out rows. ``pipeline[-1].member_report`` tells, on held-out rows, how much each
     member adds and whether any beats popularity.
+
+    The Pipeline holds out what it needs. To give it rows as ``X_val`` instead, first set
+    ``train_on_held_out=False`` on the network.
 
     Stability: experimental.
 
@@ -189,11 +195,22 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         reasons.append(f"no network: {len(X)} events are fewer than {_FEWEST_ROWS}")
         return []
     lengths = np.bincount(X._row_users)
-    long = int(np.quantile(lengths[lengths > 0], 0.9))
-    network = SASRecEstimator(max_length=200 if long > 50 else 50, random_state=random_state)
+    lengths = lengths[lengths > 0]
+    long = int(np.quantile(lengths, 0.9))
+    learns_all = bool((lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT)
+    network = SASRecEstimator(
+        max_length=200 if long > 50 else 50,
+        train_on_held_out=learns_all,
+        random_state=random_state,
+    )
     reasons.append(
         f"sasrec: max_length={network.max_length} - nine of ten users have at most {long} events"
     )
+    if learns_all:
+        reasons.append(
+            "sasrec: train_on_held_out=True - once the best number of epochs is known, events held "
+            "out to find it are learned as well"
+        )
     if effort == "best":
         one = network.set_params(random_state=None)
         network = SeedEnsemble(one, n_members=3, random_state=random_state)

@@ -122,6 +122,23 @@ def test_long_histories_are_read(length, expected):
     assert pipe[-1].exclude_seen  # nobody takes an item twice
 
 
+@pytest.mark.parametrize(
+    ("long_users", "length", "expected"), [(0, 3, False), (120, 6, True), (40, 6, False)]
+)
+def test_held_out_events_are_learned_where_some_remain(long_users, length, expected, caplog):
+    """Of users with few events none would be left to hold out."""
+    lengths = np.where(np.arange(1000) < long_users, length, 3)
+    users = np.repeat(np.arange(1000), lengths)
+    items = np.random.default_rng(0).integers(50, size=users.size)
+    X = Interactions(users, items)
+    for effort in ("balanced", "best"):
+        caplog.clear()
+        last = dict(recommendation_pipeline(X, effort)[-1].estimators)["sasrec"]
+        network = last.estimator if effort == "best" else last
+        assert network.train_on_held_out is expected
+        assert ("events held out to find it are learned" in caplog.text) is expected
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_fast_is_above_popularity_and_near_its_best_member(seed):
     train, test = leave_last_out(make_shop(400, 150, 3200, random_state=seed).interactions)

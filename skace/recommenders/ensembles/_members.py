@@ -38,7 +38,7 @@ def check_scores(member, name):
         )
 
 
-def fit_members(members, X, weights, X_val, *, k, n_jobs=None):
+def fit_members(members, X, weights, X_val, *, k, n_jobs=None, earlier=None):
     """Fit members, each in a process of its own where there are several.
 
     Pipelines that begin with equal steps share these: they are fitted once, here, and not in
@@ -64,6 +64,10 @@ def fit_members(members, X, weights, X_val, *, k, n_jobs=None):
     n_jobs : int or None, default=None
         Processes, as joblib counts them.
 
+    earlier : list of estimators or None, default=None
+        The same members after a fit on fewer rows: a network that is to learn the rows that it
+        holds out need not search again for the number of its epochs.
+
     Returns
     -------
     fitted : list of estimators
@@ -73,6 +77,8 @@ def fit_members(members, X, weights, X_val, *, k, n_jobs=None):
     places = [i for i, member in enumerate(members) if not isinstance(member, FrozenEstimator)]
     for i in places:
         _set_k(members[i], k)
+        if earlier is not None:
+            take_epochs(members[i], earlier[i])
     X, sample_weight = _weights_apart(X, weights)
     given = {
         "X_val": None if X_val is None else X_val.as_validation(),
@@ -90,6 +96,13 @@ def fit_members(members, X, weights, X_val, *, k, n_jobs=None):
     for i, start, member in zip(places, starts, done, strict=True):
         fitted[i] = member if start is None else _joined(members[i], start[0], member)
     return fitted
+
+
+def take_epochs(member, earlier):
+    """Let an unfitted member train as long as the same one did, where it knows how."""
+    last = last_step(member)
+    if hasattr(last, "_take_epochs_of"):
+        last._take_epochs_of(last_step(earlier))
 
 
 def _shared_starts(members, X):

@@ -104,11 +104,12 @@ class NamedEnsemble(EnsembleRecommender, BaseComposition):
             raise ValueError("estimators are all 'drop'; keep at least one.")
         return members
 
-    def _fit_members(self, X, weights, X_val):
-        """Set the estimators, fitted on rows."""
+    def _fit_members(self, X, weights, X_val, *, earlier=None):
+        """Set the estimators, fitted on rows; ``earlier`` ones were fitted on fewer."""
         members = [member for _, member in self._members()]
         members = [m if isinstance(m, FrozenEstimator) else clone(m) for m in members]
-        self._keep(fit_members(members, X, weights, X_val, k=self.k, n_jobs=self.n_jobs))
+        settings = {"k": self.k, "n_jobs": self.n_jobs, "earlier": earlier}
+        self._keep(fit_members(members, X, weights, X_val, **settings))
 
     def _keep(self, fitted):
         """Set the fitted estimators."""

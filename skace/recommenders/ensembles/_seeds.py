@@ -195,7 +195,9 @@ class SeedEnsemble(EnsembleRecommender):
                 network = last_step(member)
                 own = getattr(network, "_skl_callbacks", [])
                 network.set_callbacks(*own, Snapshots(self.snapshots))
-        fitted = fit_members(members, X, weights, X_val, k=self.k, n_jobs=self.n_jobs)
+        earlier = vars(self).pop("_earlier_members", None)
+        settings = {"k": self.k, "n_jobs": self.n_jobs, "earlier": earlier}
+        fitted = fit_members(members, X, weights, X_val, **settings)
         parts = [_parts(one) if self.snapshots > 1 else [one] for one in fitted]
         self._keep([model for models in parts for model in models])
         shares = [np.full(len(models), 1 / len(models)) for models in parts]
@@ -203,6 +205,12 @@ class SeedEnsemble(EnsembleRecommender):
 
     def _keep(self, fitted):
         self.estimators_ = fitted
+
+    def _take_epochs_of(self, earlier):
+        """Let each network of the next fit train as long as that of an earlier one."""
+        vars(self).pop("_earlier_members", None)
+        if len(earlier.estimators_) == self.n_members:  # not with snapshots
+            self._earlier_members = earlier.estimators_
 
     def _comparable(self, scores):
         return standardize(scores)

@@ -37,9 +37,10 @@ class StackingRecommender(NamedEnsemble):
 
     Each user's last training row is held out. The estimators learn from the rest, and the weights
     are chosen that rank the held-out items best, or make them most likely. Then the estimators
-    learn from all rows. With ``X_val`` the weights come from its rows, and the estimators are
-    fitted once. The weights can depend on the length of the history and on the popularity of the
-    item.
+    learn from all rows. A network with ``train_on_held_out=True`` then trains once, on all rows,
+    for as many epochs as its first fit found best. With ``X_val`` the weights come from its rows,
+    and the estimators are fitted once. The weights can depend on the length of the history and on
+    the popularity of the item.
 
     Parameters
     ----------
@@ -260,7 +261,7 @@ class StackingRecommender(NamedEnsemble):
         self._fit_members(X._derive(ends=X._ends[~is_held_out]), weights, None)
         n_held_out = np.bincount(X._item_codes[is_held_out], minlength=self.item_ids_.size)
         self._learn_weights(X._derive(ends=held_out), self.item_counts_ - n_held_out, rng)
-        self._fit_members(X, weights, None)
+        self._fit_members(X, weights, None, earlier=self.estimators_)
 
     def _comparable(self, scores):
         return standardize(scores)

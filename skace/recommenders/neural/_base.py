@@ -382,7 +382,9 @@ class NeuralRecommender(
         return getattr(self._settings(), "warm_start", False)
 
     def _n_subtasks(self, n_passes):
-        return 2 if self._trains_twice(n_passes) else self._most_epochs(n_passes)
+        if not self._trains_twice(n_passes):
+            return self._most_epochs(n_passes)
+        return 1 if "_first_training" in vars(self) else 2
 
     def _most_epochs(self, n_passes):
         """Most epochs of a training."""

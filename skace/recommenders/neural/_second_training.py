@@ -3,11 +3,37 @@
 
 import copy
 import warnings
+from dataclasses import dataclass
+from typing import Any, Self
 
 from skace.recommenders._holdout import hold_out_last
 from skace.recommenders.neural._epochs import Stages
 
-__all__ = ["check_holds_out", "train_twice"]
+__all__ = ["FirstTraining", "check_holds_out", "train_again", "train_twice"]
+
+
+@dataclass(slots=True)
+class FirstTraining:
+    """What a training that held out rows has found.
+
+    Parameters
+    ----------
+    epochs : tuple of int
+        Best epoch of each of its parts.
+    figures : dict
+        Attributes that tell of its epochs, by name.
+    """
+
+    epochs: tuple[int, ...]
+    figures: dict[str, Any]
+
+    @classmethod
+    def of(cls, model) -> Self | None:
+        """That of a fitted network; None where no second training followed it to the end."""
+        if not hasattr(model, "_epochs_of_parts"):
+            return None
+        figures = {name: getattr(model, name) for name in model._of_first_training}
+        return cls(model._epochs_of_parts, figures)
 
 
 def check_holds_out(X, X_val, weights, early_stopping):
@@ -58,23 +84,57 @@ def train_twice(model, rows, rng, task):
     stages = Stages()
     training = task.part("training", model._most_epochs(rows.n_passes))
     model._train(rows, rng, training, stages)
-    first, known, second = dict(vars(model)), tuple(stages.best_epochs), Stages(())
+    trained, known, done = dict(vars(model)), tuple(stages.best_epochs), ()
     if not ranks.agreed(training.end()):  # a callback may stop one process
         _put_back(model, start)
-        second = Stages(known)
-        training = task.part("training", sum(known))
-        model._train(rows, again, training, second)
-        training.end()
-    if tuple(second.best_epochs) == known:
-        _keep_first_figures(model, first)
+        done = _train_on_all(model, rows, again, task, known)
+    if done == known:
+        figures = {name: trained[name] for name in model._of_first_training}
+        _tell_of_first(model, FirstTraining(known, figures))
         return
     warnings.warn(
-        f"a callback stopped the second training after {sum(second.best_epochs)} of {sum(known)} "
-        "epoch(s); the model is that of the first one, which has not learned the held-out rows.",
+        f"a callback stopped the second training after {sum(done)} of {sum(known)} epoch(s); the "
+        "model is that of the first one, which has not learned the held-out rows.",
         UserWarning,
         stacklevel=2,
     )
-    _put_back(model, first)
+    _put_back(model, trained)
+
+
+def train_again(model, rows, rng, task, first):
+    """Train on all rows, as long as the first training of another fit found best.
+
+    Parameters
+    ----------
+    model : NeuralRecommender
+        What is trained, from its state as it is.
+    rows : FitRows
+        The rows.
+    rng : numpy.random.RandomState
+        Of start and order.
+    task : FitTask
+        Of the fit, which gets one part.
+    first : FirstTraining
+        Its figures become those of the model.
+    """
+    done = _train_on_all(model, rows, rng, task, first.epochs)
+    _tell_of_first(model, first)
+    if done != first.epochs:
+        warnings.warn(
+            f"a callback stopped the training on all rows after {sum(done)} of "
+            f"{sum(first.epochs)} epoch(s).",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _train_on_all(model, rows, rng, task, known):
+    """Train for so many epochs a part; return those that were run."""
+    stages = Stages(known)
+    training = task.part("training", sum(known))
+    model._train(rows, rng, training, stages)
+    training.end()
+    return tuple(stages.best_epochs)
 
 
 def _put_back(model, state):
@@ -83,8 +143,9 @@ def _put_back(model, state):
     vars(model).update(state)
 
 
-def _keep_first_figures(model, first):
+def _tell_of_first(model, first):
     """Let the attributes of epochs be those of the training that was watched."""
     model.second_loss_curve_ = model.loss_curve_
-    for name in model._of_first_training:
-        setattr(model, name, first[name])
+    model._epochs_of_parts = first.epochs
+    for name, value in first.figures.items():
+        setattr(model, name, value)

@@ -22,7 +22,7 @@ from skace.recommenders._holdout import hold_out_last
 from skace.recommenders._tasks import FitTask
 from skace.recommenders.neural._epochs import Epochs, Stages, run_epochs
 from skace.recommenders.neural._event_times import NetworkTimes
-from skace.recommenders.neural._second_training import train_twice
+from skace.recommenders.neural._second_training import FirstTraining, train_again, train_twice
 
 __all__ = ["NetworkTraining", "TrainingFit"]
 
@@ -79,11 +79,22 @@ class NetworkTraining(NetworkTimes):
         if seed is None:  # fresh entropy, not numpy's global generator; the same on all ranks
             seed = Ranks.current().agreed(int(np.random.SeedSequence().generate_state(1)[0]))
         rng = check_random_state(seed)
-        self.__dict__.pop("second_loss_curve_", None)
-        if self._trains_twice(rows.n_passes):
+        for name in ("second_loss_curve_", "_epochs_of_parts"):
+            vars(self).pop(name, None)
+        first = vars(self).pop("_first_training", None)
+        if not self._trains_twice(rows.n_passes):
+            self._train(rows, rng, task, Stages())
+        elif first is None:
             train_twice(self, rows, rng, task)
         else:
-            self._train(rows, rng, task, Stages())
+            train_again(self, rows, rng, task, first)
+
+    def _take_epochs_of(self, earlier):
+        """Let the next fit, if it is to learn all rows, do so for as long as an earlier one."""
+        vars(self).pop("_first_training", None)
+        first = FirstTraining.of(earlier)
+        if first is not None:
+            self._first_training = first
 
     def _train(self, rows, rng, task, stages):
         """Train on rows; less those held out, unless it is known how many epochs to take."""
