@@ -8,7 +8,7 @@ old one, and then one name changes. Needs ``pip install fastapi uvicorn``::
     python examples/serve.py --make model.npz     # a small model of a made-up shop, for trying it
     python examples/serve.py model.npz --port 8000
     curl localhost:8000/recommend -H "Content-Type: application/json" \
-        -d '{"history": ["item-0001"], "k": 3}'
+        -d '{"history": ["item-0001"], "k": 3, "sold_out": ["item-0007"]}'
     curl -X POST localhost:8000/reload            # after another model.npz was put in its place
 
 Where neither skace nor scikit-learn is to be installed, let ``export_numpy(..., reader=True)``
@@ -34,8 +34,9 @@ def create_app(path):
         model_config = ConfigDict(extra="forbid")  # a rule that we do not know must not get lost
 
         history: list[str | int] = Field(max_length=10_000)
-        k: int | None = Field(default=None, ge=1, le=1000)  # None: as the model says
+        k: int = Field(default=10, ge=1, le=1000)
         exclude_seen: bool | None = None
+        sold_out: list[str | int] = Field(default=[], max_length=10_000)  # not to be answered
 
     class Answer(BaseModel):
         """Best items first, and which model found them."""
@@ -52,19 +53,22 @@ def create_app(path):
     @app.post("/recommend")
     async def recommend(question: Question) -> Answer:
         model, version = app.state.model, app.state.version
+        gone = set(question.sold_out)
         try:
             item_ids, scores = model.recommend(
                 [question.history],
-                None if question.k is None else min(question.k, model.item_ids.size),
+                min(
+                    question.k + len(gone), model.item_ids.size
+                ),  # as many as remain when these are left out
                 exclude_seen=question.exclude_seen,
             )
         except (TypeError, ValueError) as error:  # an id that the model does not know
             raise HTTPException(422, str(error)) from error
-        is_eligible = scores[0] > float("-inf")
+        found = zip(item_ids[0].tolist(), scores[0].tolist(), strict=True)
+        best = [(item, score) for item, score in found if score > float("-inf")]
+        best = [(item, score) for item, score in best if item not in gone][: question.k]
         return Answer(
-            items=item_ids[0][is_eligible].tolist(),
-            scores=scores[0][is_eligible].tolist(),
-            version=version,
+            items=[item for item, _ in best], scores=[score for _, score in best], version=version
         )
 
     # The path is ours: a stranger must not choose what is opened.

@@ -96,6 +96,27 @@ def test_no_request_is_dropped_under_load(tmp_path):
     assert {version for _, version, _ in found} == {1, 2, 3}
 
 
+def test_what_is_sold_out_is_left_out_and_the_list_stays_full(tmp_path):
+    from fastapi.testclient import TestClient
+
+    path = make_model(tmp_path / "model.npz")
+    ids = NumpyModel(path).item_ids.tolist()
+    client = TestClient(runpy.run_path(str(SERVE))["create_app"](path))
+
+    def ask_for(**question):
+        return client.post("/recommend", json={"history": ids[:3]} | question).json()
+
+    long = ask_for(k=12)["items"]
+    gone = [long[0], long[2], "never sold here"]
+    answer = ask_for(k=10, sold_out=gone)
+    assert answer["items"] == [item for item in long if item not in gone]
+    assert len(answer["scores"]) == 10
+    assert ask_for()["items"] == long[:10]
+    assert ask_for(sold_out=ids)["items"] == []
+    few = ask_for(k=1000, sold_out=ids[5:])["items"]
+    assert set(few) <= set(ids[:5])
+
+
 @pytest.mark.minutes
 def test_bad_questions_are_answered_with_a_reason(tmp_path):
     import httpx

@@ -79,7 +79,9 @@ def load_sentence_model(
         )
     except (OSError, ValueError) as error:
         raise OSError(
-            f"model={model!r} (revision {revision or 'latest'}) could not be loaded: {error}"
+            f"model={model!r} (revision {revision or 'latest'}) could not be loaded: {error}\n"
+            "Without a connection, give the folder of a copy, or make vectors of words with TF-IDF "
+            "(OnItems), as recommendation_pipeline(X, effort='fast') does."
         ) from error
     found = SentenceModel(loaded)
     found.settle(precision)
