@@ -34,7 +34,7 @@ def create_app(path):
         model_config = ConfigDict(extra="forbid")  # a rule that we do not know must not get lost
 
         history: list[str | int] = Field(max_length=10_000)
-        k: int = Field(default=10, ge=1, le=1000)
+        k: int | None = Field(default=None, ge=1, le=1000)  # None: as the model says
         exclude_seen: bool | None = None
         sold_out: list[str | int] = Field(default=[], max_length=10_000)  # not to be answered
 
@@ -53,12 +53,12 @@ def create_app(path):
     @app.post("/recommend")
     async def recommend(question: Question) -> Answer:
         model, version = app.state.model, app.state.version
-        gone = set(question.sold_out)
+        gone, k = set(question.sold_out), question.k or model.meta["k"]
         try:
             item_ids, scores = model.recommend(
                 [question.history],
                 min(
-                    question.k + len(gone), model.item_ids.size
+                    k + len(gone), model.item_ids.size
                 ),  # as many as remain when these are left out
                 exclude_seen=question.exclude_seen,
             )
@@ -66,7 +66,7 @@ def create_app(path):
             raise HTTPException(422, str(error)) from error
         found = zip(item_ids[0].tolist(), scores[0].tolist(), strict=True)
         best = [(item, score) for item, score in found if score > float("-inf")]
-        best = [(item, score) for item, score in best if item not in gone][: question.k]
+        best = [(item, score) for item, score in best if item not in gone][:k]
         return Answer(
             items=[item for item, _ in best], scores=[score for _, score in best], version=version
         )

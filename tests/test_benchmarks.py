@@ -632,8 +632,9 @@ def test_rows_of_ones_own_stand_beside_those_of_compare(
     by_seed = own["mine, short"]["R@20 by seed"]
     assert len(by_seed) == 2
     assert own["mine, short"]["R@20"] == pytest.approx(np.mean(by_seed))
-    assert own["mine, short"]["ended at last epoch"]
-    assert "1 (last)" in text
+    assert not own["mine, short"]["ended at last epoch"], "it does not stop early"
+    assert own["random"]["ended at last epoch"]
+    assert text.count("1 (last)") == 1
     pairs = stored["paired tests"]
     assert [pair["minus"] for pair in pairs] == ["random", "mine, searched"]
     assert all(pair["p Holm"] >= pair["p"] for pair in pairs)
@@ -669,6 +670,34 @@ def test_names_of_rows_are_checked_before_a_fit(compare, folder, my_rows):
         compare.main([*words, "--against", "yours"])
     my_rows.write_text(my_rows.read_text().replace("'mine'", "'random'"))
     with pytest.raises(SystemExit, match="two rows have one name: random"):
+        compare.main(words)
+    with pytest.raises(SystemExit, match="no row to measure"):
+        compare.main(["--data", str(folder), "--features", ""])
+    my_rows.write_text(my_rows.read_text().replace("'random'", "'a/b'"))
+    with pytest.raises(SystemExit, match="without '/'"):
+        compare.main(words)
+
+
+def test_a_row_of_ones_own_that_changes_is_fitted_anew(compare, folder, tmp_path):
+    path = tmp_path / "own_rows.py"
+    words = ["--data", str(folder), "--features", "", "--seeds", "0", "--methods", str(path)]
+    words += ["--output", str(folder / "out")]
+    text = (
+        "import numpy as np\nfrom lineup import Entry\nfrom skace import EASEEstimator\n\n\n"
+        "def rows(settings):\n"
+        "    model = EASEEstimator(exclude_seen={}, history_decay={})\n"
+        "    return {{'mine': Entry(model, {{'regularization': np.array([1, 900])}})}}\n"
+    )
+    found = []
+    for excludes, decay in ((False, None), (True, None), (True, 0.1)):
+        path.write_text(text.format(excludes, decay))
+        compare.main(words)
+        stored = json.loads((folder / "out" / f"{folder.name}_sasrec.json").read_text())
+        found.append([stored["tables"][history][0]["N@10"] for history in ("kept", "masked")])
+    assert found[0] == found[1], "history allowed or not is a matter of the column"
+    assert found[1] != found[2]
+    path.write_text(text.format("False", "None").replace("np.array([1, 900])", "[[1]]"))
+    with pytest.raises(SystemExit, match=r"the grid of regularization holds \[1\]"):
         compare.main(words)
 
 

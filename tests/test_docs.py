@@ -282,6 +282,7 @@ def test_a_picture_of_the_gallery_is_drawn_for_the_dark(gallery_pictures):
     (violet,) = axes.plot([1, 0], color="#440154")
     (blue,) = axes.plot([1, 1], color="#0072b2")
     on_a_box = axes.text(0.5, 0.5, "on a pale box", color="#111111", bbox={"facecolor": "white"})
+    bar = axes.bar(0, 1, color="#b0d0e8")[0]
     points = axes.scatter([0, 1], [0, 1], color=["black", "#0072b2"])
     clear = axes.axhspan(0, 1, facecolor="none", edgecolor="none")
     module.darken(figure)
@@ -290,7 +291,7 @@ def test_a_picture_of_the_gallery_is_drawn_for_the_dark(gallery_pictures):
     assert to_hex(axes.spines["left"].get_edgecolor()) == module.INK
     assert to_hex(blue.get_color()) == "#0072b2"
     assert sum(violet.get_color()[:3]) > 3 * 0.45
-    assert on_a_box.get_color() == "#111111"
+    assert (on_a_box.get_color(), to_hex(bar.get_facecolor())) == ("#111111", "#b0d0e8")
     assert to_hex(on_a_box.get_bbox_patch().get_facecolor()) == module.GROUND
     assert [to_hex(colour) for colour in points.get_facecolor()] == [module.INK, "#0072b2"]
     assert clear.get_facecolor()[3] == 0

@@ -216,6 +216,10 @@ def all_rows(arguments, train, cells):
             for name, entry in own.items()
         ]
     names = [row.features for row, _ in rows]
+    if not names:
+        raise SystemExit("no row to measure; name some with --features or --methods.")
+    if any("/" in name for name in names):
+        raise SystemExit(f"names of rows are names of files, so without '/': {', '.join(names)}.")
     if len(set(names)) < len(names):
         raise SystemExit(f"two rows have one name: {', '.join(names)}; rename yours.")
     if arguments.against and arguments.against not in names:
@@ -259,13 +263,20 @@ def fit_row(row, estimator, train, test, seeds, cells):
         # Whatever draws in a row of one's own, as its steps and members are not known here.
         unfitted = reseeded(estimator, seed) if row.is_own else estimator
         compute = partial(fit_once, unfitted, seed, train, test)
-        found = cells.fit(row.features, seed, row.chosen, compute)
-        row.ended |= bool(found.get("ended", False))
+        # A row of one's own may have changed under its name.
+        label = {"estimator": repr(unfitted), **row.chosen} if row.is_own else row.chosen
+        found = cells.fit(row.features, seed, label, compute)
+        row.ended |= ended(unfitted[-1], int(found["epochs"]))
         row.seconds.append(float(found["seconds"]))
         row.epochs.append(int(found["epochs"]))
         row.ranks["kept"].append(found["kept"])
         row.ranks["masked"].append(found["masked"])
         row.is_tail = found["is_tail"]
+
+
+def ended(model, n_epochs):
+    """Whether a fit that could have stopped early ran to its last epoch."""
+    return getattr(model, "early_stopping", False) and n_epochs >= model.max_epochs
 
 
 def fit_once(estimator, seed, train, test):
@@ -276,12 +287,10 @@ def fit_once(estimator, seed, train, test):
     estimator.fit(train)
     seconds = time.perf_counter() - begin
     tail = model.item_ids_[popularity_groups(model.item_counts_, head=0.2)["tail"]]
-    n_epochs = getattr(model, "n_iter_", 1)
     return {
         "seconds": seconds,
-        "epochs": n_epochs,
-        "ended": n_epochs >= getattr(model, "max_epochs", np.inf),
-        "kept": model.target_ranks(test).astype(np.float32),
+        "epochs": getattr(model, "n_iter_", 1),
+        "kept": model.target_ranks(test, exclude_seen=False).astype(np.float32),
         "masked": model.target_ranks(test, exclude_seen=True).astype(np.float32),
         "is_tail": np.isin(test.items, tail),
     }
@@ -408,7 +417,8 @@ def main(words=None):
         estimator, grid, row_train = build_it()
         if grid and not arguments.no_search:
             compute = partial(search, estimator, grid, row_train)
-            found = cells.search(row.features, grid, compute)
+            of = {"estimator": repr(estimator), "grid": grid} if row.is_own else grid
+            found = cells.search(row.features, of, compute)
             row.chosen, validation[row.features] = found["best"], found["scores"]
             estimator.set_params(**row.chosen)
         fit_row(row, estimator, row_train, test, seeds, cells)

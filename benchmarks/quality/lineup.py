@@ -101,6 +101,17 @@ def reseeded(estimator, seed):
 
 
 def grid_for(estimator, grid):
-    """A grid whose names may be those of the last step, rec."""
+    """A grid of plain values, whose names may be those of the last step, rec."""
     known = estimator.get_params()
-    return {name if name in known else f"rec__{name}": values for name, values in grid.items()}
+    return {
+        name if name in known else f"rec__{name}": [plain(value, name) for value in values]
+        for name, values in grid.items()
+    }
+
+
+def plain(value, name):
+    """A value of a grid, as it can be written into a file."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is not None and not isinstance(value, (str, int, float)):
+        raise SystemExit(f"the grid of {name} holds {value!r}; give numbers, words or None.")
+    return value

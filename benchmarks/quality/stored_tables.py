@@ -8,6 +8,7 @@ import argparse
 import json
 from pathlib import Path
 
+from holm import holm
 from tables import TABLES, number
 
 FIGURES = ("R@10", "R@20", "N@10", "N@20", "tail R@20")
@@ -35,25 +36,26 @@ def accuracy(run):
         figures = [number(record[figure]) for figure in FIGURES] if kept else []
         if masked:
             figures += [number(masked[name]["R@20"]), number(masked[name]["N@10"])]
-        by_seed = ", ".join(number(value) for value in record["R@20 by seed"])
+        by_seed = ", ".join(number(value) for value in record.get("R@20 by seed", ()))
         # A fit that ended at its last epoch may not have been trained to the end.
-        epochs = f"{record['epochs']:.0f}{' (last)' if record['ended at last epoch'] else ''}"
+        epochs = f"{record['epochs']:.0f}{' (last)' if record.get('ended at last epoch') else ''}"
         rows.append([name, *figures, by_seed, epochs, f"{record['seconds']:.0f}", chosen(record)])
     return [*head, "R@20 by seed", "epochs", "fit, s", "chosen"], rows
 
 
 def differences(run):
     """Head and lines: what the reference finds more."""
+    tests = run["paired tests"]
     rows = [
         [
             f"{test['row']} - {test['minus']}",
             number(test["difference"], "+"),
             f"{number(test['low'], '+')} to {number(test['high'], '+')}",
             f"{test['p']:.4f}",
-            f"{test['p Holm']:.4f}",
+            f"{corrected:.4f}",
             ", ".join(number(d, "+") for d in test["by_seed"]),
         ]
-        for test in run["paired tests"]
+        for test, corrected in zip(tests, holm([test["p"] for test in tests]), strict=True)
     ]
     return ["pair", "R@20", "95 %", "p", "p, all pairs (Holm)", "by seed"], rows
 
@@ -61,6 +63,8 @@ def differences(run):
 def both(run, kind):
     """The tables of a run as text."""
     made = [accuracy(run), *([differences(run)] if run["paired tests"] else [])]
+    if kind == "rst":  # names as they are: ace@10 is no address
+        made = [(head, [[f"``{name}``", *cells] for name, *cells in rows]) for head, rows in made]
     return "\n".join(TABLES[kind](*table) for table in made)
 
 

@@ -47,7 +47,8 @@ def title_of(figure):
 def darken(figure):
     """Draw white in the colour of the page, black in that of its letters, dark lines paler.
 
-    Letters that are nearly black stay so: they stand on pale areas, which stay pale.
+    Letters that are nearly black stay so: they stand on areas of a pale colour, which stay as they
+    are unless they are nearly white.
     """
     boxes = [text.get_bbox_patch() for text in figure.findobj(Text)]
     changes = []

@@ -100,9 +100,10 @@ def fit_members(members, X, weights, X_val, *, k, n_jobs=None, earlier=None):
 
 def take_epochs(member, earlier):
     """Let an unfitted member train as long as the same one did, where it knows how."""
-    last = last_step(member)
-    if hasattr(last, "_take_epochs_of"):
-        last._take_epochs_of(last_step(earlier))
+    last, fitted = last_step(member), last_step(earlier)
+    is_frozen = last is fitted  # within a Pipeline; it does not train
+    if not is_frozen and hasattr(last, "_take_epochs_of"):
+        last._take_epochs_of(fitted)
 
 
 def _shared_starts(members, X):

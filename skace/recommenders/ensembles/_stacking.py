@@ -37,8 +37,9 @@ class StackingRecommender(NamedEnsemble):
 
     Each user's last training row is held out. The estimators learn from the rest, and the weights
     are chosen that rank the held-out items best, or make them most likely. Then the estimators
-    learn from all rows. A network with ``train_on_held_out=True`` then trains once, on all rows,
-    for as many epochs as its first fit found best. With ``X_val`` the weights come from its rows,
+    learn from all rows. Networks with ``train_on_held_out=True``, also at the end of Pipelines and
+    in a `SeedEnsemble` without snapshots, then train once, on all rows, for as many epochs as their
+    first fit found best. With ``X_val`` the weights come from its rows,
     and the estimators are fitted once. The weights can depend on the length of the history and on
     the popularity of the item.
 

@@ -168,8 +168,9 @@ class NeuralRecommender(
 
     second_loss_curve_ : list of float
         Like ``loss_curve_``, for the second training, on all rows. ``n_iter_``, ``best_epoch_``,
-        ``loss_curve_`` and ``validation_scores_`` describe the first. Exists only if the last fit
-        trained twice.
+        ``loss_curve_`` and ``validation_scores_`` describe the first. In the last fit of a
+        `StackingRecommender` the first training is that of its first fit. Exists only if a training
+        on all rows followed another.
 
     Notes
     -----

@@ -155,7 +155,8 @@ class MELTEstimator(NeuralRecommender):
     second_loss_curve_ : list of float
         Like ``loss_curve_``, for the second run. With the backbone's ``train_on_held_out``, both
         trainings are repeated on all rows, each for its best number of epochs, with a curriculum of
-        the same length. Exists only if the last fit did so.
+        the same length. In the last fit of a `StackingRecommender`, the first trainings are those
+        of its first fit. Exists only if the last fit did so.
 
     Notes
     -----

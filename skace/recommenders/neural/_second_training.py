@@ -29,7 +29,7 @@ class FirstTraining:
 
     @classmethod
     def of(cls, model) -> Self | None:
-        """That of a fitted network; None where no second training followed it to the end."""
+        """That of a fitted network; None where no training on all rows followed it."""
         if not hasattr(model, "_epochs_of_parts"):
             return None
         figures = {name: getattr(model, name) for name in model._of_first_training}
