@@ -20,6 +20,7 @@ _LINKS = 32  # of a vector to its neighbours in a graph
 _BUILD_EFFORT = 128  # candidates for these links
 _VECTORS_PER_CELL = 64  # from which faiss learns where a cell is
 _LOOKED_AT = 4  # items that are found by bytes, and scored exactly, for each that is asked for
+_LARGEST_BYTE = 127
 _TIMES_LONGER = 2  # than the vectors are queries of faiss
 _AT_ONCE = 16  # entries that processors compare in one step; else faiss takes one by one
 
@@ -52,7 +53,8 @@ class ItemIndex:
     Attributes
     ----------
     native : usearch.index.Index or faiss.IndexIVFScalarQuantizer
-        The index of the library, for its other methods, such as writing it to a file.
+        The index of the library, over rounded vectors, for its other methods, such as writing it to
+        a file.
 
     n_items : int
         Number of vectors.
@@ -76,8 +78,8 @@ class ItemIndex:
     vector has the largest inner product [1]_. The cells hold entries rounded to bytes, by which
     four times as many items are found as are asked for, so among many twins even the largest effort
     may miss some. usearch links vectors by their inner products, less the mean of all vectors,
-    which changes all scores of a query alike. The vectors are kept, and scores are computed from
-    them exactly.
+    which changes all scores of a query alike. It holds and compares bytes, too. The vectors are
+    kept, and scores are computed from them exactly.
 
     Stability: experimental.
 
@@ -282,7 +284,7 @@ class _Search(ABC):
 
 
 class _Graph(_Search):
-    """Links between neighbours (Malkov, Yashunin 2018), by usearch.
+    """Links between neighbours (Malkov, Yashunin 2018), by usearch, of bytes.
 
     Vectors less their mean are linked by their inner products; the mean adds the same to all
     scores of a query. With it, vectors in a narrow cone are linked to the longest only. Linked by
@@ -298,25 +300,35 @@ class _Graph(_Search):
             raise _missing("usearch") from error
         self._n_threads = n_threads
         self.most_effort = 4096
+        centred = vectors - vectors.mean(axis=0)
+        largest = np.abs(centred).max(axis=0)
+        self._steps = np.where(largest > 0, largest, 1) / _LARGEST_BYTE  # of each column
         self.native = Index(
             ndim=vectors.shape[1],
             metric="ip",
-            dtype="f32",
+            dtype="i8",
             connectivity=_LINKS,
             expansion_add=_BUILD_EFFORT,
         )
-        centred = vectors - vectors.mean(axis=0)
-        self.native.add(np.arange(len(vectors)), centred, threads=n_threads)
+        # Rounded by us: usearch would first make all vectors equally long.
+        rounded = np.round(centred / self._steps).astype(np.int8)
+        self.native.add(np.arange(len(vectors)), rounded, threads=n_threads)
 
     def least_effort(self, k):
         return k
 
     def rows(self, queries, k, effort):
-        self.native.expansion_search = max(effort, k)
-        found = self.native.search(queries, k, threads=self._n_threads)
+        effort = max(effort, k)
+        n_found = min(effort, _LOOKED_AT * k, len(self.native))
+        self.native.expansion_search = effort
+        scaled = queries * self._steps
+        largest = np.abs(scaled).max(axis=1, keepdims=True)
+        scaled *= _LARGEST_BYTE / np.where(largest > 0, largest, 1)
+        rounded = np.round(scaled).astype(np.int8)
+        found = self.native.search(rounded, n_found, threads=self._n_threads)
         keys = np.asarray(found.keys).astype(np.int64).reshape(len(queries), -1)
         counts = np.asarray(getattr(found, "counts", keys.shape[1]))
-        rows = np.full((len(queries), k), -1)
+        rows = np.full((len(queries), n_found), -1)
         rows[:, : keys.shape[1]] = np.where(
             np.arange(keys.shape[1]) < counts.reshape(-1, 1), keys, -1
         )

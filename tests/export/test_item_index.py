@@ -86,6 +86,17 @@ def test_faiss_compares_whole_steps(width, random_state):
     assert (scores >= least - 1e-3).mean() > 0.99
 
 
+def test_a_graph_rounds_each_column_in_its_own_steps(vectors, states):
+    pytest.importorskip("usearch")
+    scales = np.ones(12, dtype=np.float32)
+    scales[[0, 5]] = 1000, 0  # one that outweighs all others, and one that says nothing
+    made, asked = vectors * scales, states / np.where(scales > 0, scales, 1)
+    rows, _ = ItemIndex(made, library="usearch", effort=900).search(asked, k=10)
+    best = np.argsort(-(asked @ made.T), axis=1)[:, :10]
+    found = [np.isin(exact, own).mean() for exact, own in zip(best, rows, strict=True)]
+    assert np.mean(found) > 0.99
+
+
 def test_effort_is_what_finds_more(library, vectors, states):
     def share(effort):
         rows, _ = ItemIndex(vectors, library=library, effort=effort).search(states, k=10)
