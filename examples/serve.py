@@ -57,9 +57,7 @@ def create_app(path):
         try:
             item_ids, scores = model.recommend(
                 [question.history],
-                min(
-                    k + len(gone), model.item_ids.size
-                ),  # as many as remain when these are left out
+                min(k + len(gone), model.item_ids.size),  # enough remain without the sold out
                 exclude_seen=question.exclude_seen,
             )
         except (TypeError, ValueError) as error:  # an id that the model does not know

@@ -13,8 +13,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.pipeline import Pipeline
 
-from skace import Catalog, EASEEstimator, Interactions, leave_last_out
+from skace import ACETransformer, Catalog, EASEEstimator, Interactions, leave_last_out
 from skace.datasets import make_shop
 from skace.item_tables import IDTable
 from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
@@ -699,6 +700,14 @@ def test_a_row_of_ones_own_that_changes_is_fitted_anew(compare, folder, tmp_path
     path.write_text(text.format("False", "None").replace("np.array([1, 900])", "[[1]]"))
     with pytest.raises(SystemExit, match=r"the grid of regularization holds \[1\]"):
         compare.main(words)
+
+
+def test_a_long_row_is_told_in_full(scripts):
+    lineup = scripts("quality/lineup.py")
+    steps = [(f"step_{n}", ACETransformer(n + 1, alpha=n + 0.5)) for n in range(40)]
+    one, other = Pipeline(steps), Pipeline([*steps[:-20], ("step_20", ACETransformer(5))])
+    assert "'step_39__alpha': '39.5'" in lineup.in_words(one)
+    assert lineup.in_words(one) != lineup.in_words(other)
 
 
 def test_a_row_that_is_not_there_is_named(scripts, folder):

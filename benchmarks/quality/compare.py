@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from cells import Cells
 from holm import holm
-from lineup import grid_for, reseeded, rows_of_file
+from lineup import grid_for, in_words, reseeded, rows_of_file
 from measuring import describe_machine, peak_memory
 from methods import BACKBONES, CLOSED_FORMS, NETWORK, build
 from sklearn.base import clone
@@ -264,7 +264,7 @@ def fit_row(row, estimator, train, test, seeds, cells):
         unfitted = reseeded(estimator, seed) if row.is_own else estimator
         compute = partial(fit_once, unfitted, seed, train, test)
         # A row of one's own may have changed under its name.
-        label = {"estimator": repr(unfitted), **row.chosen} if row.is_own else row.chosen
+        label = {"estimator": in_words(unfitted), **row.chosen} if row.is_own else row.chosen
         found = cells.fit(row.features, seed, label, compute)
         row.ended |= ended(unfitted[-1], int(found["epochs"]))
         row.seconds.append(float(found["seconds"]))
@@ -417,7 +417,7 @@ def main(words=None):
         estimator, grid, row_train = build_it()
         if grid and not arguments.no_search:
             compute = partial(search, estimator, grid, row_train)
-            of = {"estimator": repr(estimator), "grid": grid} if row.is_own else grid
+            of = {"estimator": in_words(estimator), "grid": grid} if row.is_own else grid
             found = cells.search(row.features, of, compute)
             row.chosen, validation[row.features] = found["best"], found["scores"]
             estimator.set_params(**row.chosen)

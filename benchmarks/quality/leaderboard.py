@@ -20,7 +20,7 @@ import numpy as np
 from cells import Cells
 from compare import draw_users, fingerprint, read_data, search
 from holm import holm
-from lineup import draws_of, grid_for, reseeded, rows, rows_of_file
+from lineup import draws_of, grid_for, in_words, reseeded, rows, rows_of_file
 from measuring import describe_machine
 from pages import COLUMNS, page
 from sklearn.base import clone
@@ -144,7 +144,7 @@ class Board:
             seed = None  # every seed gives the same
         if (name, number, seed) in self.found:
             return
-        label = {"chosen": self.chosen.get(name, {}), "estimator": repr(estimator)}
+        label = {"chosen": self.chosen.get(name, {}), "estimator": in_words(estimator)}
         compute = partial(fit_once, reseeded(estimator, seed), train, test)
         logging.info("%s, %s, seed %s, order %d", self.folder.name, name, seed, number)
         found = self.cells[number].fit(name, seed, label, None if only_stored else compute)

@@ -100,6 +100,16 @@ def reseeded(estimator, seed):
     return clone(estimator).set_params(**dict.fromkeys(draws_of(estimator), seed))
 
 
+def in_words(estimator):
+    """All parameters of an estimator: its ``repr`` leaves out what is too long for a screen."""
+    parts = {"": estimator} | estimator.get_params()
+    told = {
+        name: type(value).__name__ if hasattr(value, "get_params") else repr(value)
+        for name, value in parts.items()
+    }
+    return repr(dict(sorted(told.items())))
+
+
 def grid_for(estimator, grid):
     """A grid of plain values, whose names may be those of the last step, rec."""
     known = estimator.get_params()
