@@ -488,7 +488,7 @@ def test_repeated_rows_stay_repeated_while_weights_are_learned(monkeypatch):
     monkeypatch.setattr(
         StackingRecommender,
         "_fit_members",
-        lambda self, rows, *rest: seen.append(len(rows)) or fit(self, rows, *rest),
+        lambda self, rows, *rest, **more: seen.append(len(rows)) or fit(self, rows, *rest, **more),
     )
     rows = np.repeat(np.arange(len(X)), 2)
     model = StackingRecommender([("top", PopularityEstimator()), ("ease", EASEEstimator())], k=3)
