@@ -48,6 +48,7 @@ def script(monkeypatch, n_trainings):
     scores = iter([0.1, 0.3, 0.2, 0.2] * n_trainings)
     place = "skace.recommenders.neural._training.ndcg_at_k"
     monkeypatch.setattr(place, lambda *_, **__: next(scores))
+    return scores
 
 
 def of_all_rows(X, n_epochs):
@@ -101,12 +102,17 @@ def test_in_pipelines_processes_and_ensembles_it_is_the_same(cycle):
     alone = stack_of(pipe).fit(cycle).named_estimators_["net"]
     expected = of_all_rows(ACETransformer(4).fit_transform(cycle), alone[-1].best_epoch_)
     assert_array_equal(alone[-1].item_vectors_, expected.item_vectors_)
+    first = clone(pipe).fit(_rest(cycle))
+    assert alone[-1].validation_scores_ == first[-1].validation_scores_
     beside = stack_of(pipe, n_jobs=2).fit(cycle).named_estimators_["net"]
     # A process may have another number of threads, which round otherwise.
     assert_allclose(beside[-1].item_vectors_, expected.item_vectors_, atol=1e-4)
 
-    seeds = SeedEnsemble(clone(network), n_members=2, random_state=0)
-    for member in stack_of(seeds).fit(cycle).named_estimators_["net"].estimators_:
+    seeds = SeedEnsemble(clone(network), n_members=2, k=2, random_state=0)
+    firsts = clone(seeds).fit(_rest(cycle)).estimators_
+    members = stack_of(seeds).fit(cycle).named_estimators_["net"].estimators_
+    for first, member in zip(firsts, members, strict=True):
+        assert member.validation_scores_ == first.validation_scores_
         expected = SASRecEstimator(
             **(QUICK | {"random_state": member.random_state, "early_stopping": False}),
             max_epochs=member.best_epoch_,
@@ -115,10 +121,11 @@ def test_in_pipelines_processes_and_ensembles_it_is_the_same(cycle):
 
 
 def test_snapshots_are_taken_in_both_fits(cycle, monkeypatch):
-    script(monkeypatch, 4)  # of two networks in two fits
+    scores = script(monkeypatch, 4)  # of two networks in two fits
     network = SASRecEstimator(**SHORT, train_on_held_out=True)
     seeds = SeedEnsemble(network, n_members=2, snapshots=2, random_state=0)
     fitted = stack_of(seeds).fit(cycle).named_estimators_["net"]
+    assert next(scores, None) is None
     assert len(fitted.estimators_) == 4
     one, other = (member.item_vectors_ for member in fitted.estimators_[:2])
     assert (one != other).any()
@@ -147,7 +154,7 @@ class Notes:
     """Callback that notes, for all its copies, what has begun; it may stop a task."""
 
     def __init__(self, begun, stop_at=None):
-        self.begun, self.stop_at = begun, stop_at
+        self.begun, self.stop_at, self.n_parts = begun, stop_at, []
 
     def __deepcopy__(self, memo):
         return self
@@ -160,18 +167,21 @@ class Notes:
 
     def on_fit_task_begin(self, estimator, context):  # noqa: ARG002 - the protocol
         self.begun.append(context.task_name)
+        if context.task_name == "fit":
+            self.n_parts.append(context.max_subtasks)
 
     def on_fit_task_end(self, estimator, context):  # noqa: ARG002
         return context.task_name == "epoch" and len(self.begun) == self.stop_at
 
 
 def test_callbacks_see_one_training_in_the_last_fit(cycle):
-    begun = []
-    network = SASRecEstimator(**SHORT, train_on_held_out=True).set_callbacks(Notes(begun))
+    notes = Notes(begun := [])
+    network = SASRecEstimator(**SHORT, train_on_held_out=True).set_callbacks(notes)
     fitted = stack_of(network).fit(cycle).named_estimators_["net"]
     epochs = ["epoch"] * fitted.best_epoch_
     first = ["fit", "training", *["epoch"] * fitted.n_iter_, "training", *epochs]
     assert begun == [*first, "fit", "training", *epochs]
+    assert notes.n_parts == [2, 1]
 
 
 def test_a_callback_that_stops_the_last_training_is_told_of(cycle, monkeypatch):
