@@ -6,7 +6,8 @@ that are searched are drawn around the real ones: a real item is drawn at random
 moved into a random direction by ``--spread`` times the distance to its nearest other item (at
 least a tenth of the median of these, for items that have twins); the real ones come first, as they
 are. One query at a time, one thread. Half of the queries set the effort, the other half are
-measured. See ``python benchmarks/speed/index.py --help``.
+measured; usearch links the vectors by further ones. See ``python benchmarks/speed/index.py
+--help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -37,7 +38,8 @@ def read_arguments(words):
     parser.add_argument(
         "--spread", type=float, default=1.0, help="in distances to the nearest item"
     )
-    parser.add_argument("--queries", type=int, default=1000)
+    meaning = "states, of 4,000, that set the effort or are measured"
+    parser.add_argument("--queries", type=int, default=1000, help=meaning)
     parser.add_argument("--libraries", nargs="+", default=["faiss", "usearch"])
     parser.add_argument("--recall", type=float, default=0.99, help="of the 20 best items")
     parser.add_argument("--width", type=int, default=128)
@@ -122,7 +124,7 @@ def run(words=None):
     arguments = read_arguments(words)
     torch.set_num_threads(1)
     vectors, states = learn(arguments)
-    states = states[: arguments.queries]
+    states, typical = np.split(states, [arguments.queries])
     made = drawn_around(vectors, arguments.n, arguments.spread, np.random.default_rng(0))
     setting, asked = states[::2][:200], states[1::2]
     least = kth_best(made, asked, 20)
@@ -130,7 +132,8 @@ def run(words=None):
     found = {}
     for library in arguments.libraries:
         begin = time.process_time()
-        index = ItemIndex(made, library=library, n_threads=arguments.build_threads)
+        more = {"n_threads": arguments.build_threads, "queries": typical}
+        index = ItemIndex(made, library=library, **(more if library == "usearch" else {}))
         built = time.process_time() - begin
         threadpool_limits(1)  # also of the library, which has been imported by now
         index.calibrate(setting, k=20, recall=arguments.recall + 0.002)

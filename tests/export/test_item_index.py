@@ -53,6 +53,23 @@ def test_a_graph_answers_queries_that_are_unlike_all_vectors(lean, decay, random
     assert (scores >= least - 1e-3).mean() > 0.96
 
 
+def test_a_graph_for_typical_queries_follows_fewer_links(random_state):
+    """Queries that look along a few of the directions in which items differ."""
+    pytest.importorskip("usearch")
+    rng = np.random.default_rng(random_state)
+    vectors = rng.normal(size=(4000, 64))
+    states = rng.normal(size=(1060, 64)) * 0.85 ** np.arange(64)
+    typical, asked = states[:1000], states[1000:]
+    least = np.sort(asked @ vectors.T, axis=1)[:, [-20]]
+
+    def share(queries):
+        index = ItemIndex(vectors, library="usearch", effort=30, queries=queries)
+        _, scores = index.search(asked, 20)
+        return (scores >= least - 1e-3).mean()
+
+    assert share(typical) > share(None) + 0.05
+
+
 @pytest.mark.parametrize("length", [1e-3, 1, 1e3])
 def test_the_length_of_a_query_decides_nothing(library, vectors, states, length):
     index = ItemIndex(vectors, library=library, effort=900)
@@ -173,9 +190,13 @@ def test_lists_are_filled_although_few_cells_hold_so_many():
     [
         ({"item_ids": [1, 1, 2]}, "item_ids holds an id twice"),
         ({"library": "faiss", "n_threads": 2}, "n_threads=2 is for usearch"),
+        ({"library": "faiss", "queries": np.eye(3)}, "queries are for usearch"),
+        ({"library": "usearch", "queries": np.zeros((2, 3))}, "queries are all zeros"),
+        ({"queries": np.ones((2, 4))}, "queries have 4 columns, but the vectors have 3"),
+        ({"queries": [[1, np.nan, 0]]}, "queries holds NaN"),
     ],
 )
 def test_what_an_index_cannot_keep_to_is_refused(arguments, text):
-    pytest.importorskip("faiss")
+    pytest.importorskip(arguments.get("library", "faiss"))
     with pytest.raises(ValueError, match=text):
         ItemIndex(np.eye(3), **arguments)
