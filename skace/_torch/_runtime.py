@@ -9,7 +9,17 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["autocast", "private_generator", "reseed", "resolve_device", "resolve_precision"]
+__all__ = [
+    "autocast",
+    "private_generator",
+    "reseed",
+    "resolve_device",
+    "resolve_precision",
+    "training_precision",
+]
+
+# Processors with an instruction for products of bfloat16, which takes half the time of float32.
+_FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")
 
 # torch's dropout draws from the global generator, so trainings take turns.
 _training_lock = threading.RLock()
@@ -70,11 +80,20 @@ def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Type of the encoder's products in training; "auto" is bfloat16 on CUDA only."""
+    """Type of weights that are read; "auto" is bfloat16 on CUDA only."""
     if precision == "auto":
         is_fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if is_fast else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def training_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Type of the products of a network in training; "auto" is bfloat16 where that is fast."""
+    if precision == "auto" and device.type == "cpu":
+        # torch before 2.11 tells nothing of the processor.
+        known = getattr(torch.cpu, "get_capabilities", dict)()
+        precision = "bfloat16" if any(known.get(name) for name in _FAST_BFLOAT16) else "float32"
+    return resolve_precision(precision, device)
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -57,7 +57,7 @@ MATTERS = {
     "validation_fraction": (0.3, {"early_stopping": True}),
     "train_on_held_out": (True, {"early_stopping": True}),
     "item_table": (FrozenTable(), {}),
-    "precision": ("bfloat16", {}),
+    "precision": ("bfloat16", {"precision": "float32"}),
     "random_state": (1, {}),
 }
 OWN = {
@@ -145,7 +145,7 @@ def test_parameter_changes_the_model(cycle, without_first, vectors, cls, name):
     X = without_first if name == "loss__draw" else cycle
     # Copies, because what is set within a loss is set in the object.
     one, other = (
-        vectors(cls, X, **{key: clone(each, safe=False) for key, each in beside.items()}, **own)
+        vectors(cls, X, **{key: clone(each, safe=False) for key, each in beside.items()} | own)
         for own in ({}, {name: value})
     )
     assert np.abs(one - other).max() > 1e-6
@@ -506,6 +506,7 @@ def test_the_loss_falls(cycle, cls, training_seed, margin):
 def test_an_untrained_model_costs_the_logarithm_of_the_number_of_items(cycle, cls):
     X = Interactions(cycle.users, cycle.items, cycle.timestamps)
     parameters = QUICK | {"max_epochs": 1, "learning_rate": 1e-9, "embedding_dim": 8}
+    parameters |= {"precision": "float32"}
     if cls is BERT4RecEstimator:  # the mean is over the rows that an epoch is expected to ask for
         parameters |= {"mask_ratio": 1.0, "finetune_ratio": 0.0}
     model = cls(item_table=TrainableTable(init_std=1e-6), **parameters).fit(X)

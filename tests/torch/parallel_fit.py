@@ -29,6 +29,7 @@ SMALL = {
     "max_epochs": 3,
     "batch_size": 16,
     "dropout": 0.0,
+    "precision": "float32",
     "random_state": 0,
     "device": "cpu",
 }

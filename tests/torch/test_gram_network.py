@@ -241,6 +241,7 @@ def test_with_one_level_loss_and_gradient_are_those_of_sasrec(trainers, codes):
     items = rng.integers(26, size=(20, 9))  # four items are cold
     X = Interactions(np.repeat(np.arange(20), 9), items.ravel(), catalog=catalog)
     options = {"dropout": 0.0, "attention_dropout": 0.0, "batch_size": 16, "random_state": 0}
+    options["precision"] = "float32"
     flat = trainers(SASRecEstimator(**options), X)
     tree = trainers(GRAMEstimator(semantic_ids=FunctionTransformer(codes), **options), X)
     plain(tree.network.encoder)

@@ -21,6 +21,7 @@ from skace._torch._runtime import (
     private_generator,
     resolve_device,
     resolve_precision,
+    training_precision,
 )
 from skace.datasets import make_cycle
 
@@ -102,6 +103,36 @@ def test_unknown_device_is_refused():
 def test_precision_is_the_one_asked_for(gpus, precision, device, has_bf16, expected):
     gpus(1, has_bf16=has_bf16)
     assert resolve_precision(precision, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("precision", "known", "expected"),
+    [
+        ("auto", {"avx512_bf16": True}, torch.bfloat16),
+        ("auto", {"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
+        ("auto", {"avx512_bf16": False, "avx2": True}, torch.float32),
+        ("auto", {}, torch.float32),
+        ("auto", None, torch.float32),  # an older torch
+        ("float32", {"avx512_bf16": True}, torch.float32),
+        ("bfloat16", {}, torch.bfloat16),
+    ],
+)
+def test_networks_learn_in_bfloat16_where_a_processor_multiplies_it(
+    monkeypatch, precision, known, expected
+):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    if known is not None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert training_precision(precision, CPU) == expected
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_on_a_gpu_the_processor_does_not_count(gpus, monkeypatch, has_bf16):
+    gpus(1, has_bf16=has_bf16)
+    unlike = {"avx512_bf16": not has_bf16}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: unlike, raising=False)
+    expected = torch.bfloat16 if has_bf16 else torch.float32
+    assert training_precision("auto", CUDA) == expected
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

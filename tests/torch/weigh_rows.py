@@ -40,6 +40,7 @@ SMALL = {
     "max_epochs": 1,
     "batch_size": 4,
     "dropout": 0.0,
+    "precision": "float32",
     "early_stopping": False,
     "random_state": 0,
     "device": "cpu",

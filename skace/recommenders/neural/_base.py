@@ -101,9 +101,9 @@ class NeuralRecommender(
         "cpu", "cuda", "cuda:1", or "auto": CUDA if there is one, else the CPU.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the matrix products of encoder and loss in training. "auto" is
-        bfloat16 on CUDA, float32 elsewhere. Weights, optimiser and inference are
-        float32.
+        Precision of the matrix products of encoder and loss in training. "auto" is bfloat16 on CUDA
+        and on processors with an instruction for it (AVX-512 BF16, AMX; torch 2.11 or newer), else
+        float32. Weights, optimiser and inference are float32.
 
     warm_start : bool, default=False
         Whether `fit` continues from the weights of the previous fit (with a fresh optimiser).

@@ -196,7 +196,7 @@ class NetworkTraining(NetworkTimes):
     def _build_trainer(self, fit):
         """Trainer over the windows of the training rows."""
         from skace._torch._batches import DeviceLog
-        from skace._torch._runtime import resolve_precision
+        from skace._torch._runtime import training_precision
         from skace._torch.training._auxiliary import Reader
         from skace._torch.training._competitors import Competitors
         from skace._torch.training._parallel import Ranks
@@ -212,7 +212,7 @@ class NetworkTraining(NetworkTimes):
         competitors = Competitors(~self._spared(), fit.device, is_sparse=network.items.is_sparse)
         times = self._in_median_gaps(fit.rows.X._log.timestamps)
         log = DeviceLog(fit.items, fit.event_weights, windows, fit.device, network.layout, times)
-        dtype = resolve_precision(settings.precision, fit.device)
+        dtype = training_precision(settings.precision, fit.device)
         counts = ItemCounts(
             learned=competitors.among(self._learned_counts(fit)),
             asked=competitors.among(self._times_asked(fit, windows)),
