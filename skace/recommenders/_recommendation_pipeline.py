@@ -199,12 +199,16 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     long = int(np.quantile(lengths, 0.9))
     learns_all = bool((lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT)
     network = SASRecEstimator(
+        positions="relative",
         max_length=200 if long > 50 else 50,
         train_on_held_out=learns_all,
         random_state=random_state,
     )
     reasons.append(
         f"sasrec: max_length={network.max_length} - nine of ten users have at most {long} events"
+    )
+    reasons.append(
+        'sasrec: positions="relative" - how long ago an event was tells more than its place'
     )
     if learns_all:
         reasons.append(
