@@ -48,6 +48,10 @@ class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         False for a loss whose gradient reaches only the vectors that it looked up, which item
         tables with ``sparse=True`` require. The default is True.
 
+    takes_bfloat16 : bool
+        True for a loss that takes ``hidden`` in bfloat16 beside a float32 table, where networks
+        are trained in bfloat16 (``precision``). The default is False: ``hidden`` is float32.
+
     Notes
     -----
     The function from `build` returns the sum of the losses of N positions. Training divides this
@@ -58,6 +62,7 @@ class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     """
 
     updates_all_items = True
+    takes_bfloat16 = False
 
     _parameter_constraints: dict = {}
 

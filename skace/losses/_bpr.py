@@ -49,6 +49,7 @@ class BPR(Loss):
     """
 
     updates_all_items = False
+    takes_bfloat16 = True
 
     _parameter_constraints: dict = {
         "n_negatives": [Interval(Integral, 1, None, closed="left")],

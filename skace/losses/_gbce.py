@@ -55,6 +55,7 @@ class GBCE(Loss):
     """
 
     updates_all_items = False
+    takes_bfloat16 = True
 
     _parameter_constraints: dict = {
         "n_negatives": [Interval(Integral, 1, None, closed="left")],

@@ -38,6 +38,7 @@ class InBatchSoftmax(Loss):
     """
 
     updates_all_items = False
+    takes_bfloat16 = True
 
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""

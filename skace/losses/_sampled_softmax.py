@@ -53,6 +53,7 @@ class SampledSoftmax(Loss):
     """
 
     updates_all_items = False
+    takes_bfloat16 = True
 
     _parameter_constraints: dict = {
         "n_negatives": [Interval(Integral, 1, None, closed="left")],

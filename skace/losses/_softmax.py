@@ -36,6 +36,8 @@ class Softmax(Loss):
     SASRecEstimator(loss=Softmax())
     """
 
+    takes_bfloat16 = True
+
     def build(self, counts: ItemCounts) -> Callable[..., "torch.Tensor"]:
         """Build the loss; see `Loss.build`."""
         from skace._torch.training._losses import full_softmax

@@ -14,7 +14,17 @@ from sklearn.pipeline import Pipeline
 import skace.losses
 from skace import ACETransformer, LeaveLastOut, SASRecEstimator, ndcg_scorer
 from skace.datasets import make_cycle
-from skace.losses import BCE, BPR, GBCE, InBatchSoftmax, Loss, SampledSoftmax, Softmax, vectors_at
+from skace.losses import (
+    BCE,
+    BPR,
+    GBCE,
+    InBatchSoftmax,
+    Loss,
+    SampledSoftmax,
+    Softmax,
+    all_vectors,
+    vectors_at,
+)
 from skace.persistence import dump, load
 from skace.recommenders import NeuralRecommender
 from skace.recommenders.neural._losses import with_loss_object
@@ -88,6 +98,43 @@ def test_a_loss_that_returns_no_sum_is_told_what_to_return(X, what, found):
     text = rf"^the loss returned {found}; it has to return the sum of what the places cost"
     with pytest.raises(TypeError, match=text):
         SASRecEstimator(**FAST, loss=Wrong(what)).fit(X)
+
+
+class Products(Softmax):
+    """A loss that multiplies by the table, and notes the type of what it gets."""
+
+    def __init__(self, takes=False):
+        self.takes = takes
+
+    @property
+    def takes_bfloat16(self):
+        return self.takes
+
+    def build(self, counts):
+        return lambda *found: self._of_batch(super(Products, self).build(counts), *found)
+
+    def _of_batch(self, ours, hidden, table, targets, weights):
+        TYPES.append(hidden.dtype)
+        if self.takes:
+            return ours(hidden, table, targets, weights)
+        log_p = (hidden @ all_vectors(table).T).log_softmax(dim=1)
+        return -(weights * log_p[:, targets].diagonal()).sum()
+
+
+TYPES = []
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_a_loss_that_says_nothing_of_bfloat16_gets_float32(X, precision):
+    for takes in (False, True):
+        TYPES.clear()
+        SASRecEstimator(**FAST, loss=Products(takes), precision=precision).fit(X)
+        assert set(TYPES) == {getattr(torch, precision) if takes else torch.float32}
+
+
+@each_loss
+def test_losses_of_ours_take_bfloat16(loss):
+    assert loss.takes_bfloat16
 
 
 @pytest.mark.minutes

@@ -59,6 +59,7 @@ class Trainer:
     dtype: torch.dtype
     rng: np.random.RandomState
     auxiliary: Auxiliary | None = None
+    loss_takes_dtype: bool = True  # else its states are float32
     ranks: Ranks = field(default_factory=Ranks)
     model: nn.Module = field(init=False)
 
@@ -147,8 +148,9 @@ class Trainer:
         if len(hidden) == 0:  # an empty share; losses that draw from the batch find nothing there
             return hidden.sum(), weights.sum()
         vectors, targets = self.competitors.of(table, batch.targets[is_target])
-        # The last LayerNorm gives float32 back; the losses multiply in the type of hidden.
-        loss = self.loss(hidden.to(self.dtype), vectors, targets, weights)
+        # The last LayerNorm gives float32 back; our losses multiply in the type of hidden.
+        hidden = hidden.to(self.dtype if self.loss_takes_dtype else torch.float32)
+        loss = self.loss(hidden, vectors, targets, weights)
         if not isinstance(loss, torch.Tensor) or loss.ndim != 0:
             shape = f" of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else ""
             raise TypeError(

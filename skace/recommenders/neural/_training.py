@@ -227,6 +227,7 @@ class NetworkTraining(NetworkTimes):
             dtype=dtype,
             rng=fit.rng,
             auxiliary=self._build_auxiliary(fit, Reader(network, log.items, dtype, log.times), log),
+            loss_takes_dtype=getattr(self._loss(), "takes_bfloat16", False),
             ranks=Ranks.current(),
         )
 
