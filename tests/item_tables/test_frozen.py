@@ -38,6 +38,7 @@ def test_cold_items_compete_in_the_loss_only_as_negatives(small_log, cold_items)
         dropout=0.0,
         attention_dropout=0.0,
         learning_rate=1e-12,
+        precision="float32",
     )
     rows = small_log[[1, 2, 3, 5, 6, 8]]  # those with a past
     scores = model.decision_function(rows).astype(np.float64)
