@@ -789,11 +789,12 @@ def test_serving_is_timed_by_every_form(scripts):
     assert all(0 < p50 <= p99 for p50, p99 in found.values())
 
 
-def test_indexes_are_measured(scripts, folder):
-    pytest.importorskip("faiss")
+@pytest.mark.parametrize("library", ["faiss", "usearch"])
+def test_indexes_are_measured(scripts, folder, library):
+    pytest.importorskip(library)
     words = ["--n", "1500", "--queries", "40", "--width", "8", "--epochs", "1"]
-    words += ["--libraries", "faiss", "--data", str(folder)]
-    share, p50, p99 = scripts("speed/index.py").run(words)["faiss"]
+    words += ["--libraries", library, "--data", str(folder)]
+    share, p50, p99 = scripts("speed/index.py").run(words)[library]
     assert share >= 0.95
     assert 0 < p50 <= p99
 

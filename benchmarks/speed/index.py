@@ -132,8 +132,8 @@ def run(words=None):
     found = {}
     for library in arguments.libraries:
         begin = time.process_time()
-        more = {"n_threads": arguments.build_threads, "queries": typical}
-        index = ItemIndex(made, library=library, **(more if library == "usearch" else {}))
+        of_graph = {"n_threads": arguments.build_threads, "queries": typical}
+        index = ItemIndex(made, library=library, **(of_graph if library == "usearch" else {}))
         built = time.process_time() - begin
         threadpool_limits(1)  # also of the library, which has been imported by now
         index.calibrate(setting, k=20, recall=arguments.recall + 0.002)
