@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = ["index.rst", "results.rst", "benchmarks/leaderboard.rst"]
+PAGES = ["index.rst", "results.rst", "benchmarks/leaderboard.rst", "benchmarks/held_out.rst"]
 FILES = sorted((DOCS / "figures").glob("*.json"))
 ROLE = re.compile(r":(\w+):`([^`]*)`")
 
@@ -29,9 +29,15 @@ def measured(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def record():
-    """What the pages tell of."""
-    return json.loads((DOCS / "figures" / "beauty_file.json").read_text(encoding="utf-8"))
+def records():
+    """Files of figures, by name."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+@pytest.fixture(scope="module")
+def record(records):
+    """What most pages tell of."""
+    return records["beauty_file"]
 
 
 def _typed_decimals(text):
@@ -55,12 +61,12 @@ def test_files_of_figures_name_no_place_on_a_machine(path):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_files_hold_what_the_page_asks_for(page, measured, record):
+def test_files_hold_what_the_page_asks_for(page, measured, records):
     roles = ROLE.findall((DOCS / page).read_text(encoding="utf-8"))
     for role, text in roles:
         name, *keys = (part.strip() for part in text.split(";"))
         if role in {"figure", "gain"}:
-            assert name == "beauty_file"
+            record = records[name]
             assert (
                 measured.look_up(record, keys) if role == "figure" else measured.gain(record, *keys)
             )

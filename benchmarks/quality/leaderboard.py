@@ -42,6 +42,7 @@ SCORES = {
     "N@10": partial(ndcg_at_k, k=10, average=False),
 }
 
+ROOT = Path(__file__).resolve().parents[2]
 ASIDE = {"output", "minutes", "format"}  # options that no figure depends on
 
 
@@ -71,12 +72,15 @@ def make_parser():
 
 
 def told(arguments):
-    """The options as plain data: of folders and files the names, as paths are of one machine."""
+    """The options as plain data; a path of this machine is its name, one of ours is from here."""
 
     def plain(value):
         if isinstance(value, list):
             return [plain(one) for one in value]
-        return value.name if isinstance(value, Path) else value
+        if not isinstance(value, Path):
+            return value
+        found = value.resolve()
+        return found.relative_to(ROOT).as_posix() if found.is_relative_to(ROOT) else value.name
 
     return {name: plain(value) for name, value in vars(arguments).items() if name not in ASIDE}
 
