@@ -22,6 +22,7 @@ __all__ = [
     "IdArray",
     "IntArray",
     "ItemLists",
+    "LearningRateSchedule",
     "LinearDtype",
     "LinearSolver",
     "LongSequences",
@@ -60,6 +61,7 @@ HandleUnknown: TypeAlias = Literal["error", "ignore"]
 LinearDtype: TypeAlias = Literal["float32", "float64"]
 LinearSolver: TypeAlias = Literal["exact", "local"]
 LongSequences: TypeAlias = Literal["overlap", "truncate"]
+LearningRateSchedule: TypeAlias = Literal["constant", "linear"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 StoreCounts: TypeAlias = bool | Literal["auto"]
 # A function of positions, users and times of events returns a sort key for each.

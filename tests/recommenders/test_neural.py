@@ -52,6 +52,7 @@ MATTERS = {
     "max_epochs": (4, {}),
     "batch_size": (3, {}),
     "learning_rate": (0.01, {}),
+    "learning_rate_schedule": ("linear", {}),
     "weight_decay": (0.1, {}),
     "early_stopping": (True, {}),
     "validation_fraction": (0.3, {"early_stopping": True}),

@@ -12,9 +12,10 @@ from skace._torch._runtime import autocast
 from skace._torch.generation._fusion import FusionNetwork, gathered
 from skace._torch.generation._passages import Passages, trimmed
 from skace._torch.training._parallel import Ranks
+from skace._torch.training._schedule import Schedule
 from skace._typing import FloatArray, IntArray
 
-__all__ = ["Examples", "GenerationTrainer", "Schedule", "build_optimizer"]
+__all__ = ["Examples", "GenerationTrainer", "build_optimizer"]
 
 _EPSILON = 1e-6  # of AdamW, as published
 
@@ -26,29 +27,6 @@ class Examples(NamedTuple):
     begins: IntArray  # (n_rows,) where the past that is read begins
     ends: IntArray  # (n_rows,) the event that is asked for, right behind it
     weights: FloatArray  # (n_rows,)
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Share of the learning rate at each update: a straight line up, and one down to 0.
-
-    Parameters
-    ----------
-    n_updates : int
-        In all epochs together.
-    warmup : float
-        Share of them on the way up.
-    """
-
-    n_updates: int
-    warmup: float
-
-    def __call__(self, update: int) -> float:
-        """Share at an update, from 0."""
-        n_up = self.warmup * self.n_updates
-        if update < n_up:
-            return (update + 1) / (n_up + 1)
-        return max(0.0, (self.n_updates - update) / max(1.0, self.n_updates - n_up))
 
 
 class _Step(nn.Module):

@@ -16,11 +16,14 @@ from skace._torch.training._auxiliary import Auxiliary
 from skace._torch.training._competitors import Competitors
 from skace._torch.training._losses import Loss
 from skace._torch.training._parallel import Ranks
+from skace._torch.training._schedule import Schedule
 from skace._typing import IntArray
 from skace._windows import batch_order, n_batches
 
 __all__ = ["Trainer", "build_optimizers"]
 
+
+_WARMUP = 0.1  # of all steps
 
 # (summed loss, what is minimised), each of shape ()
 Costs = tuple[torch.Tensor, torch.Tensor]
@@ -62,6 +65,7 @@ class Trainer:
     loss_takes_dtype: bool = True  # else its states are float32
     ranks: Ranks = field(default_factory=Ranks)
     model: nn.Module = field(init=False)
+    _rates: list[torch.optim.lr_scheduler.LambdaLR] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.model = self.ranks.wrap(_Step(self.network, self._costs))
@@ -70,6 +74,13 @@ class Trainer:
     def has_rows(self) -> bool:
         """Whether there is something to learn from."""
         return len(self.log.lengths) > 0
+
+    def warm_up_and_decay(self, n_epochs: int) -> None:
+        """From now on let the learning rate rise and fall to 0, over so many epochs."""
+        schedule = Schedule(n_epochs * self.n_steps, _WARMUP)
+        self._rates = [
+            torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) for optimizer in self.optimizers
+        ]
 
     def run_epoch(self) -> float:
         """Learn from every window once; return the mean loss of a row in nats."""
@@ -110,13 +121,20 @@ class Trainer:
         cost.backward()
         for optimizer in self.optimizers:
             optimizer.step()
+        for rate in self._rates:
+            rate.step()
         summed: torch.Tensor = loss.detach().double()
         return summed
 
     @property
     def mean_step_weight(self) -> float:
         """Weight that a step asks for in the mean of an epoch, over all ranks."""
-        return self.log.weight_asked / n_batches(self.log.lengths.size, self.batch_size)
+        return self.log.weight_asked / self.n_steps
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of an epoch."""
+        return n_batches(self.log.lengths.size, self.batch_size)
 
     def _costs(self, batch: Batch) -> Costs:
         """Summed loss of a batch, and this rank's part of what is minimised."""

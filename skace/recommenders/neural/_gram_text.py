@@ -430,10 +430,10 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         from skace._torch.training._generation import (
             Examples,
             GenerationTrainer,
-            Schedule,
             build_optimizer,
         )
         from skace._torch.training._parallel import Ranks
+        from skace._torch.training._schedule import Schedule
 
         self._write_passages(fit)
         rows, weights = fit.rows, fit.weights

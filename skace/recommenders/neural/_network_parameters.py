@@ -3,7 +3,7 @@
 
 from typing import TypedDict
 
-from skace._typing import HandleUnknown, LongSequences, Precision, RandomState
+from skace._typing import HandleUnknown, LearningRateSchedule, LongSequences, Precision, RandomState
 from skace.item_tables import ItemTable
 from skace.losses import Loss
 
@@ -27,6 +27,7 @@ class NetworkParameters(TypedDict, total=False):
     max_epochs: int
     batch_size: int
     learning_rate: float
+    learning_rate_schedule: LearningRateSchedule
     weight_decay: float
     early_stopping: bool
     n_iter_no_change: int

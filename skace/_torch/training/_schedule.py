@@ -1,0 +1,29 @@
+"""The learning rate along a training."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from dataclasses import dataclass
+
+__all__ = ["Schedule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Share of the learning rate at each update: a straight line up, and one down to 0.
+
+    Parameters
+    ----------
+    n_updates : int
+        In all epochs together.
+    warmup : float
+        Share of them on the way up.
+    """
+
+    n_updates: int
+    warmup: float
+
+    def __call__(self, update: int) -> float:
+        """Share at an update, from 0."""
+        n_up = self.warmup * self.n_updates
+        if update < n_up:
+            return (update + 1) / (n_up + 1)
+        return max(0.0, (self.n_updates - update) / max(1.0, self.n_updates - n_up))
