@@ -36,6 +36,8 @@ _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
 _MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
 _EVENTS_TO_HOLD_OUT = 5  # of a user: some are left when a test and two others are held out
 _SHARE_TO_HOLD_OUT = 0.1  # of the users that have so many
+_STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training, if its epochs allow
+_EPOCHS = (12, 50)
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -198,9 +200,13 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     lengths = lengths[lengths > 0]
     long = int(np.quantile(lengths, 0.9))
     learns_all = bool((lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT)
+    n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // lengths.size, *_EPOCHS))
     network = SASRecEstimator(
         positions="relative",
         max_length=200 if long > 50 else 50,
+        max_epochs=n_epochs,
+        learning_rate=0.003,
+        learning_rate_schedule="linear",
         train_on_held_out=learns_all,
         random_state=random_state,
     )
@@ -209,6 +215,10 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     )
     reasons.append(
         'sasrec: positions="relative" - how long ago an event was tells more than its place'
+    )
+    reasons.append(
+        f"sasrec: learning_rate=0.003, falling to 0 over {n_epochs} epochs - a constant rate needs "
+        "three times as many"
     )
     if learns_all:
         reasons.append(

@@ -122,6 +122,15 @@ def test_long_histories_are_read(length, expected):
     assert pipe[-1].exclude_seen  # nobody takes an item twice
 
 
+@pytest.mark.parametrize(("n_users", "expected"), [(500, 50), (10_240, 25), (40_000, 12)])
+def test_few_users_are_seen_more_often(n_users, expected, caplog):
+    users = np.repeat(np.arange(n_users), 4)
+    X = Interactions(users, np.random.default_rng(0).integers(50, size=users.size))
+    network = dict(recommendation_pipeline(X)[-1].estimators)["sasrec"]
+    assert (network.max_epochs, network.learning_rate_schedule) == (expected, "linear")
+    assert f"falling to 0 over {expected} epochs" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("long_users", "length", "expected"), [(0, 3, False), (120, 6, True), (40, 6, False)]
 )
