@@ -516,13 +516,16 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
 
 def test_rows_of_ids_have_what_they_say(scripts):
     found = scripts("quality/ids_rows.py").rows({"embedding_dim": 8, "max_epochs": 50})
-    assert len(found) == 10
+    assert len(found) == 14
     for name, entry in found.items():
         network = entry.how if "ids" in name else entry.how[-1]
         assert isinstance(network.item_table, IDTable) == ("ids" in name)
         assert network.train_on_held_out == name.endswith("all events")
-        assert network.early_stopping != name.endswith("26 epochs")
-        assert network.max_epochs == (50 if network.early_stopping else 26)
+        assert network.early_stopping != ("epochs" in name)
+        words = name.split(", all events, ")[-1].split()
+        assert network.max_epochs == (50 if network.early_stopping else int(words[0]))
+        falls = "falling rate" in name
+        assert network.learning_rate_schedule == ("linear" if falls else "constant")
         kind = "relative" if "all events" in name else name.split()[-1]
         assert network.positions == kind
 

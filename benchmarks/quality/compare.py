@@ -275,8 +275,10 @@ def fit_row(row, estimator, train, test, seeds, cells):
 
 
 def ended(model, n_epochs):
-    """Whether a fit that could have stopped early ran to its last epoch."""
-    return getattr(model, "early_stopping", False) and n_epochs >= model.max_epochs
+    """Whether a fit that could have stopped early ran to its last epoch, and might go on."""
+    stops = getattr(model, "early_stopping", False)
+    falls = getattr(model, "learning_rate_schedule", "constant") == "linear"
+    return stops and not falls and n_epochs >= model.max_epochs
 
 
 def fit_once(estimator, seed, train, test):

@@ -1,4 +1,4 @@
-"""Rows for the leaderboard: SASRec on ids, and on ACE's vectors, by what it knows of the order.
+"""Rows for the leaderboard: SASRec on ids, and on ACE's vectors, by order and learning rate.
 
 ``python benchmarks/quality/leaderboard.py --data FOLDER --methods benchmarks/quality/ids_rows.py
 --rows "SASRec, ids; SASRec, ids, relative; SASRec, ids, all events; ..."``
@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from skace import ACETransformer, SASRecEstimator
 from skace.item_tables import IDTable
 
+FALLING = (6, 12)  # epochs of a rate that falls to 0
 POSITIONS = ("relative", "rotary", "time")
 EPOCHS = 26  # where validation events of Beauty were predicted best by an earlier fit of ids
 
@@ -32,4 +33,12 @@ def rows(settings):
         made[f"{name}, all events, 26 epochs"] = row(
             positions="relative", early_stopping=False, max_epochs=EPOCHS
         )
+        for n_epochs in FALLING:
+            made[f"{name}, all events, {n_epochs} epochs, falling rate"] = row(
+                positions="relative",
+                early_stopping=False,
+                max_epochs=n_epochs,
+                learning_rate=0.003,
+                learning_rate_schedule="linear",
+            )
     return made

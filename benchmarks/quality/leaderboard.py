@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from cells import Cells
-from compare import draw_users, fingerprint, read_data, search
+from compare import draw_users, ended, fingerprint, read_data, search
 from holm import holm
 from lineup import draws_of, grid_for, in_words, reseeded, rows, rows_of_file
 from measuring import describe_machine
@@ -181,7 +181,7 @@ def fit_once(estimator, train, test):
     return {
         "seconds": seconds,
         "epochs": n_epochs,
-        "ended": bool(n_epochs) and n_epochs >= getattr(model, "max_epochs", np.inf),
+        "ended": ended(model, n_epochs),
         "kept": model.target_ranks(asked, exclude_seen=False).astype(np.float32),
         "masked": model.target_ranks(asked, exclude_seen=True).astype(np.float32),
     }
