@@ -530,6 +530,16 @@ def test_rows_of_ids_have_what_they_say(scripts):
         assert network.positions == kind
 
 
+@pytest.mark.parametrize("features", ["ace", "ids"])
+def test_learning_rates_are_compared_on_validation_rows(scripts, folder, features, capsys):
+    fits = ["1:0.001:constant", "4:0.02:linear"]
+    words = ["--data", str(folder), "--features", features, "--width", "8", "--fits", *fits]
+    found = scripts("quality/learning_rates.py").main(words)
+    assert list(found) == fits
+    assert found[fits[1]] != found[fits[0]]
+    assert capsys.readouterr().out.count("R@20") == 2
+
+
 @pytest.fixture
 def my_rows(tmp_path):
     path = tmp_path / "my_rows.py"
