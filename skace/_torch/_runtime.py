@@ -4,8 +4,9 @@
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -91,7 +92,7 @@ def training_precision(precision: str, device: torch.device) -> torch.dtype:
     """Type of the products of a network in training; "auto" is bfloat16 where that is fast."""
     if precision == "auto" and device.type == "cpu":
         # torch before 2.11 tells nothing of the processor.
-        known = getattr(torch.cpu, "get_capabilities", dict)()
+        known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         precision = "bfloat16" if any(known.get(name) for name in _FAST_BFLOAT16) else "float32"
     return resolve_precision(precision, device)
 
