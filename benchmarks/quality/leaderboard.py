@@ -148,12 +148,14 @@ class Board:
             seed = None  # every seed gives the same
         if (name, number, seed) in self.found:
             return
+        model = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         label = {"chosen": self.chosen.get(name, {}), "estimator": in_words(estimator)}
         compute = partial(fit_once, reseeded(estimator, seed), train, test)
         logging.info("%s, %s, seed %s, order %d", self.folder.name, name, seed, number)
         found = self.cells[number].fit(name, seed, label, None if only_stored else compute)
         if found is not None:
-            self.found[name, number, seed] = found
+            is_cut = ended(model, int(found["epochs"]))
+            self.found[name, number, seed] = {**found, "ended": is_cut}
 
     def _search(self, name, estimator, grid, *, only_stored):
         """Parameters by NDCG@10 on validation rows, in the first order."""
@@ -181,7 +183,6 @@ def fit_once(estimator, train, test):
     return {
         "seconds": seconds,
         "epochs": n_epochs,
-        "ended": ended(model, n_epochs),
         "kept": model.target_ranks(asked, exclude_seen=False).astype(np.float32),
         "masked": model.target_ranks(asked, exclude_seen=True).astype(np.float32),
     }

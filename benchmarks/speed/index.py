@@ -5,8 +5,8 @@ them as they are (`FrozenTable`): its states after the users' histories are the 
 that are searched are drawn around the real ones: a real item is drawn at random, and its vector is
 moved into a random direction by ``--spread`` times the distance to its nearest other item (at
 least a tenth of the median of these, for items that have twins); the real ones come first, as they
-are. One query at a time, one thread. Half of the queries set the effort, the other half are
-measured; usearch links the vectors by further ones. See ``python benchmarks/speed/index.py
+are. One query at a time, one thread. Some of the queries set the effort, others are measured;
+usearch links the vectors by further ones. See ``python benchmarks/speed/index.py
 --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -44,7 +44,7 @@ def read_arguments(words):
     parser.add_argument("--recall", type=float, default=0.99, help="of the 20 best items")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--build-threads", type=int, default=1)
+    parser.add_argument("--build-threads", type=int, default=1, help="of usearch")
     parser.add_argument(
         "--cpu-time", action="store_true", help="of this process; for busy machines"
     )
@@ -132,7 +132,10 @@ def run(words=None):
     found = {}
     for library in arguments.libraries:
         begin = time.process_time()
-        of_graph = {"n_threads": arguments.build_threads, "queries": typical}
+        of_graph = {
+            "n_threads": arguments.build_threads,
+            "queries": typical if len(typical) else None,
+        }
         index = ItemIndex(made, library=library, **(of_graph if library == "usearch" else {}))
         built = time.process_time() - begin
         threadpool_limits(1)  # also of the library, which has been imported by now

@@ -19,7 +19,7 @@ __all__ = [
     "training_precision",
 ]
 
-# Processors with an instruction for products of bfloat16, which takes half the time of float32.
+# Processors with an instruction for products of bfloat16.
 _FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")
 
 # torch's dropout draws from the global generator, so trainings take turns.
@@ -81,7 +81,7 @@ def resolve_device(device: str, *, fallback: bool = False) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Type of weights that are read; "auto" is bfloat16 on CUDA only."""
+    """Type of weights that are read, and of products of text models; "auto" asks CUDA only."""
     if precision == "auto":
         is_fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if is_fast else torch.float32

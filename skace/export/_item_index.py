@@ -49,8 +49,8 @@ class ItemIndex:
 
     queries : array-like of shape (n, D) or None, default=None
         A thousand or more typical queries, from ``encode`` of the network. usearch then links
-        vectors that these queries score alike, and finds as much in a quarter of the time. None
-        links by the vectors alone. For usearch only.
+        vectors that these queries score alike, and follows fewer links to find as much. None links
+        by the vectors alone. For usearch only.
 
     n_threads : int, default=1
         Threads that build and search the usearch graph. faiss uses those of OpenMP, so it refuses

@@ -33,8 +33,9 @@ class QuerySpace:
         if not queries.any():
             raise ValueError("queries are all zeros; pass what encode returns for some users.")
         asked = queries * steps
-        lengths = np.linalg.norm(asked, axis=1, keepdims=True)
-        asked /= np.where(lengths > 0, lengths, 1)  # of a query its direction counts alone
+        asked /= _or_one(np.abs(asked).max(axis=1, keepdims=True))  # whose squares float32 can hold
+        # Of a query its direction counts alone.
+        asked /= _or_one(np.linalg.norm(asked, axis=1, keepdims=True))
         told, directions = np.linalg.eigh(asked.T @ asked)
         stretch = np.maximum(told, _LEAST * told[-1]) ** (_POWER / 2)
         self._forth = directions * stretch / steps[:, None]
@@ -47,3 +48,8 @@ class QuerySpace:
     def of_queries(self, queries):
         """Queries in these coordinates."""
         return queries @ self._back
+
+
+def _or_one(sizes):
+    """Sizes to divide by, 1 for those of nothing."""
+    return np.where(sizes > 0, sizes, 1)

@@ -50,7 +50,9 @@ class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
 
     takes_bfloat16 : bool
         True for a loss that takes ``hidden`` in bfloat16 beside a float32 table, where networks
-        are trained in bfloat16 (``precision``). The default is False: ``hidden`` is float32.
+        are trained in bfloat16 (``precision``). The default is False: ``hidden`` is float32. A
+        subclass of such a loss inherits it; set it to False if its own function multiplies
+        ``hidden`` by vectors of the table as they are.
 
     Notes
     -----
@@ -79,9 +81,9 @@ class Loss(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         -------
         loss : callable
             ``loss(hidden, table, targets, weights)``. ``hidden`` (N, D) are the states of the
-            network. ``table`` holds V items; its ``shape`` is (V, D), and `vectors_at` and
-            `all_vectors` return its vectors. ``targets`` (N,), int64, are the rows of the targets
-            in the table, and ``weights`` (N,), float32. It returns the weighted sum of the losses
-            of the positions, a tensor of shape (). Random numbers come from torch's global
-            generator of the table's device, which `fit` seeds and restores.
+            network, float32 unless ``takes_bfloat16``. ``table`` holds V items; its ``shape`` is
+            (V, D), and `vectors_at` and `all_vectors` return its vectors. ``targets`` (N,), int64,
+            are the rows of the targets in the table, and ``weights`` (N,), float32. It returns the
+            weighted sum of the losses of the positions, a tensor of shape (). Random numbers come
+            from torch's global generator of the table's device, which `fit` seeds and restores.
         """

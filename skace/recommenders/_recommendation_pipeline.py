@@ -36,8 +36,8 @@ _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
 _MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
 _EVENTS_TO_HOLD_OUT = 5  # of a user: some are left when a test and two others are held out
 _SHARE_TO_HOLD_OUT = 0.1  # of the users that have so many
-_STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training, if its epochs allow
-_EPOCHS = (12, 50)
+_STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training
+_EPOCHS = (12, 50)  # at least, at most
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -74,8 +74,9 @@ def recommendation_pipeline(
     effort : {"fast", "balanced", "best"}, default="balanced"
         "fast": popularity, neighbours and the closed forms that fit into memory, blended with
         weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec on the
-        vectors of ACE, from 2,000 events on, which in the end learns the held-out rows as well, if
-        a tenth of the users have five events. "best": three trainings of SASRec instead of one. If
+        vectors of ACE, from 2,000 events on: relative positions, 12 to 50 epochs of a rate that
+        falls to 0, and in the end a training on the held-out rows as well, if a tenth of the users
+        have five events. "best": three trainings of SASRec instead of one. If
         items have texts, "fast" hashes their words. The others encode them with a language model,
         which is downloaded once, if sentence-transformers is installed.
 
@@ -200,10 +201,11 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     lengths = lengths[lengths > 0]
     long = int(np.quantile(lengths, 0.9))
     learns_all = bool((lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT)
-    n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // lengths.size, *_EPOCHS))
+    max_length = 200 if long > 50 else 50
+    n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // _n_windows(lengths, max_length), *_EPOCHS))
     network = SASRecEstimator(
         positions="relative",
-        max_length=200 if long > 50 else 50,
+        max_length=max_length,
         max_epochs=n_epochs,
         learning_rate=0.003,
         learning_rate_schedule="linear",
@@ -217,8 +219,8 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         'sasrec: positions="relative" - how long ago an event was tells more than its place'
     )
     reasons.append(
-        f"sasrec: learning_rate=0.003, falling to 0 over {n_epochs} epochs - a constant rate needs "
-        "three times as many"
+        f"sasrec: learning_rate=0.003, falling to 0 over {n_epochs} epochs - about {_STEPS} steps, "
+        f"between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a constant rate needs more"
     )
     if learns_all:
         reasons.append(
@@ -237,6 +239,12 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         network = make_pipeline(ACETransformer(_width(X)), network)
         reasons.append("sasrec: ACETransformer - vectors of a narrow cone are spread out")
     return [("sasrec", network)]
+
+
+def _n_windows(lengths, max_length):
+    """About how many histories a network reads in an epoch: long ones come in parts."""
+    further = np.maximum(lengths[lengths > 1] - 1 - max_length, 0)
+    return max(1, int((1 + np.ceil(2 * further / max_length)).sum()))
 
 
 def _width(X):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from skace.export import ItemIndex
+from skace.export._query_space import QuerySpace
 
 PACKAGES = {"usearch": "usearch", "faiss": "faiss"}
 
@@ -59,6 +60,8 @@ def test_a_graph_for_typical_queries_follows_fewer_links(random_state):
     rng = np.random.default_rng(random_state)
     vectors = rng.normal(size=(4000, 64))
     states = rng.normal(size=(1060, 64)) * 0.85 ** np.arange(64)
+    scales = 10.0 ** rng.uniform(-2, 2, 64)  # columns are of one size by chance only
+    vectors, states = vectors * scales, states / scales
     typical, asked = states[:1000], states[1000:]
     least = np.sort(asked @ vectors.T, axis=1)[:, [-20]]
 
@@ -68,6 +71,25 @@ def test_a_graph_for_typical_queries_follows_fewer_links(random_state):
         return (scores >= least - 1e-3).mean()
 
     assert share(typical) > share(None) + 0.05
+
+
+def test_a_query_space_keeps_products(vectors, states, random_state):
+    scales = 10.0 ** np.random.default_rng(random_state).uniform(-2, 2, 12)
+    made, asked = vectors * scales, states[:5] / scales  # fewer queries than columns
+    space = QuerySpace(asked, scales)
+    found = space.of_queries(states / scales) @ space.of_vectors(made).T
+    np.testing.assert_allclose(found, states @ vectors.T, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("length", [1e-30, 1, 1e30])
+def test_typical_queries_may_have_any_length(vectors, states, length):
+    pytest.importorskip("usearch")
+    with np.errstate(all="raise", under="ignore"):
+        index = ItemIndex(vectors, library="usearch", effort=900, queries=length * states)
+    rows, _ = index.search(states, 10)
+    best = np.argsort(-(states @ vectors.T), axis=1)[:, :10]
+    found = [np.isin(exact, own).mean() for exact, own in zip(best, rows, strict=True)]
+    assert np.mean(found) > 0.99
 
 
 @pytest.mark.parametrize("length", [1e-3, 1, 1e3])

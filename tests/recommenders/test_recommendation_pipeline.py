@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 import skace.recommenders._recommendation_pipeline as module
 from skace import Catalog, Interactions, leave_last_out, ndcg_scorer, recommendation_pipeline
+from skace._windows import cut_windows
 from skace.datasets import make_shop
 from skace.recommenders import SeedEnsemble, StackingRecommender
 
@@ -124,11 +125,20 @@ def test_long_histories_are_read(length, expected):
 
 @pytest.mark.parametrize(("n_users", "expected"), [(500, 50), (10_240, 25), (40_000, 12)])
 def test_few_users_are_seen_more_often(n_users, expected, caplog):
-    users = np.repeat(np.arange(n_users), 4)
+    lengths = [*[4] * n_users, *[1] * 9_000]  # of users with one event nothing is learned
+    users = np.repeat(np.arange(len(lengths)), lengths)
     X = Interactions(users, np.random.default_rng(0).integers(50, size=users.size))
     network = dict(recommendation_pipeline(X)[-1].estimators)["sasrec"]
     assert (network.max_epochs, network.learning_rate_schedule) == (expected, "linear")
     assert f"falling to 0 over {expected} epochs" in caplog.text
+
+
+def test_windows_of_long_users_count():
+    lengths = np.array([1, 2, 30, 51, 52, 76, 77, 300])
+    items = np.zeros(lengths.sum(), dtype=int)
+    X = Interactions(np.repeat(np.arange(lengths.size), lengths), items)
+    windows = cut_windows(np.ones(len(X), dtype=bool), X._log.offsets, 50)
+    assert module._n_windows(lengths, 50) == len(windows)
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from skace._torch.generation._trie import TokenTrie
 from skace._torch.training._generation import (
     Examples,
     GenerationTrainer,
-    Schedule,
     build_optimizer,
 )
+from skace._torch.training._schedule import Schedule
 
 START, END = 0, 1
 CPU = torch.device("cpu")
@@ -322,6 +322,18 @@ def test_the_rate_rises_and_falls():
     assert Schedule(4, 0.0)(0) == 1.0
 
 
+@pytest.mark.parametrize("batch_size", [6, 2])
+def test_updates_of_all_epochs_follow_the_schedule(folder, batch_size):
+    trainer = trainer_of(folder, batch_size=batch_size)
+    (optimizer,) = trainer.optimizers
+    trainer.warm_up_and_decay(n_epochs=2)
+    assert optimizer.param_groups[0]["lr"] < 1e-3
+    trainer.run_epoch()
+    assert_allclose(optimizer.param_groups[0]["lr"], 1e-3)
+    trainer.run_epoch()
+    assert_allclose(optimizer.param_groups[0]["lr"], 0.0, atol=1e-12)
+
+
 def trainer_of(folder, **changes):
     t5, _ = load_t5(folder)
     t5.config.dropout_rate = 0.0
@@ -339,7 +351,7 @@ def trainer_of(folder, **changes):
     settings = {
         "examples": Examples(items, np.maximum(0, ends - 3), ends, np.ones(6)),
         "optimizers": [build_optimizer(network, 1e-3, 0.01)],
-        "schedule": Schedule(100, 0.0),
+        "warmup": 0.5,
         "batch_size": 6,
         "accumulation": 1,
         "max_gradient": 1.0,

@@ -65,7 +65,7 @@ class GenerationTrainer:
     examples: Examples
     passages: Passages
     optimizers: list[torch.optim.Optimizer]
-    schedule: Schedule
+    warmup: float  # share of all updates
     batch_size: int
     accumulation: int
     max_gradient: float | None
@@ -73,21 +73,29 @@ class GenerationTrainer:
     rng: np.random.RandomState
     ranks: Ranks = field(default_factory=Ranks)
     model: nn.Module = field(init=False)
-    _rates: list[torch.optim.lr_scheduler.LambdaLR] = field(init=False)
+    _rates: list[torch.optim.lr_scheduler.LambdaLR] = field(init=False, default_factory=list)
     _tokens_of_an_update: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._tokens_of_an_update = self._mean_tokens()
         self.model = self.ranks.wrap(_Step(self.network))
+
+    def warm_up_and_decay(self, n_epochs: int) -> None:
+        """From now on let the learning rate rise and fall to 0, over so many epochs."""
+        schedule = Schedule(n_epochs * self.n_updates, self.warmup)
         self._rates = [
-            torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
-            for optimizer in self.optimizers
+            torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) for optimizer in self.optimizers
         ]
 
     @property
     def has_rows(self) -> bool:
         """Whether there is something to learn from."""
         return len(self.examples.ends) > 0
+
+    @property
+    def n_updates(self) -> int:
+        """Updates of an epoch."""
+        return -(-len(self.examples.ends) // (self.batch_size * self.accumulation))
 
     def run_epoch(self) -> float:
         """Learn from every row once; return the mean loss of a row in nats."""
@@ -117,8 +125,9 @@ class GenerationTrainer:
             total += loss.detach().double()
         if self.max_gradient is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient)
-        for optimizer, rate in zip(self.optimizers, self._rates, strict=True):
+        for optimizer in self.optimizers:
             optimizer.step()
+        for rate in self._rates:
             rate.step()
         return total
 
@@ -126,8 +135,7 @@ class GenerationTrainer:
         """Weight of a mean update of an epoch, counted in tokens of ids."""
         weights, items = self.examples.weights, self.examples.items[self.examples.ends]
         n_tokens = (self.passages.ids >= 0).sum(axis=1) + 1
-        n_updates = -(-len(weights) // (self.batch_size * self.accumulation))
-        return float((weights * n_tokens[items]).sum()) / max(1, n_updates)
+        return float((weights * n_tokens[items]).sum()) / max(1, self.n_updates)
 
     def _loss(self, numbers: IntArray) -> torch.Tensor:
         """Summed loss of this rank's part of a batch."""

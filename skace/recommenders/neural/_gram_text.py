@@ -433,7 +433,6 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
             build_optimizer,
         )
         from skace._torch.training._parallel import Ranks
-        from skace._torch.training._schedule import Schedule
 
         self._write_passages(fit)
         rows, weights = fit.rows, fit.weights
@@ -442,14 +441,12 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
         ends, firsts = ends[ends > firsts], firsts[ends > firsts]
         begins = np.maximum(firsts, ends - self.max_length)
         own = np.ones(ends.size) if weights is None else weights[ends]
-        n_updates = -(-ends.size // (self.batch_size * self.accumulation))
-        n_epochs = self.max_epochs if rows.n_passes is None else rows.n_passes
         return GenerationTrainer(
             network=self._network,
             examples=Examples(fit.items, begins, ends, own),
             passages=self._passages(),
             optimizers=[build_optimizer(self._network, self.learning_rate, self.weight_decay)],
-            schedule=Schedule(n_updates * n_epochs, self.warmup),
+            warmup=self.warmup,
             batch_size=self.batch_size,
             accumulation=self.accumulation,
             max_gradient=self.max_gradient,
@@ -457,6 +454,9 @@ class GRAMTextEstimator(TextAnswers, TextBuilding, NetworkTraining, SequentialRe
             rng=fit.rng,
             ranks=Ranks.current(),
         )
+
+    def _rate_falls(self):
+        return True
 
     def _validation_score(self, X_val, trainer):
         self.__dict__.pop("_asked", None)  # the weights have changed since

@@ -144,7 +144,7 @@ class NetworkTraining(NetworkTimes):
         patience = settings.n_iter_no_change if settings.early_stopping else None
         self._follow(Epochs(), trainer, fit, n_epochs, patience=patience)
         is_watched = settings.early_stopping and fit.X_val is not None
-        if is_watched and self.best_epoch_ == n_epochs > 1 and not self._decays():
+        if is_watched and self.best_epoch_ == n_epochs > 1 and not self._rate_falls():
             warnings.warn(
                 f"the validation score was still rising in the last of {n_epochs} epochs; raise "
                 "max_epochs.",
@@ -152,16 +152,15 @@ class NetworkTraining(NetworkTimes):
                 stacklevel=2,
             )
 
-    def _decays(self):
-        """Whether the learning rate falls to 0, so that the last epoch is to be the best."""
-        # GRAMTextEstimator has a schedule of its own.
-        return getattr(self._settings(), "learning_rate_schedule", None) == "linear"
+    def _rate_falls(self):
+        """Whether the rate falls to 0, so that the last epochs are usually the best."""
+        return self._settings().learning_rate_schedule == "linear"
 
     def _follow(self, epochs, trainer, fit, n_epochs, **options):
         """Run epochs whose curve and scores callbacks see as they grow."""
         self.loss_curve_, self.validation_scores_ = epochs.loss_curve, epochs.validation_scores
         name = type(self).__name__ + (" on all rows" if fit.stages.are_known else "")
-        if self._decays():
+        if self._rate_falls():
             trainer.warm_up_and_decay(n_epochs)
         validate = partial(self._validation_score, fit.X_val, trainer)
         run_epochs(
