@@ -516,7 +516,7 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
 
 def test_rows_of_ids_have_what_they_say(scripts):
     found = scripts("quality/ids_rows.py").rows({"embedding_dim": 8, "max_epochs": 50})
-    assert len(found) == 14
+    assert len(found) == 16
     for name, entry in found.items():
         network = entry.how if "ids" in name else entry.how[-1]
         assert isinstance(network.item_table, IDTable) == ("ids" in name)

@@ -14,7 +14,11 @@ pytest.importorskip("matplotlib")
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = ["index.rst", "results.rst", "benchmarks/leaderboard.rst", "benchmarks/held_out.rst"]
+PAGES = [
+    "index.rst",
+    "results.rst",
+    *(f"benchmarks/{name}.rst" for name in ("leaderboard", "held_out", "one_line")),
+]
 FILES = sorted((DOCS / "figures").glob("*.json"))
 ROLE = re.compile(r":(\w+):`([^`]*)`")
 
