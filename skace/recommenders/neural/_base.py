@@ -82,8 +82,8 @@ class NeuralRecommender(
     learning_rate_schedule : {"constant", "linear"}, default="constant"
         "linear" raises the rate in a straight line over the first tenth of the steps of
         ``max_epochs`` passes, and lowers it to 0 over the others. On Beauty and Sports, 12 epochs
-        at three times the usual rate then find more than 26 at a constant rate. The length stays that of
-        ``max_epochs`` where early stopping ends a fit before, or a second training
+        at three times the usual rate then find more than 26 at a constant rate. The length stays
+        that of ``max_epochs`` where early stopping ends a fit before, or a second training
         (``train_on_held_out``) takes ``best_epoch_`` epochs: the rate is then still above 0. Each
         call of `partial_fit` has a schedule of its own.
 
