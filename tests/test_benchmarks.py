@@ -15,7 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.pipeline import Pipeline
 
-from skace import ACETransformer, Catalog, EASEEstimator, Interactions, leave_last_out
+from skace import (
+    ACETransformer,
+    Catalog,
+    EASEEstimator,
+    Interactions,
+    SASRecEstimator,
+    leave_last_out,
+)
 from skace.datasets import make_shop
 from skace.item_tables import IDTable
 from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
@@ -531,13 +538,43 @@ def test_rows_of_ids_have_what_they_say(scripts):
 
 
 @pytest.mark.parametrize("features", ["ace", "ids"])
-def test_learning_rates_are_compared_on_validation_rows(scripts, folder, features, capsys):
+def test_learning_rates_are_compared_on_validation_rows(
+    scripts, folder, features, capsys, monkeypatch
+):
     fits = ["1:0.001:constant", "4:0.02:linear"]
     words = ["--data", str(folder), "--features", features, "--width", "8", "--fits", *fits]
-    found = scripts("quality/learning_rates.py").main(words)
+    script = scripts("quality/learning_rates.py")
+    asked, model_of = [], script.model_of
+    monkeypatch.setattr(script, "model_of", lambda *_: asked.append(model_of(*_)) or asked[-1])
+    found = script.main([*words, "--seed", "3", "--max-length", "7", "--precision", "float32"])
     assert list(found) == fits
-    assert found[fits[1]] != found[fits[0]]
     assert capsys.readouterr().out.count("R@20") == 2
+    names = ("max_epochs", "learning_rate", "learning_rate_schedule")
+    told = [tuple(getattr(pipe[-1], name) for name in names) for pipe in asked]
+    assert told == [(1, 0.001, "constant"), (4, 0.02, "linear")]
+    for pipe in asked:
+        assert list(pipe.named_steps) == (["ace", "rec"] if features == "ace" else ["rec"])
+        same = {"random_state": 3, "max_length": 7, "precision": "float32", "embedding_dim": 8}
+        assert same.items() <= pipe[-1].get_params().items()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [({}, True), ({"early_stopping": False}, False), ({"learning_rate_schedule": "linear"}, False)],
+)
+def test_a_fit_is_cut_short_if_it_might_go_on(compare, parameters, expected):
+    model = SASRecEstimator(max_epochs=5, **parameters)
+    assert compare.ended(model, 5) == expected
+    assert not compare.ended(model, 4)
+
+
+def test_the_command_of_a_leaderboard_says_where_our_rows_are(scripts, tmp_path):
+    board = scripts("quality/leaderboard.py")
+    ours = Path(board.__file__).with_name("ids_rows.py")
+    for path, told in ((ours, "benchmarks/quality/ids_rows.py"), (tmp_path / "my.py", "my.py")):
+        words = ["--data", str(tmp_path), "--methods", str(path)]
+        command = board.command_of(board.make_parser().parse_args(words))
+        assert command.split()[2:] == ["--data", tmp_path.name, "--methods", told]
 
 
 @pytest.fixture

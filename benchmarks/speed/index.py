@@ -6,8 +6,7 @@ that are searched are drawn around the real ones: a real item is drawn at random
 moved into a random direction by ``--spread`` times the distance to its nearest other item (at
 least a tenth of the median of these, for items that have twins); the real ones come first, as they
 are. One query at a time, one thread. Some of the queries set the effort, others are measured;
-usearch links the vectors by further ones. See ``python benchmarks/speed/index.py
---help``.
+usearch links the vectors by further ones. See ``python benchmarks/speed/index.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

@@ -1,4 +1,4 @@
-"""What the tests of closed forms share: logs, their matrices by loops, a solver by columns."""
+"""What tests share: scripted epochs; logs, their matrices by loops, a solver by columns."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from itertools import pairwise
@@ -16,6 +16,20 @@ def _fresh_memos():
     """Each test counts what is computed from zero."""
     COUNTS.clear()
     INVERSES.clear()
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Let epochs score what they are told to; what is left of it is returned."""
+
+    def script(*scores):
+        left = iter(scores)
+        monkeypatch.setattr(
+            "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(left)
+        )
+        return left
+
+    return script
 
 
 @pytest.fixture(scope="session")

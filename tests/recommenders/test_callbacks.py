@@ -174,11 +174,8 @@ def test_a_callback_can_stop_a_fit(cycle, n_epochs):
     np.testing.assert_array_equal(model.item_vectors_, short.item_vectors_)
 
 
-def test_a_stopped_fit_returns_to_its_best_epoch(cycle, monkeypatch):
-    scores = iter([0.3, 0.1, 0.2])
-    monkeypatch.setattr(
-        "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(scores)
-    )
+def test_a_stopped_fit_returns_to_its_best_epoch(cycle, scripted):
+    scripted(0.3, 0.1, 0.2)
     parameters = QUICK | {"early_stopping": True, "n_iter_no_change": 9}
     model = SASRecEstimator(**parameters).set_callbacks(StopAfter(2)).fit(cycle)
     assert (model.n_iter_, model.best_epoch_) == (2, 1)

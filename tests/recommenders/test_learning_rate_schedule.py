@@ -73,10 +73,8 @@ def test_vectors_that_are_looked_up_follow_as_well(cycle, rates):
     assert_allclose(found, np.repeat(expected_rates(len(found), 0.001)[:, None], 2, axis=1))
 
 
-def test_the_length_is_that_of_max_epochs_where_a_fit_stops_early(cycle, rates, monkeypatch):
-    scores = iter([0.3, 0.2, 0.1, 0.1])
-    place = "skace.recommenders.neural._training.ndcg_at_k"
-    monkeypatch.setattr(place, lambda *_, **__: next(scores))
+def test_the_length_is_that_of_max_epochs_where_a_fit_stops_early(cycle, rates, scripted):
+    scripted(0.3, 0.2, 0.1, 0.1)
     options = LINEAR | {"early_stopping": True, "n_iter_no_change": 2}
     model = SASRecEstimator(**options, max_epochs=9).fit(cycle)
     assert model.n_iter_ == 3
@@ -84,10 +82,8 @@ def test_the_length_is_that_of_max_epochs_where_a_fit_stops_early(cycle, rates, 
     assert_allclose(found, expected_rates(3 * len(found), 0.001)[: len(found)])
 
 
-def test_a_second_training_goes_the_first_steps_of_the_same_schedule(cycle, rates, monkeypatch):
-    scores = iter([0.1, 0.3, 0.2, 0.2])
-    place = "skace.recommenders.neural._training.ndcg_at_k"
-    monkeypatch.setattr(place, lambda *_, **__: next(scores))
+def test_a_second_training_goes_the_first_steps_of_the_same_schedule(cycle, rates, scripted):
+    scripted(0.1, 0.3, 0.2, 0.2)
     options = LINEAR | {"early_stopping": True, "train_on_held_out": True}
     model = SASRecEstimator(**options, max_epochs=4).fit(cycle)
     assert model.best_epoch_ == 2
@@ -97,10 +93,8 @@ def test_a_second_training_goes_the_first_steps_of_the_same_schedule(cycle, rate
     assert_allclose(second, first[: len(second)])
 
 
-def test_a_last_epoch_that_is_the_best_is_no_warning(cycle, monkeypatch):
-    scores = iter([0.1, 0.2, 0.3])
-    place = "skace.recommenders.neural._training.ndcg_at_k"
-    monkeypatch.setattr(place, lambda *_, **__: next(scores))
+def test_a_last_epoch_that_is_the_best_is_no_warning(cycle, scripted):
+    scripted(0.1, 0.2, 0.3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = SASRecEstimator(**LINEAR | {"early_stopping": True}, max_epochs=3).fit(cycle)

@@ -161,11 +161,8 @@ def test_where_nothing_is_watched_the_last_epochs_are_kept(cycle, cls):
         ([0.2, 0.2, 0.2, 0.2], 2, [1, 2]),
     ],
 )
-def test_the_best_epochs_are_kept(cycle, monkeypatch, scores, n_snapshots, epochs):
-    left = iter(scores)
-    monkeypatch.setattr(
-        "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(left)
-    )
+def test_the_best_epochs_are_kept(cycle, scripted, scores, n_snapshots, epochs):
+    scripted(*scores)
     train, test = leave_last_out(cycle)
     model = ensemble(SASRecEstimator(**QUICK), n_members=1, snapshots=n_snapshots)
     model.fit(train, X_val=test)
@@ -173,22 +170,16 @@ def test_the_best_epochs_are_kept(cycle, monkeypatch, scores, n_snapshots, epoch
     assert_array_equal([one.item_vectors_ for one in model.estimators_], expected)
 
 
-def test_a_training_that_ends_early_has_fewer_of_them(cycle, monkeypatch):
-    left = iter([0.2, 0.1])
-    monkeypatch.setattr(
-        "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(left)
-    )
+def test_a_training_that_ends_early_has_fewer_of_them(cycle, scripted):
+    scripted(0.2, 0.1)
     network = SASRecEstimator(**QUICK, n_iter_no_change=1)
     model = ensemble(network, n_members=1, snapshots=4).fit(cycle)
     assert len(model.estimators_) == 2
     assert_allclose(model.weights_, [0.5, 0.5])
 
 
-def test_snapshots_are_of_the_training_that_the_model_comes_from(cycle, monkeypatch):
-    left = iter([0.1, 0.2, 0.3, 0.2])
-    monkeypatch.setattr(
-        "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(left)
-    )
+def test_snapshots_are_of_the_training_that_the_model_comes_from(cycle, scripted):
+    scripted(0.1, 0.2, 0.3, 0.2)
     network = SASRecEstimator(**QUICK, train_on_held_out=True)
     model = ensemble(network, n_members=1, snapshots=2).fit(cycle)
     assert model.estimators_[0].best_epoch_ == 3

@@ -43,12 +43,7 @@ def _rest(X):
     return X[[end not in held_out for end in X._ends]]
 
 
-def script(monkeypatch, n_trainings):
-    """Let so many trainings of four epochs be best after the second."""
-    scores = iter([0.1, 0.3, 0.2, 0.2] * n_trainings)
-    place = "skace.recommenders.neural._training.ndcg_at_k"
-    monkeypatch.setattr(place, lambda *_, **__: next(scores))
-    return scores
+BEST_AFTER_TWO = (0.1, 0.3, 0.2, 0.2)  # scores of four epochs
 
 
 def of_all_rows(X, n_epochs):
@@ -120,8 +115,8 @@ def test_in_pipelines_processes_and_ensembles_it_is_the_same(cycle):
         assert_array_equal(member.item_vectors_, expected.fit(cycle).item_vectors_)
 
 
-def test_snapshots_are_taken_in_both_fits(cycle, monkeypatch):
-    scores = script(monkeypatch, 4)  # of two networks in two fits
+def test_snapshots_are_taken_in_both_fits(cycle, scripted):
+    scores = scripted(*4 * BEST_AFTER_TWO)  # of two networks in two fits
     network = SASRecEstimator(**SHORT, train_on_held_out=True)
     seeds = SeedEnsemble(network, n_members=2, snapshots=2, random_state=0)
     fitted = stack_of(seeds).fit(cycle).named_estimators_["net"]
@@ -184,8 +179,8 @@ def test_callbacks_see_one_training_in_the_last_fit(cycle):
     assert notes.n_parts == [2, 1]
 
 
-def test_a_callback_that_stops_the_last_training_is_told_of(cycle, monkeypatch):
-    script(monkeypatch, 2)  # of two first fits
+def test_a_callback_that_stops_the_last_training_is_told_of(cycle, scripted):
+    scripted(*2 * BEST_AFTER_TWO)  # of two first fits
     begun = []
     network = SASRecEstimator(**SHORT, train_on_held_out=True).set_callbacks(Notes(begun))
     stack = stack_of(network).fit(cycle)

@@ -48,19 +48,6 @@ def cycle():
     return make_cycle(n_users=12, n_items=9, length=8, n_features=8, random_state=0)
 
 
-@pytest.fixture
-def scripted(monkeypatch):
-    """Let epochs score what they are told to; the rest of their training is as ever."""
-
-    def script(*scores):
-        left = iter(scores)
-        monkeypatch.setattr(
-            "skace.recommenders.neural._training.ndcg_at_k", lambda *_, **__: next(left)
-        )
-
-    return script
-
-
 def twice(cls=SASRecEstimator, **parameters):
     return cls(**(QUICK | {"train_on_held_out": True} | parameters))
 

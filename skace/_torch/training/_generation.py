@@ -12,7 +12,7 @@ from skace._torch._runtime import autocast
 from skace._torch.generation._fusion import FusionNetwork, gathered
 from skace._torch.generation._passages import Passages, trimmed
 from skace._torch.training._parallel import Ranks
-from skace._torch.training._schedule import Schedule
+from skace._torch.training._schedule import rates_along
 from skace._typing import FloatArray, IntArray
 
 __all__ = ["Examples", "GenerationTrainer", "build_optimizer"]
@@ -82,10 +82,7 @@ class GenerationTrainer:
 
     def warm_up_and_decay(self, n_epochs: int) -> None:
         """From now on let the learning rate rise and fall to 0, over so many epochs."""
-        schedule = Schedule(n_epochs * self.n_updates, self.warmup)
-        self._rates = [
-            torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) for optimizer in self.optimizers
-        ]
+        self._rates = rates_along(self.optimizers, n_epochs * self.n_updates, self.warmup)
 
     @property
     def has_rows(self) -> bool:

@@ -3,7 +3,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Schedule"]
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+__all__ = ["Schedule", "rates_along"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,10 @@ class Schedule:
         if update < n_up:
             return (update + 1) / (n_up + 1)
         return max(0.0, (self.n_updates - update) / max(1.0, self.n_updates - n_up))
+
+
+def rates_along(
+    optimizers: list[torch.optim.Optimizer], n_updates: int, warmup: float
+) -> list[LambdaLR]:
+    """Schedules to step after each update of optimizers, which from now on go along them."""
+    return [LambdaLR(optimizer, Schedule(n_updates, warmup)) for optimizer in optimizers]

@@ -16,7 +16,7 @@ from skace._torch.training._auxiliary import Auxiliary
 from skace._torch.training._competitors import Competitors
 from skace._torch.training._losses import Loss
 from skace._torch.training._parallel import Ranks
-from skace._torch.training._schedule import Schedule
+from skace._torch.training._schedule import rates_along
 from skace._typing import IntArray
 from skace._windows import batch_order, n_batches
 
@@ -77,10 +77,7 @@ class Trainer:
 
     def warm_up_and_decay(self, n_epochs: int) -> None:
         """From now on let the learning rate rise and fall to 0, over so many epochs."""
-        schedule = Schedule(n_epochs * self.n_steps, _WARMUP)
-        self._rates = [
-            torch.optim.lr_scheduler.LambdaLR(optimizer, schedule) for optimizer in self.optimizers
-        ]
+        self._rates = rates_along(self.optimizers, n_epochs * self.n_steps, _WARMUP)
 
     def run_epoch(self) -> float:
         """Learn from every window once; return the mean loss of a row in nats."""
