@@ -642,6 +642,26 @@ def test_a_leaderboard_is_written_and_goes_on(
     assert command[:4] == ["python", "benchmarks/quality/leaderboard.py", "--data", folder.name]
 
 
+def test_a_blend_is_shown_beside_its_members(scripts, folder):
+    board = scripts("quality/leaderboard.py")
+    board.main(
+        ["--data", str(folder), "--rows", "popularity; one line, fast", "--seeds", "0",
+         "--output", str(folder / "out")]
+    )  # fmt: skip
+    path = folder / "out" / f"leaderboard_{folder.name}_file.json"
+    stored = json.loads(path.read_text())
+    assert "Members of a blend" in path.with_suffix(".rst").read_text()
+    members = {one["member"]: one for one in stored["members"]}
+    assert list(members) == ["popularity", "neighbours", "slist", "l3ae"]
+    assert {one["method"] for one in stored["members"]} == {"one line, fast"}
+    popularity, blend = (row["masked"] for row in stored["rows"])
+    assert members["popularity"]["masked"]["R@20"] == pytest.approx(popularity["R@20"])
+    for one in stored["members"]:
+        gain = blend["R@20"] - one["masked"]["R@20"]
+        assert one["lead"]["difference"] == pytest.approx(gain)
+        assert one["lead"]["low"] <= gain <= one["lead"]["high"]
+
+
 def test_the_grid_of_a_row_is_searched_on_rows_before_the_test(scripts, folder):
     board = scripts("quality/leaderboard.py")
     words = ["--data", str(folder), "--rows", "EASE", "--search", "--output", str(folder / "out")]

@@ -43,6 +43,7 @@ SCORES = {
 }
 
 ROOT = Path(__file__).resolve().parents[2]
+OF = " alone, "  # between the name of a blend's member and what is stored of it
 ASIDE = {"output", "minutes", "format"}  # options that no figure depends on
 
 
@@ -175,16 +176,27 @@ def fit_once(estimator, train, test):
     """Ranks of the test rows without and with the history, and the cost of the fit."""
     begin = time.perf_counter()
     estimator.fit(train)
-    seconds = time.perf_counter() - begin
-    is_pipeline = isinstance(estimator, Pipeline)
-    model = estimator[-1] if is_pipeline else estimator
-    asked = estimator[:-1].transform(test) if is_pipeline and len(estimator) > 1 else test
-    n_epochs = getattr(model, "n_iter_", 0)
+    found = {"seconds": time.perf_counter() - begin}
+    model, asked = model_and_rows(estimator, test)
+    found |= {"epochs": getattr(model, "n_iter_", 0), **ranks(model, asked)}
+    for name, member in getattr(model, "named_estimators_", {}).items():
+        alone = ranks(*model_and_rows(member, asked))
+        found |= {f"{name}{OF}{history}": values for history, values in alone.items()}
+    return found
+
+
+def model_and_rows(estimator, rows):
+    """The last step of a Pipeline, and rows as this step reads them."""
+    if not isinstance(estimator, Pipeline):
+        return estimator, rows
+    return estimator[-1], estimator[:-1].transform(rows) if len(estimator) > 1 else rows
+
+
+def ranks(model, rows):
+    """Ranks of the targets by what became of the history."""
     return {
-        "seconds": seconds,
-        "epochs": n_epochs,
-        "kept": model.target_ranks(asked, exclude_seen=False).astype(np.float32),
-        "masked": model.target_ranks(asked, exclude_seen=True).astype(np.float32),
+        history: model.target_ranks(rows, exclude_seen=history == "masked").astype(np.float32)
+        for history in ("kept", "masked")
     }
 
 
@@ -260,6 +272,31 @@ def differences(board, names, against):
     return tests
 
 
+def members_of(board, names):
+    """Each member of a blend alone, and what the blend is above it in R@20."""
+    found = []
+    for name in names:
+        fits = board.fits(name)
+        alone = [key for key in fits[0] if key.endswith(f"{OF}masked")]
+        for key in alone:
+            member = key.removesuffix(f"{OF}masked")
+            shown = [{"masked": fit[key]} for fit in fits]
+            blend, single = (
+                np.mean([SCORES["R@20"](fit["masked"]) for fit in some], axis=0)
+                for some in (fits, shown)
+            )
+            lead = paired_bootstrap(blend, single, random_state=0)
+            found.append(
+                {
+                    "method": name,
+                    "member": member,
+                    "masked": figures(shown, "masked"),
+                    "lead": {"difference": lead.difference, "low": lead.low, "high": lead.high},
+                }
+            )
+    return found
+
+
 def record_of(board, names, arguments):
     """Everything about one board as plain data."""
     measured = [name for name in names if board.fits(name)]
@@ -296,6 +333,7 @@ def record_of(board, names, arguments):
         **describe_machine(),
         "rows": lines,
         "paired": differences(board, measured, listed(arguments.against)),
+        "members": members_of(board, measured),
         "missing": [name for name in names if name not in measured],
     }
 

@@ -12,6 +12,8 @@ def page(record, kind):
     parts = [record["title"], record["protocol"], table(*accuracy(record))]
     if record["paired"]:
         parts += ["Differences of R@20, history excluded:", table(*paired(record))]
+    if record["members"]:
+        parts += ["Members of a blend, history excluded:", table(*members(record))]
     if record["missing"]:
         parts.append("Not measured: " + ", ".join(record["missing"]) + ".")
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -58,4 +60,19 @@ def paired(record):
             f"{test['p Holm']:.4f}",
         ]
         for test in record["paired"]
+    ]
+
+
+def members(record):
+    """Head and lines of the members of each blend alone, and the lead of the blend."""
+    head = ["method", "member alone", *COLUMNS, "lead in R@20", "95 %"]
+    return head, [
+        [
+            one["method"],
+            one["member"],
+            *(number(one["masked"][name]) for name in COLUMNS),
+            number(one["lead"]["difference"], "+"),
+            f"{number(one['lead']['low'], '+')} to {number(one['lead']['high'], '+')}",
+        ]
+        for one in record["members"]
     ]
