@@ -1,8 +1,9 @@
 """What a text encoder gains from the log: neighbours and SASRec on its vectors, tuned and untuned.
 
-Ranks validation rows only: the encoder and what stands behind it see none of them. Each
-``--tune`` is one training of ``ContrastiveTextEncoder(objective="next_item")``, with parameters
-in place of its defaults; the untuned encoder comes first. See
+Ranks validation rows, or test rows with ``--test``: the encoder and what stands behind it see none
+of them. Each ``--tune`` is one training of ``ContrastiveTextEncoder(objective="next_item")``, with
+parameters in place of its defaults; the untuned encoder comes first, with the same seeds of SASRec.
+Gains are paired, rows resampled, each row's score averaged over the seeds. See
 ``python benchmarks/quality/next_item_tuning.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -20,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 
 from skace import ACETransformer, Catalog, Interactions, SASRecEstimator
 from skace.embeddings import ContrastiveTextEncoder, LocalModel, TextEncoder
-from skace.metrics import ndcg_at_k, recall_at_k
+from skace.metrics import ndcg_at_k, paired_bootstrap, recall_at_k
 from skace.model_selection import leave_last_out
 from skace.recommenders import ItemKNNEstimator
 
@@ -35,10 +36,11 @@ def read_arguments(words):
     parser.add_argument(
         "--tune", action="append", default=[], help="learning_rate=5e-5,max_epochs=2 and so on"
     )
-    parser.add_argument("--seeds", default="0", help="of the encoder and of SASRec")
+    parser.add_argument("--seeds", default="0", help="of SASRec; the encoder has 0")
     parser.add_argument("--sasrec", action="store_true", help="fit SASRec on ACE's vectors, too")
     parser.add_argument("--width", type=int, default=128, help="of ACE and SASRec")
-    parser.add_argument("--epochs", type=int, default=50, help="most epochs of SASRec")
+    parser.add_argument("--epochs", type=int, default=12, help="of SASRec")
+    parser.add_argument("--test", action="store_true", help="rank test rows")
     parser.add_argument("--cache", type=Path, help="folder in which encoded texts are kept")
     parser.add_argument("--output", type=Path, default=Path("results"))
     return parser.parse_args(words)
@@ -71,10 +73,16 @@ def ranks_of_neighbours(X, rows):
 def ranks_of_sasrec(X, rows, arguments, seed):
     """Rank of each row's item by SASRec on ACE's vectors, seen ones left out."""
     network = SASRecEstimator(
-        embedding_dim=arguments.width, max_epochs=arguments.epochs, random_state=seed
+        embedding_dim=arguments.width,
+        positions="relative",
+        early_stopping=False,
+        max_epochs=arguments.epochs,
+        learning_rate=0.003,
+        learning_rate_schedule="linear",
+        random_state=seed,
     )
-    make_pipeline(ACETransformer(arguments.width), network).fit(X)
-    return network.target_ranks(rows, exclude_seen=True)
+    pipe = make_pipeline(ACETransformer(arguments.width), network).fit(X)
+    return network.target_ranks(pipe[:-1].transform(rows), exclude_seen=True)
 
 
 def count_tokens(model, catalog, fields):
@@ -91,61 +99,85 @@ def figures(ranks):
     return {"R@20": recall_at_k(ranks, 20), "N@10": ndcg_at_k(ranks, 10)}
 
 
-def measure(encoder, train, rows, arguments, seed):
-    """Seconds of the encoder, and figures of what stands on its vectors."""
+def measure(encoder, train, rows, arguments, seeds):
+    """Seconds of the encoder, and ranks by what stands on its vectors."""
     begin, cpu = time.perf_counter(), time.process_time()
     encoded = encoder.fit(train).transform(train)
-    record = {
-        "seed": seed,
-        "seconds": time.perf_counter() - begin,
-        "CPU seconds": time.process_time() - cpu,
-        "neighbours": figures(ranks_of_neighbours(encoded, rows)),
-    }
+    record = {"seconds": time.perf_counter() - begin, "CPU seconds": time.process_time() - cpu}
+    asked = encoder.transform(rows)
+    ranks = {"neighbours": [ranks_of_neighbours(encoded, asked)]}
     if arguments.sasrec:
-        record["SASRec"] = figures(ranks_of_sasrec(encoded, rows, arguments, seed))
-    return record
+        ranks["SASRec"] = [ranks_of_sasrec(encoded, asked, arguments, seed) for seed in seeds]
+    told = {name: [figures(one) for one in found] for name, found in ranks.items()}
+    return record | told, ranks
 
 
-def main(words=None):
-    """Measure the untuned encoder and every tuned one; print and store the figures."""
-    arguments = read_arguments(words)
-    fields = arguments.fields.split(",")
+def gains(ranks, plain):
+    """NDCG@10 by tuned vectors beside that by untuned ones, by model."""
+    told = {}
+    for name, tuned in ranks.items():
+        scores = (
+            np.mean([ndcg_at_k(one, 10, average=False) for one in found], axis=0)
+            for found in (tuned, plain[name])
+        )
+        tuned_scores, plain_scores = scores
+        found = paired_bootstrap(tuned_scores, plain_scores, random_state=0)
+        told[name] = {
+            "difference": found.difference,
+            "low": found.low,
+            "high": found.high,
+            "ratio": float(tuned_scores.mean() / plain_scores.mean()),
+        }
+    return told
+
+
+def split(arguments, fields):
+    """Rows to learn from and rows to rank."""
     X = read_texts(arguments.data, fields)
     if arguments.users or arguments.items:
         X = smaller(X, arguments.items, arguments.users)
-    train, _ = leave_last_out(X)
-    train, rows = leave_last_out(train)
+    train, test = leave_last_out(X)
+    return (train, test) if arguments.test else leave_last_out(train)
+
+
+def main(words=None):
+    """Measure the untuned encoder and every tuned one; print, store and return the figures."""
+    arguments = read_arguments(words)
+    fields, seeds = arguments.fields.split(","), [int(seed) for seed in arguments.seeds.split(",")]
+    train, rows = split(arguments, fields)
     n_tokens = count_tokens(arguments.model, train.catalog, fields)
     print(
         f"{len(train)} rows to learn from, {len(rows)} to rank, {train.n_items} items of "
         f"{n_tokens} tokens"
     )
     plain = TextEncoder(LocalModel(str(arguments.model)), fields=fields, cache=arguments.cache)
-    records = [{"tune": None, **measure(plain, train, rows, arguments, 0)}]
+    record, untuned = measure(plain, train, rows, arguments, seeds)
+    records = [{"tune": None, **record}]
     print(json.dumps(records[-1]), flush=True)
     for words in arguments.tune:
-        for seed in map(int, arguments.seeds.split(",")):
-            encoder = ContrastiveTextEncoder(
-                str(arguments.model),
-                fields=fields,
-                objective="next_item",
-                random_state=seed,
-                store_weights=False,
-            ).set_params(**parameters_of(words))
-            record = {"tune": words, **measure(encoder, train, rows, arguments, seed)}
-            n_trained = n_tokens * 2 * encoder.n_iter_
-            record |= {
-                "loss": encoder.loss_curve_,
-                "tokens per CPU second": n_trained / record["CPU seconds"],
-            }
-            records.append(record)
-            print(json.dumps(record), flush=True)
+        encoder = ContrastiveTextEncoder(
+            str(arguments.model),
+            fields=fields,
+            objective="next_item",
+            random_state=0,
+            store_weights=False,
+        ).set_params(**parameters_of(words))
+        record, tuned = measure(encoder, train, rows, arguments, seeds)
+        n_trained = n_tokens * 2 * encoder.n_iter_
+        record |= {
+            "gain in N@10": gains(tuned, untuned),
+            "loss": encoder.loss_curve_,
+            "tokens per CPU second": n_trained / record["CPU seconds"],
+        }
+        records.append({"tune": words, **record})
+        print(json.dumps(records[-1]), flush=True)
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / f"next_item_tuning_{arguments.data.name}.json"
     names = {name: str(value) for name, value in vars(arguments).items()}
     path.write_text(
         json.dumps({**describe_machine(), "arguments": names, "fits": records}, indent=1)
     )
+    return records
 
 
 if __name__ == "__main__":
