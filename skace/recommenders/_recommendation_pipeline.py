@@ -38,6 +38,7 @@ _EVENTS_TO_HOLD_OUT = 5  # of a user: some are left when a test and two others a
 _SHARE_TO_HOLD_OUT = 0.1  # of the users that have so many
 _STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training
 _EPOCHS = (12, 50)  # at least, at most
+_NEVER_TOO_MANY = 25  # epochs of a rate that falls to 0; 50 are too many for some small logs
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -75,8 +76,9 @@ def recommendation_pipeline(
         "fast": popularity, neighbours and the closed forms that fit into memory, blended with
         weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec on the
         vectors of ACE, from 2,000 events on: relative positions, 12 to 50 epochs of a rate that
-        falls to 0, and in the end a training on the held-out rows as well, if a tenth of the users
-        have five events. "best": three trainings of SASRec instead of one. If
+        falls to 0. Where these are more than 25, early stopping takes fewer if the validation score
+        says so, and in the end held-out rows are learned as well, if a tenth of the users have five
+        events. "best": three trainings of SASRec instead of one. If
         items have texts, "fast" hashes their words. The others encode them with a language model,
         which is downloaded once, if sentence-transformers is installed.
 
@@ -203,12 +205,15 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     learns_all = bool((lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT)
     max_length = 200 if long > 50 else 50
     n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // _n_windows(lengths, max_length), *_EPOCHS))
+    stops_early = n_epochs > _NEVER_TOO_MANY
+    learns_all = stops_early and learns_all
     network = SASRecEstimator(
         positions="relative",
         max_length=max_length,
         max_epochs=n_epochs,
         learning_rate=0.003,
         learning_rate_schedule="linear",
+        early_stopping=stops_early,
         train_on_held_out=learns_all,
         random_state=random_state,
     )
@@ -222,6 +227,11 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         f"sasrec: learning_rate=0.003, falling to 0 over {n_epochs} epochs - about {_STEPS} steps, "
         f"between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a constant rate needs more"
     )
+    if not stops_early:
+        reasons.append(
+            f"sasrec: early_stopping=False - {n_epochs} epochs are not too many, so that no event "
+            "has to be held out to find their number"
+        )
     if learns_all:
         reasons.append(
             "sasrec: train_on_held_out=True - once the best number of epochs is known, events held "

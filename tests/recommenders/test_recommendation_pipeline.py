@@ -11,7 +11,7 @@ import skace.recommenders._recommendation_pipeline as module
 from skace import Catalog, Interactions, leave_last_out, ndcg_scorer, recommendation_pipeline
 from skace._windows import cut_windows
 from skace.datasets import make_shop
-from skace.recommenders import SeedEnsemble, StackingRecommender
+from skace.recommenders import PopularityEstimator, SeedEnsemble, StackingRecommender
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,23 @@ def test_few_users_are_seen_more_often(n_users, expected, caplog):
     network = dict(recommendation_pipeline(X)[-1].estimators)["sasrec"]
     assert (network.max_epochs, network.learning_rate_schedule) == (expected, "linear")
     assert f"falling to 0 over {expected} epochs" in caplog.text
+    # Only a number of epochs that may be too large is worth events that are held out for it.
+    assert network.early_stopping is (expected == 50)
+    assert ("no event has to be held out" in caplog.text) is (expected != 50)
+    assert not (network.train_on_held_out and not network.early_stopping)
+
+
+def test_a_pipeline_that_holds_nothing_out_takes_validation_rows():
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(12_000), 3)
+    X = Interactions(users, rng.integers(40, size=users.size))
+    pipe = recommendation_pipeline(X, verbose=False)
+    network = dict(pipe[-1].estimators)["sasrec"]
+    assert not network.early_stopping
+    small = [("sasrec", network.set_params(embedding_dim=2, max_epochs=1, n_layers=1))]
+    train, rows = leave_last_out(X)
+    stack = pipe[-1].set_params(estimators=[*small, ("popularity", PopularityEstimator())])
+    assert stack.fit(train, X_val=rows).weights_.shape == (2,)
 
 
 def test_windows_of_long_users_count():
