@@ -178,6 +178,11 @@ MADE = {
         {"method": "a", "minus": "b, c", "p": 0.01, "p Holm": 0.02}
         | {"difference": -0.15, "low": -0.2, "high": -0.1}
     ],
+    "members": [
+        {"method": "b, c", "member": name, "masked": _row(name, score)["masked"]}
+        | {"lead": {"difference": 0.25 - score, "low": 0.01, "high": 0.24}}
+        for name, score in (("least", 0.02), ("most", 0.2))
+    ],
 }
 PAGE = """
 Page
@@ -190,6 +195,8 @@ Page
 .. scores:: made
 
 .. gains:: made
+
+.. members:: made
 
 .. made-by:: made
 
@@ -239,6 +246,8 @@ def test_figures_tables_and_charts_come_from_the_file(build, tmp_path):
     assert "A fit ended at the last epoch" in text
     assert "Not measured yet: not run." in text
     assert "a b, c -.1500 -.2000 to -.1000 .0100 .0200" in text
+    members = "most .1000 .2000 .0500 +.0500 +.0100 to +.2400 least .0100 .0200 .0050 +.2300"
+    assert members in text
     assert "Machine: x, 1 thread(s), no GPU. skace 1." in text
     assert "python board.py \\\n    --data made \\\n    --rows a" in re.sub(r"<[^>]*>", "", page)
     alts = re.findall(r'<img alt="([^"]*)" class="only-(\w+)"', page)

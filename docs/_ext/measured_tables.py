@@ -1,4 +1,4 @@
-"""Tables of measured figures: ``scores``, ``gains`` and ``made-by``, of a file of docs/figures.
+"""Tables of measured figures: ``scores``, ``gains``, ``members``, ``made-by``, of docs/figures.
 
 ::
 
@@ -96,6 +96,25 @@ class Gains(_OfFile):
         return table(head, rows) if rows else [f"{MISSING.capitalize()}."]
 
 
+class Members(_OfFile):
+    """Members of a blend alone, the best first, and the lead of the blend over each."""
+
+    def lines(self, record):
+        """The table."""
+        found = sorted(record["members"], key=lambda one: -one["masked"]["R@20"])
+        head = ["member alone", *COLUMNS, "lead of the blend, R@20", "95 %"]
+        rows = [
+            [
+                one["member"],
+                *(number(one["masked"][name]) for name in COLUMNS),
+                number(one["lead"]["difference"], "+"),
+                span(one["lead"], "+"),
+            ]
+            for one in found
+        ]
+        return table(head, rows)
+
+
 class MadeBy(_OfFile):
     """Command and machine."""
 
@@ -113,5 +132,6 @@ def setup(app):
     """Add the directives."""
     app.add_directive("scores", Scores)
     app.add_directive("gains", Gains)
+    app.add_directive("members", Members)
     app.add_directive("made-by", MadeBy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
