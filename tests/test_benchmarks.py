@@ -377,7 +377,6 @@ def test_an_epoch_is_taken_apart(scripts, folder, capsys):
     rows = [line.rsplit(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
     seconds = {name.strip(): float(value) for name, value, _ in rows[2:]}
     assert {"encoder's products", "output softmax", "optimiser", "epoch"} <= set(seconds)
-    assert seconds.pop("softmax, products") >= 0
     parts = sum(seconds.values()) - seconds["epoch"] - seconds["epoch, profiled"]
     assert parts == pytest.approx(seconds["epoch, profiled"], abs=0.1)
 

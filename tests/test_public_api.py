@@ -234,6 +234,7 @@ EXPORTS = {
         "PopularityEstimator",
         "RLAEEstimator",
         "Recommendations",
+        "RepeatEstimator",
         "SASRecEstimator",
         "SLISTEstimator",
         "SeedEnsemble",

@@ -1,8 +1,7 @@
 """Where an epoch of training goes, by torch's own profiler.
 
 Operations are told apart by their names, and those of the output softmax by the number of items
-among their shapes. What no operation accounts for is Python and torch's dispatch. The last line is
-the least that the output softmax can take: its three products alone, in the same blocks.
+among their shapes. What no operation accounts for is Python and torch's dispatch.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -17,8 +16,6 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from skace import BERT4RecEstimator, GRU4RecEstimator, Interactions, SASRecEstimator
-from skace._torch._products import linear, matmul
-from skace._torch.training._losses import _CPU_BLOCK_BYTES
 from skace.model_selection import leave_last_out
 
 MODELS = {"sasrec": SASRecEstimator, "gru4rec": GRU4RecEstimator, "bert4rec": BERT4RecEstimator}
@@ -64,24 +61,6 @@ def parts_of_epoch(model, train):
     return parts, seconds, watched
 
 
-def seconds_of_products(n_positions, n_rivals, width, dtype):
-    """Seconds of what the softmax multiplies in an epoch, by a few of its blocks."""
-    n_rows = max(16, _CPU_BLOCK_BYTES // (dtype.itemsize * n_rivals))
-    states, table = torch.ones(n_rows, width, dtype=dtype), torch.ones(n_rivals, width, dtype=dtype)
-
-    def block():
-        logits = linear(states, table)
-        matmul(logits, table)
-        matmul(states.T, logits)
-
-    block()
-    n_blocks = 10
-    begin = time.perf_counter()
-    for _ in range(n_blocks):
-        block()
-    return (time.perf_counter() - begin) / n_blocks * n_positions / n_rows
-
-
 def main(words=None):
     """Profile an epoch in both precisions, and print its parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -91,15 +70,12 @@ def main(words=None):
     arguments = parser.parse_args(words)
     X = Interactions.from_frame(pq.read_table(arguments.data / "interactions.parquet"))
     train, _ = leave_last_out(X)
-    columns, products = {}, []
-    n_positions, n_rivals = len(train) - train.n_users, np.unique(train.items).size
+    columns = {}
     for precision in ("float32", "bfloat16"):
         model = MODELS[arguments.model](
             embedding_dim=arguments.width, device="cpu", precision=precision, random_state=0
         )
         columns[precision] = parts_of_epoch(model, train)
-        dtype = getattr(torch, precision)
-        products.append(seconds_of_products(n_positions, n_rivals, arguments.width, dtype))
     threads = torch.get_num_threads()
     print(f"{arguments.model}, {arguments.data.name}, {threads} thread(s), seconds of an epoch")
     print(f"{'':<22}" + "".join(f"{precision:>10}" for precision in columns))
@@ -109,7 +85,6 @@ def main(words=None):
         print(f"{name:<22}{row}")
     for name, place in (("epoch, profiled", 2), ("epoch", 1)):
         print(f"{name:<22}" + "".join(f"{found[place]:>10.2f}" for found in columns.values()))
-    print(f"{'softmax, products':<22}" + "".join(f"{one:>10.2f}" for one in products))
 
 
 if __name__ == "__main__":

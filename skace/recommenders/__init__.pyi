@@ -8,6 +8,7 @@ from ._popularity import PopularityEstimator
 from ._recommend import recommend
 from ._recommendation_pipeline import recommendation_pipeline
 from ._recommendations import Recommendations
+from ._repeat import RepeatEstimator
 from ._similar import SimilarItems, similar_items
 from .ensembles._diversified import DiversifiedRecommender
 from .ensembles._member_report import MemberReport
@@ -52,6 +53,7 @@ __all__ = [
     "PopularityEstimator",
     "RLAEEstimator",
     "Recommendations",
+    "RepeatEstimator",
     "SASRecEstimator",
     "SLISTEstimator",
     "SeedEnsemble",

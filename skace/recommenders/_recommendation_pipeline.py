@@ -20,6 +20,7 @@ from skace.embeddings import ACETransformer, OnItems, TextEncoder
 from skace.item_tables import IDTable
 from skace.recommenders._item_fields import has_texts
 from skace.recommenders._popularity import PopularityEstimator
+from skace.recommenders._repeat import RepeatEstimator
 from skace.recommenders.ensembles._seeds import SeedEnsemble
 from skace.recommenders.ensembles._stacking import StackingRecommender
 from skace.recommenders.linear._l3ae import L3AEEstimator
@@ -73,14 +74,14 @@ def recommendation_pipeline(
         The rows that the Pipeline will be fitted on.
 
     effort : {"fast", "balanced", "best"}, default="balanced"
-        "fast": popularity, neighbours and the closed forms that fit into memory, blended with
-        weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec on the
-        vectors of ACE, from 2,000 events on: relative positions, 12 to 50 epochs of a rate that
-        falls to 0. Where these are more than 25, early stopping takes fewer if the validation score
-        says so, and in the end held-out rows are learned as well, if a tenth of the users have five
-        events. "best": three trainings of SASRec instead of one. If
-        items have texts, "fast" hashes their words. The others encode them with a language model,
-        which is downloaded once, if sentence-transformers is installed.
+        "fast": popularity, neighbours and the closed forms that fit into memory, and what people
+        had before if they take items again, blended with weights learned on held-out rows; takes
+        seconds to minutes. "balanced": also SASRec on the vectors of ACE, from 2,000 events on:
+        relative positions, 12 to 50 epochs of a rate that falls to 0. Where these are more than 25,
+        early stopping takes fewer if the validation score says so, and in the end held-out rows are
+        learned as well, if a tenth of the users have five events. "best": three trainings of SASRec
+        instead of one. If items have texts, "fast" hashes their words. The others encode them with
+        a language model, which is downloaded once, if sentence-transformers is installed.
 
     k : int, default=10
         Length of the lists that ``predict`` returns.
@@ -124,7 +125,7 @@ def recommendation_pipeline(
     >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
     >>> pipe = recommendation_pipeline(X, effort="fast", k=3)
     >>> list(dict(pipe[-1].estimators))
-    ['popularity', 'neighbours', 'slist', 'l3ae']
+    ['popularity', 'neighbours', 'slist', 'l3ae', 'repeat']
     >>> pipe.fit(X).predict(X.next_queries()).shape
     (60, 3)
     """
@@ -134,6 +135,9 @@ def recommendation_pipeline(
     steps, reads_vectors = _features(X, effort, random_state, reasons)
     never_again = _seldom_repeats(X, reasons)
     members = _closed_forms(X, reads_vectors, reasons)
+    if not never_again:
+        members.append(("repeat", RepeatEstimator()))
+        reasons.append("repeat: RepeatEstimator - what people had before, newest and most often")
     if effort != "fast":
         members = [*_networks(X, effort, reads_vectors, random_state, reasons), *members]
     reasons.append("rec: StackingRecommender - weights are learned on each user's last row")

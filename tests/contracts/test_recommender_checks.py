@@ -25,6 +25,7 @@ from skace.recommenders import (
     GRU4RecEstimator,
     MELTEstimator,
     NeuralRecommender,
+    RepeatEstimator,
     SequentialRecommender,
 )
 from skace.testing import (
@@ -86,7 +87,8 @@ NETWORKS = [
 
 
 def expected_failures(estimator):
-    if getattr(estimator, "positions", None) == "time":
+    reads_times = "time" in (getattr(estimator, "positions", 0), getattr(estimator, "decay_by", 0))
+    if reads_times:
         return checks_lacking("times")
     if getattr(estimator, "train_on_held_out", False):
         reason = "With X_val nothing is held out, so there is nothing to train on once more."
@@ -97,6 +99,7 @@ def expected_failures(estimator):
 
 WITH_FEATURES = [
     PopularityEstimator(),
+    RepeatEstimator(),
     TransitionRecommender(),
     *(tiny(cls) for cls in NETWORKS if cls is not FMLPEstimator),  # which is in SHAPES
 ]
@@ -117,6 +120,7 @@ SHAPES = [
     tiny(BERT4RecEstimator, loss=SampledSoftmax(draw="popularity"), max_length=3),
     tiny(FMLPEstimator, long_sequences="truncate"),
     tiny(FMLPEstimator, max_length=1, loss=BCE(3)),
+    RepeatEstimator(decay_by="time"),
 ]
 
 
@@ -132,7 +136,11 @@ def test_contract_of_every_shape(estimator, check):
 
 
 @parametrize_with_checks(
-    [PopularityEstimator(), tiny(FMLPEstimator, embedding_dim=8, max_epochs=1, batch_size=64)],
+    [
+        PopularityEstimator(),
+        RepeatEstimator(history_decay=None),
+        tiny(FMLPEstimator, embedding_dim=8, max_epochs=1, batch_size=64),
+    ],
     n_features=None,
 )
 def test_contract_without_features(estimator, check):

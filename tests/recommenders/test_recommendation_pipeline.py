@@ -49,17 +49,18 @@ def types_of(estimator):
 
 
 QUICK = ["PopularityEstimator", "ItemKNNEstimator", "SLISTEstimator"]
-READS = [*QUICK, "L3AEEstimator", "StackingRecommender"]
+LAST = ["RepeatEstimator", "StackingRecommender"]  # people of made-up shops come back
+READS = [*QUICK, "L3AEEstimator", *LAST]
 ACE = ["ACETransformer", "SASRecEstimator"]
 CHOICES = [
     ("vectors", "fast", READS),
-    ("ids", "fast", [*QUICK, "StackingRecommender"]),
+    ("ids", "fast", [*QUICK, *LAST]),
     ("texts", "fast", ["OnItems", *READS]),
     ("sparse", "fast", ["OnItems", *READS]),
     ("vectors", "balanced", [*ACE, *READS]),
-    ("ids", "balanced", ["SASRecEstimator", *QUICK, "StackingRecommender"]),
+    ("ids", "balanced", ["SASRecEstimator", *QUICK, *LAST]),
     ("vectors", "best", [*ACE, "SeedEnsemble", *READS]),
-    ("ids", "best", ["SASRecEstimator", "SeedEnsemble", *QUICK, "StackingRecommender"]),
+    ("ids", "best", ["SASRecEstimator", "SeedEnsemble", *QUICK, *LAST]),
 ]
 
 
@@ -110,7 +111,7 @@ def test_few_events_get_no_network(shop, caplog):
 def test_many_items_get_neighbours(shop, monkeypatch):
     monkeypatch.setattr(module, "_MOST_ITEMS", 10)
     found = types_of(recommendation_pipeline(shop.interactions, "fast", verbose=False))
-    assert found == ["PopularityEstimator", "ItemKNNEstimator", "StackingRecommender"]
+    assert found == ["PopularityEstimator", "ItemKNNEstimator", *LAST]
 
 
 @pytest.mark.parametrize(("length", "expected"), [(60, 200), (10, 50)])
@@ -121,6 +122,7 @@ def test_long_histories_are_read(length, expected):
     pipe = recommendation_pipeline(X, verbose=False)
     assert dict(pipe[-1].estimators)["sasrec"].max_length == expected
     assert pipe[-1].exclude_seen  # nobody takes an item twice
+    assert "repeat" not in dict(pipe[-1].estimators)
 
 
 @pytest.mark.parametrize(("n_users", "expected"), [(500, 50), (10_240, 25), (40_000, 12)])

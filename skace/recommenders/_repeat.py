@@ -1,0 +1,140 @@
+"""RepeatEstimator: what a user took before, and then what is popular."""
+# SPDX-License-Identifier: BSD-3-Clause
+
+from numbers import Real
+
+import numpy as np
+import scipy.sparse as sp
+
+from skace._sklearn_compat import Interval, StrOptions
+from skace._typing import DecayBy, HandleUnknown
+from skace.recommenders._base import SequentialRecommender
+from skace.recommenders.linear._history_weights import history_weights
+
+__all__ = ["RepeatEstimator"]
+
+
+class RepeatEstimator(SequentialRecommender):
+    """Recommend what a user took before, then the most popular items.
+
+    The baseline where people take the same items again, as in groceries, music and restaurants.
+    Each earlier event adds to the score of its item, recent ones more. Popularity orders the other
+    items. Without decay this is the personal top frequency of next-basket recommendation
+    (GP-TopFreq) [1]_; it goes back to the most popular items of a session (S-POP) [2]_.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Length of the lists that `predict` returns.
+
+    popularity_weight : float, default=0.01
+        Score of the most popular item, where the newest event of a history counts 1. Others have
+        their share of it. In [0, inf); 0 recommends nothing but the history.
+
+    history_decay : float or None, default=10.0
+        An event of age a counts ``exp(-a / history_decay)``; repeats add up. None: every item of
+        the history counts 1, however often and whenever it was taken.
+
+    decay_by : {"events", "time"}, default="events"
+        Age of an event: the number of events after it, or the time to the last event (in
+        days for datetimes, in the unit of the timestamps for numbers).
+
+    exclude_seen : bool, default=False
+        Whether to leave items of the past out of recommendations. With True only the popular ones
+        are left.
+
+    handle_unknown : {"error", "ignore"}, default="error"
+        What to do with history items that the model was not fitted on.
+
+    Attributes
+    ----------
+    item_ids_ : ndarray of shape (n_items,)
+        Items in the order of the columns of `decision_function`.
+
+    item_counts_ : ndarray of shape (n_items,), int64
+        Training rows per item.
+
+    popularity_ : ndarray of shape (n_items,), float64
+        Training rows per item, counted by their ``sample_weight``.
+
+    item_vectors_ : scipy.sparse.csc_array of shape (n_items, n_items + 1), float32
+        The identity, and a column for the popularity; made when asked for. Its inner products with
+        `encode` are the scores.
+
+    See Also
+    --------
+    StackingRecommender : Blends it with a model that finds new items.
+
+    Notes
+    -----
+    Nothing is learned but the popularity, so a visitor whom nobody knows is served as well.
+
+    Stability: experimental.
+
+    References
+    ----------
+    .. [1] Li, M., Jullien, S., Ariannezhad, M., de Rijke, M. "A Next Basket Recommendation Reality
+       Check." ACM TOIS 2023, arXiv 2109.14233.
+    .. [2] Hidasi, B., Karatzoglou, A., Baltrunas, L., Tikk, D. "Session-based Recommendations with
+       Recurrent Neural Networks." ICLR 2016, arXiv 1511.06939.
+
+    Examples
+    --------
+    >>> from skace.recommenders import RepeatEstimator
+    >>> log = [["tea", "milk"], ["tea", "egg", "milk"], ["milk", "jam"]]
+    >>> RepeatEstimator(k=3).fit(log).predict([["jam", "egg"], ["egg", "jam", "egg"]])
+    array([['egg', 'jam', 'milk'],
+           ['egg', 'jam', 'milk']], dtype='<U4')
+    """
+
+    _parameter_constraints: dict = {
+        **SequentialRecommender._parameter_constraints,
+        "popularity_weight": [Interval(Real, 0, None, closed="left")],
+        "history_decay": [Interval(Real, 0, None, closed="neither"), None],
+        "decay_by": [StrOptions({"events", "time"})],
+    }
+
+    # `encode` has a column for each item of the model and none for others.
+    _encodes_unknown = False
+
+    def __init__(
+        self,
+        k: int = 10,
+        *,
+        popularity_weight: float = 0.01,
+        history_decay: float | None = 10.0,
+        decay_by: DecayBy = "events",
+        exclude_seen: bool = False,
+        handle_unknown: HandleUnknown = "error",
+    ) -> None:
+        super().__init__(k, exclude_seen=exclude_seen, handle_unknown=handle_unknown)
+        self.popularity_weight = popularity_weight
+        self.history_decay = history_decay
+        self.decay_by = decay_by
+
+    def _fit_rows(self, rows, task):
+        """Nothing is learned but what all models count."""
+
+    @property
+    def item_vectors_(self) -> sp.csc_array:
+        """The identity, and a column for the popularity, (n_items, n_items + 1), float32."""
+        alone = sp.eye_array(self.item_ids_.size, dtype=np.float32)
+        return sp.csc_array(sp.hstack([alone, self._popular()[:, None]]))
+
+    def _popular(self):
+        """What popularity adds to each score, (n_items,), float32."""
+        most = self.popularity_.max(initial=0) or 1.0
+        return (self.popularity_weight / most * self.popularity_).astype(np.float32)
+
+    def _encode(self, histories):
+        taken = self._taken(histories)
+        return np.hstack([taken.toarray(), np.ones((len(histories), 1), dtype=np.float32)])
+
+    def _score(self, histories, columns=None):
+        scores = self._taken(histories).toarray()
+        scores += self._popular()
+        return scores if columns is None else scores[:, columns]
+
+    def _taken(self, histories):
+        """What each item of the histories counts, (n_rows, n_items), CSR."""
+        return history_weights(histories, self.item_ids_.size, self.history_decay, self.decay_by)
