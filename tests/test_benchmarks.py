@@ -546,8 +546,13 @@ def test_learning_rates_are_compared_on_validation_rows(
     script = scripts("quality/learning_rates.py")
     asked, model_of = [], script.model_of
     monkeypatch.setattr(script, "model_of", lambda *_: asked.append(model_of(*_)) or asked[-1])
-    found = script.main([*words, "--seed", "3", "--max-length", "7", "--precision", "float32"])
+    drawn, draw_users = [], script.draw_users
+    monkeypatch.setattr(script, "draw_users", lambda *_: drawn.append(draw_users(*_)) or drawn[-1])
+    found = script.main(
+        [*words, "--users", "30", "--seed", "3", "--max-length", "7", "--precision", "float32"]
+    )
     assert list(found) == fits
+    assert [X.n_users for X in drawn] == [30]
     assert capsys.readouterr().out.count("R@20") == 2
     names = ("max_epochs", "learning_rate", "learning_rate_schedule")
     told = [tuple(getattr(pipe[-1], name) for name in names) for pipe in asked]

@@ -69,11 +69,10 @@ def test_files_hold_what_the_page_asks_for(page, measured, records):
     roles = ROLE.findall((DOCS / page).read_text(encoding="utf-8"))
     for role, text in roles:
         name, *keys = (part.strip() for part in text.split(";"))
-        if role in {"figure", "gain"}:
-            record = records[name]
-            assert (
-                measured.look_up(record, keys) if role == "figure" else measured.gain(record, *keys)
-            )
+        if role == "figure":
+            assert measured.look_up(records[name], keys)
+        elif role in {"gain", "lead"}:
+            assert getattr(measured, role)(records[name], *keys)
 
 
 # What pages say of orders. "Close" and "keep up" are differences of R@20 of less than this.
@@ -190,7 +189,7 @@ Page
 
 :figure:`made; b, c; masked; R@20` of :figure:`made; items` in :figure:`made; a; seconds` s;
 :gain:`made; a; b, c`; :gain:`made; b, c; a`; :figure:`made; not run; masked; R@20`;
-:figure:`made; a; masked; R@20 interval`.
+:figure:`made; a; masked; R@20 interval`; :lead:`made; b, c`.
 
 .. scores:: made
 
@@ -238,7 +237,7 @@ def test_figures_tables_and_charts_come_from_the_file(build, tmp_path):
     text = " ".join(re.sub(r"<[^>]*>", " ", page).split())
     assert (
         ".2500 of 1,200 in 1,234 s; -.1500 (95 % interval -.2000 to -.1000); +.1500 (95 % interval "
-        "+.1000 to +.2000); not measured yet; .0900 to .1100."
+        "+.1000 to +.2000); not measured yet; .0900 to .1100; +.0500 (+.0100 to +.2400; most)."
     ) in text
     # The best first, and bold; marked where it ended at its last epoch.
     assert "b, c .1250 .2500 .2400 to .2600 .0625 7* 1,234 2 a .0500 .1000" in text
@@ -263,6 +262,7 @@ def test_a_figure_that_is_not_there_is_a_fault(build):
         ":figure:`made; nobody; R@20`",
         ":figure:`made; a; masked; R@30`",
         ":gain:`made; a; d`",
+        ":lead:`made; a`",
         ":figure:`nothing; a`",
     ]
     _, said = build("Page\n====\n\n" + " ".join(roles) + "\n")

@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from compare import read_data
+from compare import draw_users, read_data
 from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, SASRecEstimator, leave_last_out
@@ -24,6 +24,7 @@ def read_arguments(words):
     parser.add_argument("--data", type=Path, required=True, help="folder")
     parser.add_argument("--embeddings", help="file in the folder, if it has several embeddings_*")
     parser.add_argument("--features", default="ace", choices=["ace", "ids"])
+    parser.add_argument("--users", type=int, help="as many users only, drawn with seed 0")
     words_of_fits = "such as 26:0.001:constant or 12:0.003:linear"
     parser.add_argument("--fits", nargs="+", required=True, help=words_of_fits)
     parser.add_argument("--width", type=int, default=128)
@@ -54,7 +55,10 @@ def model_of(arguments, n_epochs, rate, schedule):
 def main(words=None):
     """Fit, rank and print; return the recall of each fit by name."""
     arguments = read_arguments(words)
-    train, _ = leave_last_out(read_data(arguments.data, arguments.embeddings))
+    X = read_data(arguments.data, arguments.embeddings)
+    if arguments.users:
+        X = draw_users(X, arguments.users)
+    train, _ = leave_last_out(X)
     train, validation = leave_last_out(train)
     found = {}
     for name in arguments.fits:

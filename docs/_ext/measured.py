@@ -4,8 +4,9 @@
 interval; ``measured_tables`` and ``measured_chart`` show whole files::
 
     :figure:`beauty_file; SASRec, ACE; masked; R@20`    :figure:`beauty_file; items`
-    :gain:`beauty_file; SASRec, ACE; SASRec, ids`
+    :gain:`beauty_file; SASRec, ACE; SASRec, ids`    :lead:`one_line; one line, balanced`
 
+The lead is that of a blend over its best member alone.
 A row that the file names as missing is "not measured yet"; any other name is a fault.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -16,7 +17,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxRole
 
-__all__ = ["MISSING", "difference", "gain", "look_up", "number", "read", "setup", "span"]
+__all__ = ["MISSING", "difference", "gain", "lead", "look_up", "number", "read", "setup", "span"]
 
 MISSING = "not measured yet"
 
@@ -70,6 +71,14 @@ def gain(record, method, minus):
     return f"{number(found['difference'], '+')} (95 % interval {span(found, '+')})"
 
 
+def lead(record, method):
+    """Text of how far a blend is above its best member in R@20."""
+    members = [one for one in record["members"] if one["method"] == method]
+    best = max(members, key=lambda one: one["masked"]["R@20"])
+    found = best["lead"]
+    return f"{number(found['difference'], '+')} ({span(found, '+')}; {best['member']})"
+
+
 class _Measured(SphinxRole):
     """Text from a file; ``find`` gets the record and the parts of what stands in the role."""
 
@@ -82,7 +91,7 @@ class _Measured(SphinxRole):
         name, *parts = (part.strip() for part in self.text.split(";"))
         try:
             return [nodes.Text(self.find(read(self.env, name), parts))], []
-        except (OSError, LookupError, TypeError) as fault:
+        except (OSError, LookupError, TypeError, ValueError) as fault:
             words = f"{self.rawtext}: docs/figures has no such figure ({fault!r})"
             message = self.inliner.reporter.error(words, line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
@@ -92,4 +101,5 @@ def setup(app):
     """Add the roles."""
     app.add_role("figure", _Measured(look_up))
     app.add_role("gain", _Measured(lambda record, parts: gain(record, *parts)))
+    app.add_role("lead", _Measured(lambda record, parts: lead(record, *parts)))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
