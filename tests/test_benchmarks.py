@@ -657,14 +657,15 @@ def test_a_blend_is_shown_beside_its_members(scripts, folder):
     stored = json.loads(path.read_text())
     assert "Members of a blend" in path.with_suffix(".rst").read_text()
     members = {one["member"]: one for one in stored["members"]}
-    assert list(members) == ["popularity", "neighbours", "slist", "l3ae"]
+    assert list(members) == ["popularity", "neighbours", "slist", "l3ae", "repeat"]
     assert {one["method"] for one in stored["members"]} == {"one line, fast"}
-    popularity, blend = (row["masked"] for row in stored["rows"])
-    assert members["popularity"]["masked"]["R@20"] == pytest.approx(popularity["R@20"])
-    for one in stored["members"]:
-        gain = blend["R@20"] - one["masked"]["R@20"]
-        assert one["lead"]["difference"] == pytest.approx(gain)
-        assert one["lead"]["low"] <= gain <= one["lead"]["high"]
+    popularity, blend = stored["rows"]
+    for history in ("masked", "kept"):
+        assert members["popularity"][history]["R@20"] == popularity[history]["R@20"]
+        for one in stored["members"]:
+            gain, lead = blend[history]["R@20"] - one[history]["R@20"], one[history]["lead"]
+            assert lead["difference"] == pytest.approx(gain)
+            assert lead["low"] <= gain <= lead["high"]
 
 
 def test_the_grid_of_a_row_is_searched_on_rows_before_the_test(scripts, folder):
@@ -887,6 +888,32 @@ def test_tuning_is_tried_on_frequent_items_and_users_who_took_several(scripts):
     expected = {"learning_rate": 5e-5, "max_epochs": 2, "prompt": None}
     assert script.parameters_of(words) == expected
     assert script.parameters_of("") == {}
+
+
+@pytest.mark.minutes
+@pytest.mark.parametrize("of_test", [False, True])
+def test_tuned_texts_stand_beside_untuned_ones(scripts, folder, make_sentence_model, of_test):
+    script = scripts("quality/next_item_tuning.py")
+    item_ids = pq.read_table(folder / "items.parquet")["item_id"]
+    rng = np.random.default_rng(0)
+    titles = ["".join(rng.choice([*"abcdefghij"], 9)) for _ in item_ids]
+    pq.write_table(pa.table({"item_id": item_ids, "title": titles}), folder / "items.parquet")
+    words = ["--data", str(folder), "--model", str(make_sentence_model(8)), "--fields", "title"]
+    words += ["--sasrec", "--epochs", "1", "--width", "4", "--seeds", "0,1"]
+    words += ["--tune", "max_epochs=1,learning_rate=0.01", "--output", str(folder / "out")]
+    untuned, tuned = script.main([*words, *(["--test"] if of_test else [])])
+    rows_of = "test" if of_test else "validation"
+    stored = json.loads(
+        (folder / "out" / f"next_item_tuning_{folder.name}_{rows_of}.json").read_text()
+    )
+    assert stored["fits"] == [untuned, tuned]
+    for name, n_fits in (("neighbours", 1), ("SASRec", 2)):
+        means = [np.mean([fit["N@10"] for fit in found[name]]) for found in (tuned, untuned)]
+        assert [len(found[name]) for found in (tuned, untuned)] == [n_fits] * 2
+        gain = tuned["gain in N@10"][name]
+        assert gain["difference"] == pytest.approx(means[0] - means[1])
+        assert gain["ratio"] == pytest.approx(means[0] / means[1])
+        assert gain["low"] <= gain["difference"] <= gain["high"]
 
 
 def test_neighbours_of_texts_are_ranked_without_what_was_seen(scripts):

@@ -160,6 +160,11 @@ def _row(method, score, **others):
     return {**usual, "seconds": 1234.5, "masked": scores, "kept": scores, **others}
 
 
+def _member(score):
+    lead = {"difference": 0.25 - score, "low": 0.01, "high": 0.24}
+    return _row("", score)["masked"] | {"lead": lead}
+
+
 MADE = {
     "title": "made",
     "items": 1200,
@@ -178,9 +183,8 @@ MADE = {
         | {"difference": -0.15, "low": -0.2, "high": -0.1}
     ],
     "members": [
-        {"method": "b, c", "member": name, "masked": _row(name, score)["masked"]}
-        | {"lead": {"difference": 0.25 - score, "low": 0.01, "high": 0.24}}
-        for name, score in (("least", 0.02), ("most", 0.2))
+        {"method": "b, c", "member": name, "masked": found, "kept": found}
+        for name, found in (("least", _member(0.02)), ("most", _member(0.2)))
     ],
 }
 PAGE = """
@@ -189,7 +193,8 @@ Page
 
 :figure:`made; b, c; masked; R@20` of :figure:`made; items` in :figure:`made; a; seconds` s;
 :gain:`made; a; b, c`; :gain:`made; b, c; a`; :figure:`made; not run; masked; R@20`;
-:figure:`made; a; masked; R@20 interval`; :lead:`made; b, c`.
+:figure:`made; a; masked; R@20 interval`; :lead:`made; b, c`;
+:lead:`made; not run; kept`.
 
 .. scores:: made
 
@@ -237,7 +242,8 @@ def test_figures_tables_and_charts_come_from_the_file(build, tmp_path):
     text = " ".join(re.sub(r"<[^>]*>", " ", page).split())
     assert (
         ".2500 of 1,200 in 1,234 s; -.1500 (95 % interval -.2000 to -.1000); +.1500 (95 % interval "
-        "+.1000 to +.2000); not measured yet; .0900 to .1100; +.0500 (+.0100 to +.2400; most)."
+        "+.1000 to +.2000); not measured yet; .0900 to .1100; +.0500 over most (95 % "
+        "interval +.0100 to +.2400); not measured yet."
     ) in text
     # The best first, and bold; marked where it ended at its last epoch.
     assert "b, c .1250 .2500 .2400 to .2600 .0625 7* 1,234 2 a .0500 .1000" in text
@@ -245,8 +251,8 @@ def test_figures_tables_and_charts_come_from_the_file(build, tmp_path):
     assert "A fit ended at the last epoch" in text
     assert "Not measured yet: not run." in text
     assert "a b, c -.1500 -.2000 to -.1000 .0100 .0200" in text
-    members = "most .1000 .2000 .0500 +.0500 +.0100 to +.2400 least .0100 .0200 .0050 +.2300"
-    assert members in text
+    ends = "+.0100 to +.2400"
+    assert f"b, c most .1000 .2000 .0500 +.0500 {ends} b, c least .0100 .0200 .0050 +.2300" in text
     assert "Machine: x, 1 thread(s), no GPU. skace 1." in text
     assert "python board.py \\\n    --data made \\\n    --rows a" in re.sub(r"<[^>]*>", "", page)
     alts = re.findall(r'<img alt="([^"]*)" class="only-(\w+)"', page)

@@ -166,8 +166,11 @@ def member_twice(file, rng):
 
 def members_swapped(file, rng):
     one, other = rng.choice(file.names(".npy"), 2, replace=False)
-    if file.array(one).shape == file.array(other).shape:
-        other = next(n for n in file.names(".npy") if file.array(n).shape != file.array(one).shape)
+    kinds = {
+        name: (file.array(name).shape, file.array(name).dtype.kind) for name in file.names(".npy")
+    }
+    if kinds[one] == kinds[other]:
+        other = next(name for name, kind in kinds.items() if kind != kinds[one])
     file.members[one], file.members[other] = file.members[other], file.members[one]
 
 

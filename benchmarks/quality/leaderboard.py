@@ -180,7 +180,8 @@ def fit_once(estimator, train, test):
     model, asked = model_and_rows(estimator, test)
     found |= {"epochs": getattr(model, "n_iter_", 0), **ranks(model, asked)}
     for name, member in getattr(model, "named_estimators_", {}).items():
-        alone = ranks(*model_and_rows(member, asked))
+        single, rows = model_and_rows(member, asked)
+        alone = ranks(single, rows) if hasattr(single, "target_ranks") else {}
         found |= {f"{name}{OF}{history}": values for history, values in alone.items()}
     return found
 
@@ -277,24 +278,28 @@ def members_of(board, names):
     found = []
     for name in names:
         fits = board.fits(name)
-        alone = [key for key in fits[0] if key.endswith(f"{OF}masked")]
-        for key in alone:
+        # Fits of earlier commits have no members.
+        known = [key for key in fits[0] if key.endswith(f"{OF}masked")]
+        for key in known:
             member = key.removesuffix(f"{OF}masked")
-            shown = [{"masked": fit[key]} for fit in fits]
-            blend, single = (
-                np.mean([SCORES["R@20"](fit["masked"]) for fit in some], axis=0)
-                for some in (fits, shown)
-            )
-            lead = paired_bootstrap(blend, single, random_state=0)
-            found.append(
-                {
-                    "method": name,
-                    "member": member,
-                    "masked": figures(shown, "masked"),
-                    "lead": {"difference": lead.difference, "low": lead.low, "high": lead.high},
-                }
-            )
+            if all(key in fit for fit in fits):
+                found.append({"method": name, "member": member, **beside(fits, member)})
     return found
+
+
+def beside(fits, member):
+    """Scores of a member alone and the lead of the blend, by what became of the history."""
+    told = {}
+    for history in ("masked", "kept"):
+        alone = [{history: fit[f"{member}{OF}{history}"]} for fit in fits]
+        blend, single = (
+            np.mean([SCORES["R@20"](fit[history]) for fit in some], axis=0)
+            for some in (fits, alone)
+        )
+        lead = paired_bootstrap(blend, single, random_state=0)
+        ends = {"difference": lead.difference, "low": lead.low, "high": lead.high}
+        told[history] = {**figures(alone, history), "lead": ends}
+    return told
 
 
 def record_of(board, names, arguments):

@@ -3,7 +3,8 @@
 Ranks validation rows, or test rows with ``--test``: the encoder and what stands behind it see none
 of them. Each ``--tune`` is one training of ``ContrastiveTextEncoder(objective="next_item")``, with
 parameters in place of its defaults; the untuned encoder comes first, with the same seeds of SASRec.
-Gains are paired, rows resampled, each row's score averaged over the seeds. See
+Gains are paired, rows resampled, each row's score averaged over the seeds of SASRec; the encoder is
+tuned once. See
 ``python benchmarks/quality/next_item_tuning.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
@@ -172,7 +173,8 @@ def main(words=None):
         records.append({"tune": words, **record})
         print(json.dumps(records[-1]), flush=True)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"next_item_tuning_{arguments.data.name}.json"
+    rows_of = "test" if arguments.test else "validation"
+    path = arguments.output / f"next_item_tuning_{arguments.data.name}_{rows_of}.json"
     names = {name: str(value) for name, value in vars(arguments).items()}
     path.write_text(
         json.dumps({**describe_machine(), "arguments": names, "fits": records}, indent=1)

@@ -71,8 +71,8 @@ def members(record):
             one["method"],
             one["member"],
             *(number(one["masked"][name]) for name in COLUMNS),
-            number(one["lead"]["difference"], "+"),
-            f"{number(one['lead']['low'], '+')} to {number(one['lead']['high'], '+')}",
+            number(one["masked"]["lead"]["difference"], "+"),
+            " to ".join(number(one["masked"]["lead"][end], "+") for end in ("low", "high")),
         ]
         for one in record["members"]
     ]

@@ -71,12 +71,17 @@ def gain(record, method, minus):
     return f"{number(found['difference'], '+')} (95 % interval {span(found, '+')})"
 
 
-def lead(record, method):
+def lead(record, method, history="masked"):
     """Text of how far a blend is above its best member in R@20."""
+    if method in record["missing"]:
+        return MISSING
     members = [one for one in record["members"] if one["method"] == method]
-    best = max(members, key=lambda one: one["masked"]["R@20"])
-    found = best["lead"]
-    return f"{number(found['difference'], '+')} ({span(found, '+')}; {best['member']})"
+    if not members:
+        raise LookupError(f"{method} has no members")
+    best = max(members, key=lambda one: one[history]["R@20"])
+    found = best[history]["lead"]
+    ends = f"95 % interval {span(found, '+')}"
+    return f"{number(found['difference'], '+')} over {best['member']} ({ends})"
 
 
 class _Measured(SphinxRole):
@@ -91,7 +96,7 @@ class _Measured(SphinxRole):
         name, *parts = (part.strip() for part in self.text.split(";"))
         try:
             return [nodes.Text(self.find(read(self.env, name), parts))], []
-        except (OSError, LookupError, TypeError, ValueError) as fault:
+        except (OSError, LookupError, TypeError) as fault:
             words = f"{self.rawtext}: docs/figures has no such figure ({fault!r})"
             message = self.inliner.reporter.error(words, line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]

@@ -36,12 +36,13 @@ class _OfFile(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+def _history(word):
+    """What becomes of the items of the history, as an option."""
+    return directives.choice(word, ("masked", "kept"))
+
+
 class Scores(_OfFile):
     """All rows, the best first."""
-
-    @staticmethod
-    def _history(word):
-        return directives.choice(word, ("masked", "kept"))
 
     option_spec = {"history": _history}  # noqa: RUF012 (docutils' way)
 
@@ -97,22 +98,26 @@ class Gains(_OfFile):
 
 
 class Members(_OfFile):
-    """Members of a blend alone, the best first, and the lead of the blend over each."""
+    """Members of each blend alone, the best first, and the lead of the blend over each."""
+
+    option_spec = {"history": _history}  # noqa: RUF012 (docutils' way)
 
     def lines(self, record):
         """The table."""
-        found = sorted(record["members"], key=lambda one: -one["masked"]["R@20"])
-        head = ["member alone", *COLUMNS, "lead of the blend, R@20", "95 %"]
+        history = self.options.get("history", "masked")
+        found = sorted(record["members"], key=lambda one: -one[history]["R@20"])
+        head = ["blend", "member alone", *COLUMNS, "lead of the blend, R@20", "95 %"]
         rows = [
             [
+                one["method"],
                 one["member"],
-                *(number(one["masked"][name]) for name in COLUMNS),
-                number(one["lead"]["difference"], "+"),
-                span(one["lead"], "+"),
+                *(number(one[history][name]) for name in COLUMNS),
+                number(one[history]["lead"]["difference"], "+"),
+                span(one[history]["lead"], "+"),
             ]
             for one in found
         ]
-        return table(head, rows)
+        return table(head, rows) if rows else [f"{MISSING.capitalize()}."]
 
 
 class MadeBy(_OfFile):

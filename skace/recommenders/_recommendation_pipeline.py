@@ -114,7 +114,7 @@ def recommendation_pipeline(
     member adds and whether any beats popularity.
 
     The Pipeline holds out what it needs. To give it rows as ``X_val`` instead, first set
-    ``train_on_held_out=False`` on the network.
+    ``train_on_held_out=False`` on a network that has it.
 
     Stability: experimental.
 

@@ -1,4 +1,4 @@
-"""RepeatEstimator: what a user took before, and then what is popular."""
+"""RepeatEstimator: what a user took before, and what is popular."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Real
@@ -9,18 +9,18 @@ import scipy.sparse as sp
 from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import DecayBy, HandleUnknown
 from skace.recommenders._base import SequentialRecommender
-from skace.recommenders.linear._history_weights import history_weights
+from skace.recommenders.linear._history_weights import history_weights, weights_of_events
 
 __all__ = ["RepeatEstimator"]
 
 
 class RepeatEstimator(SequentialRecommender):
-    """Recommend what a user took before, then the most popular items.
+    """Recommend what a user took before, and what is popular.
 
     The baseline where people take the same items again, as in groceries, music and restaurants.
-    Each earlier event adds to the score of its item, recent ones more. Popularity orders the other
-    items. Without decay this is the personal top frequency of next-basket recommendation
-    (GP-TopFreq) [1]_; it goes back to the most popular items of a session (S-POP) [2]_.
+    Each event of a history adds to the score of its item, recent ones more. Popularity adds a
+    little to all items, and orders those that the user never had. With ``history_decay=None`` this
+    is GP-TopFreq of next-basket recommendation [1]_, and within a session S-POP [2]_.
 
     Parameters
     ----------
@@ -28,12 +28,14 @@ class RepeatEstimator(SequentialRecommender):
         Length of the lists that `predict` returns.
 
     popularity_weight : float, default=0.01
-        Score of the most popular item, where the newest event of a history counts 1. Others have
-        their share of it. In [0, inf); 0 recommends nothing but the history.
+        What is added to the score of the most popular item, where the newest event of a history
+        counts 1; the others get their share of it. In [0, inf). With the defaults a popular item
+        may stand above one that was last taken 46 events ago. 0: all items outside the history are
+        equal.
 
     history_decay : float or None, default=10.0
-        An event of age a counts ``exp(-a / history_decay)``; repeats add up. None: every item of
-        the history counts 1, however often and whenever it was taken.
+        An event of age a counts ``exp(-a / history_decay)``; repeats add up. None: every event
+        counts 1, whenever it was.
 
     decay_by : {"events", "time"}, default="events"
         Age of an event: the number of events after it, or the time to the last event (in
@@ -56,10 +58,6 @@ class RepeatEstimator(SequentialRecommender):
 
     popularity_ : ndarray of shape (n_items,), float64
         Training rows per item, counted by their ``sample_weight``.
-
-    item_vectors_ : scipy.sparse.csc_array of shape (n_items, n_items + 1), float32
-        The identity, and a column for the popularity; made when asked for. Its inner products with
-        `encode` are the scores.
 
     See Also
     --------
@@ -94,8 +92,7 @@ class RepeatEstimator(SequentialRecommender):
         "decay_by": [StrOptions({"events", "time"})],
     }
 
-    # `encode` has a column for each item of the model and none for others.
-    _encodes_unknown = False
+    _gives_vectors = False
 
     def __init__(
         self,
@@ -115,26 +112,19 @@ class RepeatEstimator(SequentialRecommender):
     def _fit_rows(self, rows, task):
         """Nothing is learned but what all models count."""
 
-    @property
-    def item_vectors_(self) -> sp.csc_array:
-        """The identity, and a column for the popularity, (n_items, n_items + 1), float32."""
-        alone = sp.eye_array(self.item_ids_.size, dtype=np.float32)
-        return sp.csc_array(sp.hstack([alone, self._popular()[:, None]]))
-
-    def _popular(self):
-        """What popularity adds to each score, (n_items,), float32."""
-        most = self.popularity_.max(initial=0) or 1.0
-        return (self.popularity_weight / most * self.popularity_).astype(np.float32)
-
-    def _encode(self, histories):
-        taken = self._taken(histories)
-        return np.hstack([taken.toarray(), np.ones((len(histories), 1), dtype=np.float32)])
-
     def _score(self, histories, columns=None):
-        scores = self._taken(histories).toarray()
-        scores += self._popular()
-        return scores if columns is None else scores[:, columns]
+        most = self.popularity_.max(initial=0) or 1.0
+        popular = (self.popularity_weight / most * self.popularity_).astype(np.float32)
+        taken = self._taken(histories)
+        if columns is not None:
+            taken, popular = taken[:, columns], popular[columns]
+        return taken.toarray() + popular
 
     def _taken(self, histories):
-        """What each item of the histories counts, (n_rows, n_items), CSR."""
-        return history_weights(histories, self.item_ids_.size, self.history_decay, self.decay_by)
+        """What each item of the histories counts, (n_rows, n_items), CSR, float32."""
+        n_items = self.item_ids_.size
+        if self.history_decay is not None:
+            return history_weights(histories, n_items, self.history_decay, self.decay_by)
+        rows, events, ones = weights_of_events(histories, None, self.decay_by)
+        entries = ones, (rows, histories.items[events])
+        return sp.csr_array(entries, shape=(len(histories), n_items))

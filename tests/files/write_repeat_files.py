@@ -15,7 +15,7 @@ from skace.recommenders import RepeatEstimator
 def estimators():
     """All of them by name, unfitted."""
     yield "repeat", RepeatEstimator(k=2)
-    yield "repeat, a set", RepeatEstimator(k=2, history_decay=None, popularity_weight=0.5)
+    yield "repeat, counted", RepeatEstimator(k=2, history_decay=None, popularity_weight=0.5)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ def test_what_is_chosen_suits_what_is_known(shop, kind, effort, expected, caplog
     assert repr(clone(pipe)) == repr(pipe)
     printed = caplog.text
     assert "exclude_seen=" in printed
+    assert "repeat: RepeatEstimator" in printed
     assert len(printed.splitlines()) >= 2
 
 
@@ -136,7 +137,15 @@ def test_few_users_are_seen_more_often(n_users, expected, caplog):
     # Only a number of epochs that may be too large is worth events that are held out for it.
     assert network.early_stopping is (expected == 50)
     assert ("no event has to be held out" in caplog.text) is (expected != 50)
-    assert not (network.train_on_held_out and not network.early_stopping)
+
+
+def test_what_is_not_held_out_is_not_learned_afterwards():
+    """Though all users have enough events, a fit would refuse it."""
+    users = np.repeat(np.arange(22_000), 5)
+    X = Interactions(users, np.random.default_rng(0).integers(50, size=users.size))
+    network = dict(recommendation_pipeline(X, verbose=False)[-1].estimators)["sasrec"]
+    assert (network.max_epochs, network.early_stopping) == (12, False)
+    assert network.train_on_held_out is False
 
 
 def test_a_pipeline_that_holds_nothing_out_takes_validation_rows():

@@ -23,6 +23,7 @@ class EnsembleRecommender(SequentialRecommender):
     """
 
     _gives_vectors = False
+    _scores_all_items = True
 
     @abstractmethod
     def _fit_ensemble(self, X, weights, X_val):

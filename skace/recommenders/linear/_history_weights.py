@@ -44,6 +44,8 @@ def history_weights(histories, n_items, decay, decay_by):
         _decayed(histories.take(slice(first, last)), n_items, decay, decay_by)
         for first, last in _few_events(histories.lengths)
     ]
+    if not parts:
+        return sp.csr_array(shape, dtype=np.float32)
     return parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr")
 
 
