@@ -496,3 +496,12 @@ def test_contributions_of_few_rows_of_a_long_log_with_embedded_items(make_log):
     scores = model.decision_function(rows)[[0, 1], [4, 5]]
     np.testing.assert_allclose([part.sum() for part in terms], scores, atol=1e-6)
     assert [len(part) for part in terms] == [3, 3]
+
+
+@pytest.mark.parametrize("decay", [None, 2.0])
+@pytest.mark.parametrize("rows", [[], [[]], [[], []]])
+def test_rows_without_history_have_empty_vectors(rows, decay):
+    model = ItemKNNEstimator(k=1, history_decay=decay).fit([["pen", "ink"], ["pen", "cap"]])
+    vectors = model.encode(rows)
+    assert vectors.shape == (len(rows), 3)
+    assert not np.any(vectors)
