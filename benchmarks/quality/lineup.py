@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, GRU4RecEstimator, SASRecEstimator, recommendation_pipeline
 from skace.item_tables import IDTable
-from skace.recommenders import GRAMEstimator, PopularityEstimator
+from skace.recommenders import GRAMEstimator, PopularityEstimator, RepeatEstimator
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def rows(settings):
     }
     return {
         "popularity": entry(PopularityEstimator()),
+        "repeat": entry(RepeatEstimator()),
         "ItemKNN": closed["item-knn"],
         "SLIST": closed["slist"],
         "EASE": closed["ease"],
