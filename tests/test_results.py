@@ -153,6 +153,22 @@ def test_what_a_page_claims_holds(page, words, rows, holds, measured, record):
     assert holds(_Told(record, measured.difference))
 
 
+@pytest.mark.parametrize("name", ["one_line_shuffled", "one_line_sports", "one_line_ml-1m"])
+def test_one_line_is_above_each_of_its_members(name, records):
+    words = "is above its best member on every data set measured here"
+    assert words in " ".join((DOCS / "benchmarks/one_line.rst").read_text(encoding="utf-8").split())
+    members = records[name]["members"]
+    assert {"sasrec", "neighbours"} <= {one["member"] for one in members}
+    for one in members:
+        assert one["masked"]["lead"]["low"] > 0
+
+
+def test_on_beauty_it_is_above_the_network_alone(measured, records):
+    """The best of its members in the order of the file, as in the shuffled ones."""
+    alone = "SASRec, ACE, all events, 12 epochs, falling rate"
+    assert measured.difference(records["one_line"], "one line, balanced", alone)["low"] > 0
+
+
 def _row(method, score, **others):
     interval = {"low": score - 0.01, "high": score + 0.01, "by_seed": [score]}
     scores = {"R@10": score / 2, "R@20": score, "N@10": score / 4, "R@20 interval": interval}

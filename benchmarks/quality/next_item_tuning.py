@@ -4,8 +4,7 @@ Ranks validation rows, or test rows with ``--test``: the encoder and what stands
 of them. Each ``--tune`` is one training of ``ContrastiveTextEncoder(objective="next_item")``, with
 parameters in place of its defaults; the untuned encoder comes first, with the same seeds of SASRec.
 Gains are paired, rows resampled, each row's score averaged over the seeds of SASRec; the encoder is
-tuned once. See
-``python benchmarks/quality/next_item_tuning.py --help``.
+tuned once. See ``python benchmarks/quality/next_item_tuning.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -117,11 +116,10 @@ def gains(ranks, plain):
     """NDCG@10 by tuned vectors beside that by untuned ones, by model."""
     told = {}
     for name, tuned in ranks.items():
-        scores = (
+        tuned_scores, plain_scores = (
             np.mean([ndcg_at_k(one, 10, average=False) for one in found], axis=0)
             for found in (tuned, plain[name])
         )
-        tuned_scores, plain_scores = scores
         found = paired_bootstrap(tuned_scores, plain_scores, random_state=0)
         told[name] = {
             "difference": found.difference,

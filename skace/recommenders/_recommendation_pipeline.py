@@ -206,11 +206,11 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     lengths = np.bincount(X._row_users)
     lengths = lengths[lengths > 0]
     long = int(np.quantile(lengths, 0.9))
-    learns_all = bool((lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT)
     max_length = 200 if long > 50 else 50
     n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // _n_windows(lengths, max_length), *_EPOCHS))
     stops_early = n_epochs > _NEVER_TOO_MANY
-    learns_all = stops_early and learns_all
+    can_hold_out = (lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT
+    learns_all = bool(stops_early and can_hold_out)  # in a second training
     network = SASRecEstimator(
         positions="relative",
         max_length=max_length,

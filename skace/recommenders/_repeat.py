@@ -30,7 +30,7 @@ class RepeatEstimator(SequentialRecommender):
     popularity_weight : float, default=0.01
         What is added to the score of the most popular item, where the newest event of a history
         counts 1; the others get their share of it. In [0, inf). With the defaults a popular item
-        may stand above one that was last taken 46 events ago. 0: all items outside the history are
+        may stand above one that was last taken 47 events ago. 0: all items outside the history are
         equal.
 
     history_decay : float or None, default=10.0

@@ -22,6 +22,7 @@ from skace.recommenders import (
     PopularityEstimator,
     SLISTEstimator,
     VotingRecommender,
+    _answering,
 )
 from skace.recommenders._histories import Histories
 
@@ -352,3 +353,19 @@ def test_other_members_than_those_of_the_fit_do_not_learn_further(shop, change, 
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         model.set_params(**change).partial_fit(test)
     assert_array_equal(model.decision_function(test), before)
+
+
+def test_few_candidates_are_scored_in_blocks_of_all_items(shop, monkeypatch):
+    """Votes are of all items, so a block has as many rows as if all were asked for."""
+    model = VotingRecommender(members(), k=1).fit(shop[0])
+    monkeypatch.setattr(_answering, "_BLOCK_BYTES", 4 * 3 * model.item_ids_.size)
+    sizes, score = [], VotingRecommender._score
+
+    def counted(self, histories, columns=None):
+        sizes.append(len(histories))
+        return score(self, histories, columns)
+
+    monkeypatch.setattr(VotingRecommender, "_score", counted)
+    model.recommend(shop[1], candidates=model.item_ids_[:2], k=1)
+    assert sum(sizes) == len(shop[1])
+    assert max(sizes) == 3
