@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from skace import ACETransformer, SASRecEstimator
 from skace.item_tables import IDTable
 
-FALLING = (4, 6, 12)  # epochs of a rate that falls to 0
+FALLING = (4, 6, 12, 21)  # epochs of a rate that falls to 0
 POSITIONS = ("relative", "rotary", "time")
 EPOCHS = 26  # where validation events of Beauty were predicted best by an earlier fit of ids
 
