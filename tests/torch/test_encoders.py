@@ -271,6 +271,25 @@ def test_positions_are_the_formula_of_their_paper(kind):
         torch.testing.assert_close(found[head], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["relative", "time"])
+def test_weights_found_in_blocks_are_those_found_at_once(monkeypatch, kind):
+    positions = build(lambda: make_positions(kind, "post", D, 2, T, 0.0))
+    by_head = [inputs(seed, 3).view(3, T, 2, D // 2).transpose(1, 2) for seed in range(3)]
+    learned = [x.requires_grad_() for x in (*by_head, *positions.parameters())]
+    times = torch.stack([TIMES, 2 * TIMES, TIMES + 3])
+    told = {"gaps": octaves(times)} if kind == "time" else {}
+
+    def mixed_and_gradients():
+        mixed = positions.train()(*by_head, **told)
+        return mixed, *torch.autograd.grad(mixed.square().sum(), learned)
+
+    at_once = mixed_and_gradients()
+    monkeypatch.setattr("skace._torch.encoders._positions._QUERIES", 2)
+    monkeypatch.setattr("skace._torch.encoders._positions._WEIGHTS", 2 * 2 * 2 * T)  # two windows
+    for found, expected in zip(mixed_and_gradients(), at_once, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_attention_sees_all_that_is_visible_and_nothing_else():
     attention, x = build(lambda: SelfAttention(D, 2, 0.0)), inputs(n_sequences=1, length=T + 2)
     visible = torch.arange(T + 2)[None] < T

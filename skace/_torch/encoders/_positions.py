@@ -10,6 +10,7 @@ from skace._torch.encoders._layers import Dropout
 
 __all__ = ["PointwisePositions", "RelativePositions", "RotaryPositions", "make_positions"]
 
+_QUERIES, _WEIGHTS = 64, 2**21  # of a block, on a CPU
 _SLOWEST = 10_000.0  # positions after which the slowest pair has turned by about one radian
 
 
@@ -52,14 +53,47 @@ class RelativePositions(nn.Module):
         """
         if places is not None:
             return self._at_places(query, key, value, places, gaps)
-        T, scale = key.shape[2], key.shape[3] ** -0.5
+        if not self.training or query.device.type != "cpu":  # an exported graph has no blocks
+            return self._last_queries(query, key, value, gaps)
+        n_windows, n_queries = _block_size(*query.shape[1:3])
+        # `split`, because the gradient of each slice would be as large as the whole.
+        queries, keys, values = (torch.split(x, n_windows) for x in (query, key, value))
+        times = [None] * len(queries) if gaps is None else torch.split(gaps, n_windows)
+        by_window = zip(queries, keys, values, times, strict=True)
+        return torch.cat([self._windows(n_queries, *some) for some in by_window])
+
+    def _windows(
+        self,
+        n_queries: int,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        gaps: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """The same, for ``n_queries`` at a time with the keys that they see."""
+        parts, end = [], 0
+        for some in torch.split(query, n_queries, dim=2):
+            begin, end = end, end + some.shape[2]
+            by_time = None if gaps is None else gaps[:, begin:end, :end]
+            parts.append(self._last_queries(some, key[:, :, :end], value[:, :, :end], by_time))
+        return torch.cat(parts, dim=2)
+
+    def _last_queries(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        gaps: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """The same for the last queries, (B, H, Q, D / H), of T keys."""
+        Q, T, scale = query.shape[2], key.shape[2], key.shape[3] ** -0.5
         by_offset = [table.weight[:T].flip(0) for table in (self.keys, self.values, self.scores)]
         keys, values, scores = (table.to(query.dtype) for table in by_offset)
         alike = query @ key.transpose(2, 3) + by_place(query @ keys.T)
-        alike = alike * scale + by_place(scores.T[:, None].expand(-1, T, -1))
+        alike = alike * scale + by_place(scores.T[:, None].expand(-1, Q, -1))
         if self.times is not None:
             alike = alike + self.times(gaps, None).to(alike.dtype)
-        is_later = torch.ones(T, T, dtype=torch.bool, device=key.device).triu(1)
+        is_later = torch.ones(Q, T, dtype=torch.bool, device=key.device).triu(1 + T - Q)
         weights = self.dropout(alike.masked_fill(is_later, -torch.inf).softmax(dim=3))
         weights = weights.to(value.dtype)
         mixed: torch.Tensor = weights @ value + by_offset_again(weights) @ values
@@ -89,21 +123,28 @@ class RelativePositions(nn.Module):
 
 
 def by_place(x: torch.Tensor) -> torch.Tensor:
-    """From offsets to keys: (..., T, T) with entry [i, j] from column T - 1 - (i - j) of row i.
+    """From offsets to keys: (..., Q, T) of the last Q queries of T to (..., Q, T).
 
-    What stands above the diagonal means nothing. Shifts each row by one more than the row before
-    by reading a row that is one longer, as Huang et al. 2018 (Music Transformer, section 3.4.1).
+    Entry [i, j] is that of the offset of query and key, which stands in column T - 1 - offset.
+    What is above the diagonal means nothing. Shifts each row by one more than the row before by
+    reading a row that is one longer, as Huang et al. 2018 (Music Transformer, section 3.4.1).
     """
-    T = x.shape[-1]
-    longer = F.pad(x, (1, 0))  # (..., T, T + 1)
-    return longer.reshape(*x.shape[:-2], T + 1, T)[..., 1:, :]
+    Q = x.shape[-2]
+    longer = F.pad(x, (1, 0))  # (..., Q, T + 1)
+    return longer.flatten(-2)[..., Q:].reshape(x.shape)
 
 
 def by_offset_again(x: torch.Tensor) -> torch.Tensor:
-    """The way back of `by_place`, for (..., T, T) that is 0 above the diagonal."""
-    T = x.shape[-1]
-    higher = F.pad(x, (0, 0, 1, 0))  # (..., T + 1, T)
-    return higher.reshape(*x.shape[:-2], T, T + 1)[..., 1:]
+    """The way back of `by_place`, for (..., Q, T) that is 0 above the diagonal."""
+    Q, T = x.shape[-2:]
+    longer = F.pad(x.flatten(-2), (Q, 0))
+    return longer.reshape(*x.shape[:-1], T + 1)[..., 1:]
+
+
+def _block_size(H: int, T: int) -> tuple[int, int]:
+    """Windows and queries whose weights are found at once, so that a CPU's cache holds them."""
+    n_queries = -(-T // -(-T // _QUERIES))
+    return max(1, _WEIGHTS // (H * n_queries * T)), n_queries
 
 
 class RotaryPositions(nn.Module):
