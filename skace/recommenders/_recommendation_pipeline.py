@@ -37,9 +37,12 @@ _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
 _MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
 _EVENTS_TO_HOLD_OUT = 5  # of a user: some are left when a test and two others are held out
 _SHARE_TO_HOLD_OUT = 0.1  # of the users that have so many
-_STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training
+_STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training, if histories are short
+_SHORT, _LONG = 50, 200  # events that the network reads
+_LONG_A_STEP = 64  # windows: enough events, and four times as many steps
 _EPOCHS = (12, 50)  # at least, at most
 _NEVER_TOO_MANY = 25  # epochs of a rate that falls to 0; 50 are too many for some small logs
+_MANY_EVENTS = 100  # of an item, on average: then a network learns more from ids than from texts
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -206,7 +209,8 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     lengths = np.bincount(X._row_users)
     lengths = lengths[lengths > 0]
     long = int(np.quantile(lengths, 0.9))
-    max_length = 200 if long > 50 else 50
+    max_length = _LONG if long > _SHORT else _SHORT
+    batch_size, rate = (_LONG_A_STEP, 0.002) if long > _SHORT else (_WINDOWS_A_STEP, 0.003)
     n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // _n_windows(lengths, max_length), *_EPOCHS))
     stops_early = n_epochs > _NEVER_TOO_MANY
     can_hold_out = (lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT
@@ -214,8 +218,9 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     network = SASRecEstimator(
         positions="relative",
         max_length=max_length,
+        batch_size=batch_size,
         max_epochs=n_epochs,
-        learning_rate=0.003,
+        learning_rate=rate,
         learning_rate_schedule="linear",
         early_stopping=stops_early,
         train_on_held_out=learns_all,
@@ -228,9 +233,14 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         'sasrec: positions="relative" - how long ago an event was tells more than its place'
     )
     reasons.append(
-        f"sasrec: learning_rate=0.003, falling to 0 over {n_epochs} epochs - about {_STEPS} steps, "
-        f"between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a constant rate needs more"
+        f"sasrec: learning_rate={rate}, falling to 0 over {n_epochs} epochs - about "
+        f"{_STEPS * _WINDOWS_A_STEP:,} windows, between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a "
+        "constant rate needs more"
     )
+    if batch_size < _WINDOWS_A_STEP:
+        reasons.append(
+            f"sasrec: batch_size={batch_size} - so many long histories are enough for a step"
+        )
     if not stops_early:
         reasons.append(
             f"sasrec: early_stopping=False - {n_epochs} epochs are not too many, so that no event "
@@ -245,14 +255,25 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         one = network.set_params(random_state=None)
         network = SeedEnsemble(one, n_members=3, random_state=random_state)
         reasons.append("sasrec: SeedEnsemble - three trainings err less than one")
-    if reads_vectors and _width(X) < 2:
+    why_ids = _why_ids(X) if reads_vectors else None
+    if why_ids is not None:
         last = network.estimator if effort == "best" else network
         last.set_params(item_table=IDTable())
-        reasons.append("sasrec: IDTable - one number an item says too little to start from")
+        reasons.append(f"sasrec: IDTable - {why_ids}")
     elif reads_vectors:
         network = make_pipeline(ACETransformer(_width(X)), network)
         reasons.append("sasrec: ACETransformer - vectors of a narrow cone are spread out")
     return [("sasrec", network)]
+
+
+def _why_ids(X):
+    """Why the network should not start from the vectors of the items; None if it should."""
+    if _width(X) < 2:
+        return "one number an item says too little to start from"
+    per_item = len(X) / max(1, np.unique(X._item_codes).size)
+    if per_item >= _MANY_EVENTS:
+        return f"{per_item:.0f} events an item tell more than its vector; other members read that"
+    return None
 
 
 def _n_windows(lengths, max_length):

@@ -11,7 +11,12 @@ import skace.recommenders._recommendation_pipeline as module
 from skace import Catalog, Interactions, leave_last_out, ndcg_scorer, recommendation_pipeline
 from skace._windows import cut_windows
 from skace.datasets import make_shop
-from skace.recommenders import PopularityEstimator, SeedEnsemble, StackingRecommender
+from skace.recommenders import (
+    PopularityEstimator,
+    SASRecEstimator,
+    SeedEnsemble,
+    StackingRecommender,
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +120,18 @@ def test_many_items_get_neighbours(shop, monkeypatch):
     assert found == ["PopularityEstimator", "ItemKNNEstimator", *LAST]
 
 
-@pytest.mark.parametrize(("length", "expected"), [(60, 200), (10, 50)])
-def test_long_histories_are_read(length, expected):
+@pytest.mark.parametrize(
+    ("length", "expected"), [(60, {"max_length": 200, "batch_size": 64}), (10, {"max_length": 50})]
+)
+def test_long_histories_are_read_in_small_batches(length, expected):
     rng = np.random.default_rng(0)
     items = np.concatenate([rng.permutation(80)[:length] for _ in range(200)])
     X = Interactions(np.repeat(np.arange(200), length), items)
     pipe = recommendation_pipeline(X, verbose=False)
-    assert dict(pipe[-1].estimators)["sasrec"].max_length == expected
+    network = dict(pipe[-1].estimators)["sasrec"]
+    usual = SASRecEstimator().get_params()
+    found = {name: getattr(network, name) for name in ("max_length", "batch_size")}
+    assert found == {name: usual[name] for name in found} | expected
     assert pipe[-1].exclude_seen  # nobody takes an item twice
     assert "repeat" not in dict(pipe[-1].estimators)
 
