@@ -79,12 +79,13 @@ def recommendation_pipeline(
     effort : {"fast", "balanced", "best"}, default="balanced"
         "fast": popularity, neighbours and the closed forms that fit into memory, and what people
         had before if they take items again, blended with weights learned on held-out rows; takes
-        seconds to minutes. "balanced": also SASRec on the vectors of ACE, from 2,000 events on:
-        relative positions, 12 to 50 epochs of a rate that falls to 0. Where these are more than 25,
-        early stopping takes fewer if the validation score says so, and in the end held-out rows are
-        learned as well, if a tenth of the users have five events. "best": three trainings of SASRec
-        instead of one. If items have texts, "fast" hashes their words. The others encode them with
-        a language model, which is downloaded once, if sentence-transformers is installed.
+        seconds to minutes. "balanced": also SASRec, from 2,000 events on, on the vectors of ACE, or
+        on ids if an item has 100 events on average: relative positions, a rate that falls to 0 over
+        12 to 50 epochs, small batches of long histories. Above 25 epochs, early
+        stopping takes fewer if the validation score says so, and in the end held-out rows
+        are learned as well, if a tenth of the users have five events. "best": three trainings of
+        SASRec instead of one. If items have texts, "fast" hashes their words. The others encode
+        them with a language model, which is downloaded once, if sentence-transformers is installed.
 
     k : int, default=10
         Length of the lists that ``predict`` returns.

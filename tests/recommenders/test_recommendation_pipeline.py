@@ -245,3 +245,16 @@ def test_nothing_is_told_unless_asked_for(shop, caplog):
     caplog.set_level("INFO", logger="skace")
     recommendation_pipeline(shop.interactions, "fast", verbose=False)
     assert not caplog.messages
+
+
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+@pytest.mark.parametrize(("n_items", "starts_from_ids"), [(30, True), (31, False)])
+def test_items_of_many_events_tell_more_by_their_ids(n_items, starts_from_ids, effort):
+    items = np.resize(np.arange(n_items), 3000)  # 100 events each of 30
+    vectors = np.random.default_rng(0).normal(size=(n_items + 1, 8))  # one item has no event
+    catalog = Catalog(np.arange(n_items + 1), vectors)
+    X = Interactions(np.repeat(np.arange(300), 10), items, catalog=catalog)
+    pipe = recommendation_pipeline(X, effort)
+    assert ("ACETransformer" in types_of(pipe)) == (not starts_from_ids)
+    assert ("IDTable()" in repr(pipe)) == starts_from_ids
+    assert "L3AEEstimator" in types_of(pipe)
