@@ -549,7 +549,10 @@ def test_learning_rates_are_compared_on_validation_rows(
     drawn, draw_users = [], script.draw_users
     monkeypatch.setattr(script, "draw_users", lambda *_: drawn.append(draw_users(*_)) or drawn[-1])
     found = script.main(
-        [*words, "--users", "30", "--seed", "3", "--max-length", "7", "--precision", "float32"]
+        [
+            *(*words, "--users", "30", "--seed", "3", "--max-length", "7"),
+            *("--precision", "float32", "--batch-size", "9"),
+        ]
     )
     assert list(found) == fits
     assert [X.n_users for X in drawn] == [30]
@@ -560,6 +563,7 @@ def test_learning_rates_are_compared_on_validation_rows(
     for pipe in asked:
         assert list(pipe.named_steps) == (["ace", "rec"] if features == "ace" else ["rec"])
         same = {"random_state": 3, "max_length": 7, "precision": "float32", "embedding_dim": 8}
+        same |= {"batch_size": 9}
         assert same.items() <= pipe[-1].get_params().items()
 
 

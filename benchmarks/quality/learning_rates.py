@@ -30,7 +30,6 @@ def read_arguments(words):
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--max-length", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=256, help="windows of a step")
-    parser.add_argument("--positions", default="relative")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(words)
@@ -41,7 +40,7 @@ def model_of(arguments, n_epochs, rate, schedule):
     network = SASRecEstimator(
         embedding_dim=arguments.width,
         max_length=arguments.max_length,
-        positions=arguments.positions,
+        positions="relative",
         batch_size=arguments.batch_size,
         early_stopping=False,
         max_epochs=int(n_epochs),

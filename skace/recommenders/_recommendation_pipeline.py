@@ -37,12 +37,13 @@ _FEWEST_ROWS = 2_000  # below which a network learns less than neighbours know
 _MOST_ITEMS = 25_000  # for which n_items x n_items numbers of float32 are 2.5 GB
 _EVENTS_TO_HOLD_OUT = 5  # of a user: some are left when a test and two others are held out
 _SHARE_TO_HOLD_OUT = 0.1  # of the users that have so many
-_STEPS, _WINDOWS_A_STEP = 1_000, 256  # of a training, if histories are short
 _SHORT, _LONG = 50, 200  # events that the network reads
-_LONG_A_STEP = 64  # windows: enough events, and four times as many steps
+_WINDOWS = 256_000  # read in a training
 _EPOCHS = (12, 50)  # at least, at most
+_FULL_WINDOW = 50  # events from which on 64 windows are enough for a step; two values were measured
 _NEVER_TOO_MANY = 25  # epochs of a rate that falls to 0; 50 are too many for some small logs
-_MANY_EVENTS = 100  # of an item, on average: then a network learns more from ids than from texts
+_MANY_EVENTS = 100  # of half of the items: then a network learns more from ids than from texts
+_FEW_COLD = 0.01  # of the items; a network of ids cannot tell them apart
 _RARE_REPEATS = 0.01  # of the events
 _MANY_TIES = 0.3  # of the users' last events
 
@@ -79,12 +80,13 @@ def recommendation_pipeline(
     effort : {"fast", "balanced", "best"}, default="balanced"
         "fast": popularity, neighbours and the closed forms that fit into memory, and what people
         had before if they take items again, blended with weights learned on held-out rows; takes
-        seconds to minutes. "balanced": also SASRec, from 2,000 events on, on the vectors of ACE, or
-        on ids if an item has 100 events on average: relative positions, a rate that falls to 0 over
-        12 to 50 epochs, small batches of long histories. Above 25 epochs, early
-        stopping takes fewer if the validation score says so, and in the end held-out rows
-        are learned as well, if a tenth of the users have five events. "best": three trainings of
-        SASRec instead of one. If items have texts, "fast" hashes their words. The others encode
+        seconds to minutes. "balanced": also SASRec, from 2,000 events on: relative positions, a
+        rate that falls to 0 over 12 to 50 epochs, batches of 256 windows, or of 64 if they hold 50
+        events on average. It starts from the vectors of ACE; from ids if there are none, if they
+        have one column, or if half of the items have 100 events and hardly any has none. Above 25
+        epochs, early stopping takes fewer if the validation score says so, and in the end held-out
+        rows are learned as well, if a tenth of the users have five events. "best": three trainings
+        of SASRec instead of one. If items have texts, "fast" hashes their words. The others encode
         them with a language model, which is downloaded once, if sentence-transformers is installed.
 
     k : int, default=10
@@ -211,8 +213,10 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
     lengths = lengths[lengths > 0]
     long = int(np.quantile(lengths, 0.9))
     max_length = _LONG if long > _SHORT else _SHORT
-    batch_size, rate = (_LONG_A_STEP, 0.002) if long > _SHORT else (_WINDOWS_A_STEP, 0.003)
-    n_epochs = int(np.clip(_STEPS * _WINDOWS_A_STEP // _n_windows(lengths, max_length), *_EPOCHS))
+    n_windows = _n_windows(lengths, max_length)
+    n_epochs = int(np.clip(_WINDOWS // n_windows, *_EPOCHS))
+    per_window = lengths[lengths > 1].sum() / n_windows
+    batch_size, rate = (64, 0.002) if per_window >= _FULL_WINDOW else (256, 0.003)
     stops_early = n_epochs > _NEVER_TOO_MANY
     can_hold_out = (lengths >= _EVENTS_TO_HOLD_OUT).mean() >= _SHARE_TO_HOLD_OUT
     learns_all = bool(stops_early and can_hold_out)  # in a second training
@@ -234,14 +238,10 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         'sasrec: positions="relative" - how long ago an event was tells more than its place'
     )
     reasons.append(
-        f"sasrec: learning_rate={rate}, falling to 0 over {n_epochs} epochs - about "
-        f"{_STEPS * _WINDOWS_A_STEP:,} windows, between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a "
-        "constant rate needs more"
+        f"sasrec: learning_rate={rate}, falling to 0 over {n_epochs} epochs - about {_WINDOWS:,} "
+        f"windows, between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a constant rate needs more"
     )
-    if batch_size < _WINDOWS_A_STEP:
-        reasons.append(
-            f"sasrec: batch_size={batch_size} - so many long histories are enough for a step"
-        )
+    reasons.append(f"sasrec: batch_size={batch_size} - {per_window:.0f} events a window")
     if not stops_early:
         reasons.append(
             f"sasrec: early_stopping=False - {n_epochs} epochs are not too many, so that no event "
@@ -271,9 +271,10 @@ def _why_ids(X):
     """Why the network should not start from the vectors of the items; None if it should."""
     if _width(X) < 2:
         return "one number an item says too little to start from"
-    per_item = len(X) / max(1, np.unique(X._item_codes).size)
-    if per_item >= _MANY_EVENTS:
-        return f"{per_item:.0f} events an item tell more than its vector; other members read that"
+    counts = np.bincount(X._item_codes, minlength=X.n_items)
+    median = np.median(counts)
+    if median >= _MANY_EVENTS and (counts == 0).mean() <= _FEW_COLD:
+        return f"{median:.0f} events of the median item tell more than vectors; others read those"
     return None
 
 

@@ -11,12 +11,8 @@ import skace.recommenders._recommendation_pipeline as module
 from skace import Catalog, Interactions, leave_last_out, ndcg_scorer, recommendation_pipeline
 from skace._windows import cut_windows
 from skace.datasets import make_shop
-from skace.recommenders import (
-    PopularityEstimator,
-    SASRecEstimator,
-    SeedEnsemble,
-    StackingRecommender,
-)
+from skace.item_tables import IDTable
+from skace.recommenders import PopularityEstimator, SeedEnsemble, StackingRecommender
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +117,25 @@ def test_many_items_get_neighbours(shop, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("length", "expected"), [(60, {"max_length": 200, "batch_size": 64}), (10, {"max_length": 50})]
+    ("short", "long", "expected"),
+    [
+        (60, 60, {"max_length": 200, "batch_size": 64, "learning_rate": 0.002}),
+        (5, 60, {"max_length": 200, "batch_size": 256, "learning_rate": 0.003}),
+        (51, 51, {"max_length": 200, "batch_size": 64, "learning_rate": 0.002}),
+        (49, 49, {"max_length": 50, "batch_size": 256, "learning_rate": 0.003}),
+        (5, 5, {"max_length": 50, "batch_size": 256, "learning_rate": 0.003}),
+    ],
 )
-def test_long_histories_are_read_in_small_batches(length, expected):
+def test_long_histories_are_read_in_small_batches(short, long, expected, caplog):
     rng = np.random.default_rng(0)
-    items = np.concatenate([rng.permutation(80)[:length] for _ in range(200)])
-    X = Interactions(np.repeat(np.arange(200), length), items)
-    pipe = recommendation_pipeline(X, verbose=False)
+    lengths = [long if user % 5 == 0 else short for user in range(500)]
+    items = np.concatenate([rng.permutation(80)[:length] for length in lengths])
+    X = Interactions(np.repeat(np.arange(500), lengths), items)
+    pipe = recommendation_pipeline(X)
     network = dict(pipe[-1].estimators)["sasrec"]
-    usual = SASRecEstimator().get_params()
-    found = {name: getattr(network, name) for name in ("max_length", "batch_size")}
-    assert found == {name: usual[name] for name in found} | expected
+    assert {name: getattr(network, name) for name in expected} == expected
+    for name, value in expected.items():
+        assert f"sasrec: {name}={value}" in caplog.text
     assert pipe[-1].exclude_seen  # nobody takes an item twice
     assert "repeat" not in dict(pipe[-1].estimators)
 
@@ -248,13 +252,28 @@ def test_nothing_is_told_unless_asked_for(shop, caplog):
 
 
 @pytest.mark.parametrize("effort", ["balanced", "best"])
-@pytest.mark.parametrize(("n_items", "starts_from_ids"), [(30, True), (31, False)])
-def test_items_of_many_events_tell_more_by_their_ids(n_items, starts_from_ids, effort):
-    items = np.resize(np.arange(n_items), 3000)  # 100 events each of 30
-    vectors = np.random.default_rng(0).normal(size=(n_items + 1, 8))  # one item has no event
-    catalog = Catalog(np.arange(n_items + 1), vectors)
-    X = Interactions(np.repeat(np.arange(300), 10), items, catalog=catalog)
-    pipe = recommendation_pipeline(X, effort)
-    assert ("ACETransformer" in types_of(pipe)) == (not starts_from_ids)
-    assert ("IDTable()" in repr(pipe)) == starts_from_ids
-    assert "L3AEEstimator" in types_of(pipe)
+@pytest.mark.parametrize(
+    ("n_events", "n_rare", "n_cold", "from_ids"),
+    [
+        (100, 0, 0, True),
+        (99, 0, 0, False),
+        (100, 26, 0, False),
+        (100, 24, 0, True),
+        (100, 0, 1, False),
+    ],
+)
+def test_items_of_many_events_tell_more_by_their_ids(
+    n_events, n_rare, n_cold, from_ids, effort, caplog
+):
+    counts = [*[1] * n_rare, *[n_events] * (50 - n_rare), *[0] * n_cold]
+    items = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    vectors = np.random.default_rng(0).normal(size=(len(counts), 8))
+    X = Interactions(
+        np.arange(items.size) // 10, items, catalog=Catalog(range(len(counts)), vectors)
+    )
+    network = dict(recommendation_pipeline(X, effort)[-1].estimators)["sasrec"]
+    assert isinstance(network, Pipeline) == (not from_ids)
+    assert ("sasrec: IDTable - 100 events of the median item" in caplog.text) == from_ids
+    if from_ids:
+        table = (network.estimator if effort == "best" else network).item_table
+        assert type(table) is IDTable

@@ -274,20 +274,29 @@ def test_positions_are_the_formula_of_their_paper(kind):
 @pytest.mark.parametrize("kind", ["relative", "time"])
 def test_weights_found_in_blocks_are_those_found_at_once(monkeypatch, kind):
     positions = build(lambda: make_positions(kind, "post", D, 2, T, 0.0))
-    by_head = [inputs(seed, 3).view(3, T, 2, D // 2).transpose(1, 2) for seed in range(3)]
+    by_head = [
+        inputs(seed, 3, T - 1).view(3, T - 1, 2, D // 2).transpose(1, 2) for seed in range(3)
+    ]
     learned = [x.requires_grad_() for x in (*by_head, *positions.parameters())]
-    times = torch.stack([TIMES, 2 * TIMES, TIMES + 3])
+    times = torch.stack([TIMES, 2 * TIMES, TIMES + 3])[:, : T - 1]
     told = {"gaps": octaves(times)} if kind == "time" else {}
+    shapes = []
+    one_block = positions._last_queries
+    positions._last_queries = lambda query, *others: (
+        shapes.append(query.shape[:3]) or one_block(query, *others)
+    )
 
     def mixed_and_gradients():
         mixed = positions.train()(*by_head, **told)
         return mixed, *torch.autograd.grad(mixed.square().sum(), learned)
 
     at_once = mixed_and_gradients()
-    monkeypatch.setattr("skace._torch.encoders._positions._QUERIES", 2)
-    monkeypatch.setattr("skace._torch.encoders._positions._WEIGHTS", 2 * 2 * 2 * T)  # two windows
+    monkeypatch.setattr("skace._torch.encoders._positions._QUERIES", T - 2)
+    # Two windows of three queries of two heads.
+    monkeypatch.setattr("skace._torch.encoders._positions._WEIGHTS", 2 * 2 * 3 * (T - 1))
     for found, expected in zip(mixed_and_gradients(), at_once, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert shapes == [(3, 2, 5), (2, 2, 3), (2, 2, 2), (1, 2, 3), (1, 2, 2)]
 
 
 def test_attention_sees_all_that_is_visible_and_nothing_else():

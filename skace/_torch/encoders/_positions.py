@@ -10,7 +10,7 @@ from skace._torch.encoders._layers import Dropout
 
 __all__ = ["PointwisePositions", "RelativePositions", "RotaryPositions", "make_positions"]
 
-_QUERIES, _WEIGHTS = 64, 2**21  # of a block, on a CPU
+_QUERIES, _WEIGHTS = 64, 2**21  # of a block on a CPU; fewer weights were slower
 _SLOWEST = 10_000.0  # positions after which the slowest pair has turned by about one radian
 
 
@@ -53,10 +53,11 @@ class RelativePositions(nn.Module):
         """
         if places is not None:
             return self._at_places(query, key, value, places, gaps)
-        if not self.training or query.device.type != "cpu":  # an exported graph has no blocks
+        # A GPU is filled by all at once, and an exported graph has no blocks.
+        if not self.training or query.device.type != "cpu":
             return self._last_queries(query, key, value, gaps)
         n_windows, n_queries = _block_size(*query.shape[1:3])
-        # `split`, because the gradient of each slice would be as large as the whole.
+        # `split`: the gradient of each slice of windows would be as large as all of them.
         queries, keys, values = (torch.split(x, n_windows) for x in (query, key, value))
         times = [None] * len(queries) if gaps is None else torch.split(gaps, n_windows)
         by_window = zip(queries, keys, values, times, strict=True)
