@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skace import ACETransformer, Catalog, Interactions, LeaveLastOut, leave_last_out, ndcg_scorer
-from skace._torch.text import _sentence, _tower_training
+from skace._torch.text import _contrastive_training, _sentence, _tower_training
 from skace.embeddings import ContrastiveTextEncoder, LocalModel, TextEncoder
 from skace.embeddings.text import _core as _text_core
 from skace.embeddings.text import _tuned_core
@@ -62,6 +62,31 @@ def _lead_of_partners(vectors):
     cosines = vectors @ vectors.T
     rows = np.arange(len(vectors))
     return cosines[rows, rows ^ 1].mean() - cosines.mean()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 1e-4),
+        ({"learning_rate": 3e-3}, 3e-3),
+        ({"objective": "attributes"}, 2e-5),
+        pytest.param(
+            {"lora_rank": 2},
+            2e-4,
+            marks=pytest.mark.skipif(not importlib.util.find_spec("peft"), reason="needs peft"),
+        ),
+    ],
+)
+def test_the_default_rate_is_that_of_the_objective(model, monkeypatch, changes, expected):
+    rates = []
+    build = _contrastive_training.contrastive_optimizer
+    monkeypatch.setattr(
+        _contrastive_training,
+        "contrastive_optimizer",
+        lambda tower, contrast, rate: rates.append(rate) or build(tower, contrast, rate),
+    )
+    _encoder(model, **{"learning_rate": None} | changes).fit(_shop())
+    assert rates == [expected]
 
 
 def test_items_that_follow_each_other_come_together(model, training_seed, margin):

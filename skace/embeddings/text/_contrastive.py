@@ -101,7 +101,8 @@ class ContrastiveTextEncoder(RowsTextItemMixin, ContrastiveEncoderOfTexts):
         Number of items in a training step, at least 2, and of texts that are encoded together.
 
     learning_rate : float or None, default=None
-        Step size of Adam. None: 2e-5, or 2e-4 with ``lora_rank`` (as in [1]_).
+        Step size of Adam. None: 2e-4 with ``lora_rank`` (as in [1]_), else 1e-4 with
+        ``objective="next_item"`` and 2e-5 with "attributes".
 
     max_epochs : int, default=10
         Passes over the items.

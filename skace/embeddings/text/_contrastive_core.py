@@ -10,6 +10,7 @@ from skace.embeddings.text._tuned_core import TunedEncoderOfTexts
 __all__ = ["ContrastiveEncoderOfTexts"]
 
 _TEMPERATURES = {"hard": 0.05, "soft": 3.0}
+_NEXT_ITEM_RATE = 1e-4  # docs/benchmarks/from_texts.rst
 
 
 class ContrastiveEncoderOfTexts(TunedEncoderOfTexts):
@@ -102,6 +103,12 @@ class ContrastiveEncoderOfTexts(TunedEncoderOfTexts):
         return training.ContrastiveTrainer(
             views=lesson, contrast=contrast, optimizer=optimizer, **parts
         )
+
+    def _step_size(self):
+        is_default = self.learning_rate is None and self.lora_rank is None
+        if is_default and self.objective == "next_item":
+            return _NEXT_ITEM_RATE
+        return super()._step_size()
 
     def _summary(self, tower):
         """The training in a few words."""
