@@ -11,7 +11,13 @@ import skace._torch.training._trainer as trainer_module
 from skace.datasets import make_cycle
 from skace.item_tables import TrainableTable
 from skace.losses import SampledSoftmax
-from skace.recommenders import GRU4RecEstimator, MELTEstimator, SASRecEstimator
+from skace.recommenders import (
+    GRU4RecEstimator,
+    MELTEstimator,
+    PopularityEstimator,
+    SASRecEstimator,
+    StackingRecommender,
+)
 
 QUICK = {"k": 2, "n_layers": 1, "max_length": 5, "batch_size": 8, "random_state": 0}
 LINEAR = QUICK | {"learning_rate_schedule": "linear", "early_stopping": False}
@@ -117,3 +123,23 @@ def test_each_call_of_partial_fit_has_a_schedule(cycle, rates):
         rates.clear()
         model.partial_fit(cycle)
         assert_allclose(np.array(rates)[:, 0], expected_rates(len(rates), 0.001))
+
+
+def test_a_warm_start_has_a_schedule_of_its_own(cycle, rates):
+    model = SASRecEstimator(**LINEAR, max_epochs=2, warm_start=True).fit(cycle)
+    rates.clear()
+    model.set_params(max_epochs=3).fit(cycle)
+    assert_allclose(np.array(rates)[:, 0], expected_rates(len(rates), 0.001))
+
+
+def test_in_a_stack_the_last_fit_goes_the_first_steps_of_the_schedule(cycle, rates, scripted):
+    scripted(0.1, 0.3, 0.2, 0.2)
+    options = LINEAR | {"early_stopping": True, "train_on_held_out": True, "max_length": 10}
+    network = SASRecEstimator(**options, max_epochs=4)  # reads each history in one window
+    members = [("network", network), ("top", PopularityEstimator())]
+    stack = StackingRecommender(members, k=2).fit(cycle)
+    assert stack.named_estimators_["network"].best_epoch_ == 2
+    n_steps = len(rates) // 8  # of an epoch: four watched, two again, and two on all rows
+    assert len(rates) == 8 * n_steps
+    last = np.array(rates)[6 * n_steps :, 0]
+    assert_allclose(last, expected_rates(4 * n_steps, 0.001)[: 2 * n_steps])
