@@ -8,7 +8,7 @@ import numpy as np
 
 from skace._typing import BoolArray, IntArray
 
-__all__ = ["ItemTree"]
+__all__ = ["ItemTree", "Rivals"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +92,67 @@ class ItemTree:
         """Number of codes of each node, shape (G,); 0 for the root."""
         levels: IntArray = (self.prefixes >= 0).sum(axis=1)
         return levels
+
+    def rivals(self, *, of_items: bool) -> "Rivals":
+        """What is compared at each node: the warm ones of its children, or of the items below."""
+        if not of_items:
+            is_step = (self.path_nodes >= 0).astype(np.int64)
+            return Rivals(self.children, self.first, self.n_warm, self.path_places, is_step)
+        items = self.leaves[self.is_warm_item[self.leaves]]
+        nodes = self.path_nodes[items]
+        places, steps = np.nonzero(nodes >= 0)
+        count = np.bincount(nodes[places, steps], minlength=self.n_nodes)
+        first = np.zeros(self.n_nodes, dtype=np.int64)
+        # The last one that is written stays, so from behind.
+        first[nodes[places, steps][::-1]] = places[::-1]
+        place = np.zeros(len(self.path_nodes), dtype=np.int64)
+        place[items] = np.arange(items.size)
+        below = np.concatenate([self.path_nodes[:, 1:], np.full((len(place), 1), -1)], axis=1)
+        begin = np.where(below >= 0, first[below], place[:, None]) - first[self.path_nodes]
+        size = np.where(below >= 0, count[below], 1)
+        return Rivals(self.n_nodes + items, first, count, begin, size)
+
+    def items_below(self, node: int) -> tuple[IntArray, IntArray]:
+        """Items that speak for the children of a node, and the place of the child of each.
+
+        A child is spoken for by its warm items, or by its cold ones if it has no others.
+        """
+        items, steps = np.nonzero(self.path_nodes == node)
+        child = self.path_places[items, steps]
+        is_warm = self.is_warm_item[items]
+        has_warm = np.bincount(child, is_warm, minlength=self.n_children[node]) > 0
+        speaks = is_warm | ~has_warm[child]
+        return items[speaks], child[speaks]
+
+    @property
+    def has_items_only(self) -> BoolArray:
+        """Nodes without nodes below, shape (G,)."""
+        return ~np.isin(np.arange(self.n_nodes), self.parents)
+
+    @property
+    def leaves(self) -> IntArray:
+        """All items, those below each node side by side."""
+        order: IntArray = np.lexsort(self.path_nodes.T[::-1])
+        return order
+
+    @property
+    def is_warm_item(self) -> BoolArray:
+        """Items that compete with their siblings, shape (n,)."""
+        last = (self.path_nodes >= 0).sum(axis=1) - 1
+        rows = np.arange(len(last))
+        is_warm: BoolArray = self.path_places[rows, last] < self.n_warm[self.path_nodes[rows, last]]
+        return is_warm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rivals:
+    """Tokens that are compared at nodes, and those of them that a step goes to."""
+
+    tokens: IntArray  # (R,) side by side at each node
+    first: IntArray  # (G,) where those of a node begin
+    count: IntArray  # (G,) how many there are
+    begin: IntArray  # (n, K) of those that a step goes to, among the node's
+    size: IntArray  # (n, K) how many these are
 
 
 def _nodes_at_levels(codes: IntArray) -> tuple[IntArray, IntArray]:

@@ -26,6 +26,7 @@ from skace import (
 from skace.datasets import make_shop
 from skace.item_tables import IDTable
 from skace.metrics import ndcg_at_k, recall_at_k, sampled_ranks
+from skace.recommenders import GRAMEstimator
 
 PARTS = ("train", "test")
 _BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -513,7 +514,13 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
     taken = np.isin(train.catalog.item_ids, ids[counts > 0])
     assert (np.linalg.norm(vectors, axis=1) > 0).tolist() == taken.tolist()
     settings = {"embedding_dim": 8, "max_epochs": 1, "random_state": 0}
-    for name, entry in module.rows(settings).items():
+    rows, falling = module.rows(settings), module.falling_rows(settings)
+    assert falling.keys() < rows.keys()
+    networks = [falling[name].how[-1] for name in sorted(falling)]
+    kinds = [(type(one), getattr(one, "node_scores", None)) for one in networks]
+    assert kinds == [(GRAMEstimator, "items"), (GRAMEstimator, "vectors"), (SASRecEstimator, None)]
+    assert all((one.max_epochs, one.early_stopping) == (12, False) for one in networks)
+    for name, entry in ((name, row) for name, row in rows.items() if name not in falling):
         tree = entry.how.keywords | {"n_clusters": 4}
         model = module.with_ids(train, **tree).fit(train)[-1]
         assert len(np.unique(model.item_codes_, axis=0)) <= 4 ** tree["n_levels"], name
@@ -523,7 +530,7 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
 
 def test_rows_of_ids_have_what_they_say(scripts):
     found = scripts("quality/ids_rows.py").rows({"embedding_dim": 8, "max_epochs": 50})
-    assert len(found) == 16
+    assert len(found) == 18
     for name, entry in found.items():
         network = entry.how if "ids" in name else entry.how[-1]
         assert isinstance(network.item_table, IDTable) == ("ids" in name)

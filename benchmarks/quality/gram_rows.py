@@ -1,4 +1,4 @@
-"""Rows for the leaderboard: GRAM by what its ids are made of, and by the shape of its tree.
+"""Rows for the leaderboard: GRAM by what its ids are made of, its tree, and scores of nodes.
 
 ``python benchmarks/quality/leaderboard.py --data FOLDER --methods benchmarks/quality/gram_rows.py
 --rows "SASRec, ACE; GRAM, ACE; GRAM, ids of texts; ..."``
@@ -15,7 +15,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from skace import ACETransformer
+from skace import ACETransformer, SASRecEstimator
 from skace.embeddings import SemanticIdEncoder
 from skace.recommenders import GRAMEstimator
 
@@ -95,4 +95,29 @@ def rows(settings):
             "n_levels": 2,
         },
     }
-    return {name: Entry(partial(with_ids, settings=settings, **how)) for name, how in made.items()}
+    entries = {
+        name: Entry(partial(with_ids, settings=settings, **how)) for name, how in made.items()
+    }
+    return entries | falling_rows(settings)
+
+
+def falling_rows(settings):
+    """All events learned in 12 epochs of a rate that falls to 0, on ACE's vectors."""
+    settings = settings | {
+        "positions": "relative",
+        "early_stopping": False,
+        "max_epochs": 12,
+        "learning_rate": 0.003,
+        "learning_rate_schedule": "linear",
+    }
+    models = {
+        "SASRec": SASRecEstimator(**settings),
+        "GRAM": GRAMEstimator(**settings),
+        "GRAM by items": GRAMEstimator(node_scores="items", **settings),
+    }
+    return {
+        f"{name}, falling rate": Entry(
+            Pipeline([("ace", ACETransformer(settings["embedding_dim"])), ("rec", model)])
+        )
+        for name, model in models.items()
+    }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -65,7 +66,9 @@ def test_codes_are_those_of_the_transformer(X, model):
     assert not hasattr(IDS, "n_features_in_")
 
 
-def test_scores_are_logarithms_of_probabilities(X, model):
+@pytest.mark.parametrize("node_scores", ["vectors", "items"])
+def test_scores_are_logarithms_of_probabilities(X, node_scores):
+    model = GRAMEstimator(semantic_ids=IDS, node_scores=node_scores, **QUICK).fit(X)
     scores = model.decision_function(X.next_queries())
     assert_allclose(np.exp(scores[:, ~model.is_cold_]).sum(axis=1), 1, atol=1e-5)
 
@@ -111,9 +114,11 @@ TRANSFORMERS = {
 }
 
 
+@pytest.mark.parametrize("node_scores", ["vectors", "items"])
 @pytest.mark.parametrize("ids", TRANSFORMERS.values(), ids=TRANSFORMERS)
-def test_any_transformer_to_whole_numbers_will_do(X, ids):
-    fits = [GRAMEstimator(semantic_ids=ids, **QUICK).fit(X) for _ in range(2)]
+def test_any_transformer_to_whole_numbers_will_do(X, ids, node_scores):
+    make = partial(GRAMEstimator, semantic_ids=ids, node_scores=node_scores, **QUICK)
+    fits = [make().fit(X) for _ in range(2)]
     scores = [fitted.decision_function(X) for fitted in fits]
     assert_array_equal(*scores)
     assert fits[0].n_nodes_ > 1
@@ -326,6 +331,7 @@ CHANGES = {
     "class": ({"semantic_ids": PCA(2)}, r"semantic_ids=PCA\(n_components=2\)"),
     "default": ({"semantic_ids": None}, "semantic_ids__n_levels=1"),
     "fusion": ({"fusion": "late"}, "fusion='late'"),
+    "node scores": ({"node_scores": "items"}, "node_scores='items'"),
 }
 
 

@@ -26,6 +26,7 @@ SHAPES = {
     "four levels": np.random.default_rng(4).integers(2, size=(N_ITEMS, 4)),
 }
 shapes = pytest.mark.parametrize("codes", SHAPES.values(), ids=SHAPES)
+ways = pytest.mark.parametrize("sums_items", [False, True], ids=["vectors", "items"])
 
 
 class Same(nn.Module):
@@ -42,13 +43,22 @@ def seeded():
         yield
 
 
-def encoder_of(codes, is_warm=None, known=None):
+def encoder_of(codes, is_warm=None, known=None, *, sums_items=False):
     """An encoder whose parameters are far from their start."""
-    encoder = GRAMEncoder(Same(), ItemTree.of_codes(codes, is_warm, known), WIDTH)
+    tree = ItemTree.of_codes(codes, is_warm, known)
+    encoder = GRAMEncoder(Same(), tree, WIDTH, sums_items=sums_items)
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.add_(0.5 * torch.randn(parameter.shape))
     return encoder
+
+
+def logit_of(query, items, vector, table, is_warm):
+    """Score of a child by its vector; without one by the items that it is or that are below."""
+    if vector is not None:
+        return query @ vector
+    speak = [item for item in items if is_warm[item]] or items
+    return (table[speak] @ query).logsumexp(0)
 
 
 def by_loops(encoder, state, table, codes, is_warm):
@@ -56,9 +66,6 @@ def by_loops(encoder, state, table, codes, is_warm):
     begins = [tuple(prefix[prefix >= 0].tolist()) for prefix in encoder.tree.prefixes]
     vectors = dict(zip(begins, encoder.node_vectors, strict=True))
     decoder = encoder.decoder
-
-    def vector(items, prefix):
-        return table[items[0]] if len(items) == 1 else vectors[prefix]
 
     def split(items, prefix):
         """The parts that some items of a beginning are divided into, and where."""
@@ -81,7 +88,10 @@ def by_loops(encoder, state, table, codes, is_warm):
         hidden = decoder.read_state(state) + F.linear(node, decoder.read_node.weight)
         query = decoder.norm(decoder.straight(state) + decoder.narrow(F.gelu(hidden)))
         parts = [(own, split(own, below)[0] if len(own) > 1 else below) for own, below in parts]
-        logits = torch.stack([query @ vector(own, below) for own, below in parts])
+        scored = {} if encoder.sums_items else vectors
+        logits = torch.stack(
+            [logit_of(query, own, scored.get(below), table, is_warm) for own, below in parts]
+        )
         warm = torch.tensor([bool(is_warm[own].any()) for own, _ in parts])
         total = logits[warm if warm.any() else ~warm].logsumexp(0)
         for (own, below), logit in zip(parts, logits, strict=True):
@@ -94,10 +104,11 @@ def by_loops(encoder, state, table, codes, is_warm):
 
 
 @shapes
+@ways
 @pytest.mark.parametrize("n_cold", [0, 5, N_ITEMS - 1])
-def test_scores_are_those_of_loops_over_paths(codes, n_cold):
+def test_scores_are_those_of_loops_over_paths(codes, n_cold, sums_items):
     is_warm = np.random.default_rng(5).permutation(N_ITEMS) >= n_cold
-    encoder = encoder_of(codes, is_warm)
+    encoder = encoder_of(codes, is_warm, sums_items=sums_items)
     states, table = torch.randn(N_ROWS, WIDTH), torch.randn(N_ITEMS, WIDTH)
     found = encoder.log_probabilities(states, table).numpy()
     expected = [by_loops(encoder, state, table, codes, is_warm) for state in states]
@@ -106,11 +117,15 @@ def test_scores_are_those_of_loops_over_paths(codes, n_cold):
 
 
 @shapes
-@pytest.mark.parametrize("rows_at_once", [1, 3, 32])
-def test_the_loss_is_minus_the_scores_of_the_targets(codes, rows_at_once, monkeypatch):
+@ways
+@pytest.mark.parametrize(("rows_at_once", "crowd"), [(1, 99), (3, 99), (32, 99), (3, 5), (3, 0)])
+def test_the_loss_is_minus_the_scores_of_the_targets(
+    codes, rows_at_once, crowd, sums_items, monkeypatch
+):
     monkeypatch.setattr(_sibling_softmax, "_ROWS", rows_at_once)
+    monkeypatch.setattr(_sibling_softmax, "_CROWD", crowd)
     is_warm = np.arange(N_ITEMS) % 4 > 0
-    encoder = encoder_of(codes, is_warm)
+    encoder = encoder_of(codes, is_warm, sums_items=sums_items)
     table = torch.randn(N_ITEMS, WIDTH)
     warm = torch.from_numpy(np.flatnonzero(is_warm))
     targets = torch.randint(len(warm), (50,))  # as places among those that compete
@@ -122,13 +137,44 @@ def test_the_loss_is_minus_the_scores_of_the_targets(codes, rows_at_once, monkey
 
 
 @shapes
-def test_a_cold_item_takes_nothing_from_the_warm_ones(codes):
+def test_gradients_of_a_crowd_are_those_of_groups(codes, monkeypatch):
+    encoder = encoder_of(codes, sums_items=True)
+    learned = [torch.randn(50, WIDTH, requires_grad=True), torch.randn(N_ITEMS, WIDTH)]
+    learned += [learned.pop().requires_grad_(), *encoder.parameters()]
+    targets, weights = torch.randint(N_ITEMS, (50,)), torch.rand(50)
+    found = []
+    for crowd in (99, 3, 0):
+        monkeypatch.setattr(_sibling_softmax, "_CROWD", crowd)
+        loss = SiblingSoftmax(encoder)(learned[0], TableRows(learned[1]), targets, weights)
+        found.append(torch.autograd.grad(loss, learned, allow_unused=True))
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            assert (one is None) == (two is None)
+            if one is not None:
+                assert_allclose(two, one, rtol=1e-4, atol=1e-5)
+
+
+@shapes
+@pytest.mark.parametrize("n_cold", [0, 5])
+def test_sums_over_items_by_one_query_are_one_softmax_whatever_the_tree(codes, n_cold):
+    is_warm = np.arange(N_ITEMS) >= n_cold
+    encoder = encoder_of(codes, is_warm, sums_items=True)
+    plain(encoder)
+    states, table = torch.randn(N_ROWS, WIDTH), torch.randn(N_ITEMS, WIDTH)
+    scores = encoder.log_probabilities(states, table)[:, is_warm]
+    logits = encoder.decoder.straight(states) @ table[is_warm].T
+    assert_allclose(scores, logits.log_softmax(dim=1).detach(), atol=2e-5)
+
+
+@shapes
+@ways
+def test_a_cold_item_takes_nothing_from_the_warm_ones(codes, sums_items):
     more = np.concatenate([codes, codes[:2], codes[-1:] + 1])
-    encoder = encoder_of(codes)
+    encoder = encoder_of(codes, sums_items=sums_items)
     states, table = torch.randn(N_ROWS, WIDTH), torch.randn(len(more), WIDTH)
     tree = ItemTree.of_codes(more, np.arange(len(more)) < N_ITEMS, encoder.tree.prefixes)
     is_same_tree = tree.n_nodes == encoder.tree.n_nodes
-    grown = GRAMEncoder(Same(), tree, WIDTH)
+    grown = GRAMEncoder(Same(), tree, WIDTH, sums_items=sums_items)
     state = encoder.state_dict()
     state["node_vectors"] = F.pad(
         state["node_vectors"], (0, 0, 0, tree.n_nodes - encoder.tree.n_nodes)
@@ -191,7 +237,7 @@ def test_items_that_the_tree_does_not_hold_have_nothing_above():
     assert encoder_of(SHAPES["own codes"]).above(torch.tensor([0, 1])).abs().sum() == 0
 
 
-# One level, W the identity, nothing added, no LayerNorm: that is SASRec.
+# W the identity, nothing added, no LayerNorm: that is SASRec, with one level or sums of items.
 
 
 class CaughtError(Exception):
@@ -234,8 +280,15 @@ def plain(encoder):
         nn.init.zeros_(parameter)
 
 
-@pytest.mark.parametrize("codes", [own_code, no_code])
-def test_with_one_level_loss_and_gradient_are_those_of_sasrec(trainers, codes):
+def two_codes(features):
+    """Codes of a tree of two levels."""
+    return np.stack([np.arange(len(features)) % 4, np.arange(len(features)) % 3], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("codes", "node_scores"), [(own_code, "vectors"), (no_code, "vectors"), (two_codes, "items")]
+)
+def test_loss_and_gradient_are_those_of_sasrec(trainers, codes, node_scores):
     rng = np.random.default_rng(0)
     catalog = Catalog(np.arange(30), rng.standard_normal((30, 16)))
     items = rng.integers(26, size=(20, 9))  # four items are cold
@@ -243,7 +296,8 @@ def test_with_one_level_loss_and_gradient_are_those_of_sasrec(trainers, codes):
     options = {"dropout": 0.0, "attention_dropout": 0.0, "batch_size": 16, "random_state": 0}
     options["precision"] = "float32"
     flat = trainers(SASRecEstimator(**options), X)
-    tree = trainers(GRAMEstimator(semantic_ids=FunctionTransformer(codes), **options), X)
+    options |= {"semantic_ids": FunctionTransformer(codes), "node_scores": node_scores}
+    tree = trainers(GRAMEstimator(**options), X)
     plain(tree.network.encoder)
     assert len(flat.competitors.rows) < 30
     numbers = np.arange(16)

@@ -1,6 +1,7 @@
 """The network of GRAM: a causal encoder, and a decoder that walks down a tree of items."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,14 +70,18 @@ class GRAMEncoder(nn.Module):
         D, of item vectors, nodes and states.
     coarse : nn.Module or None, default=None
         Maps windows of the sums of the nodes above each item; None to read vectors only.
+    sums_items : bool, default=False
+        Whether a node is as likely as the items below it are together; else it is scored by its
+        vector.
     """
 
-    tree_children: torch.Tensor
-    tree_first: torch.Tensor
-    tree_n_warm: torch.Tensor
-    tree_path_nodes: torch.Tensor
-    tree_path_places: torch.Tensor
     tree_levels: torch.Tensor
+    tree_path_nodes: torch.Tensor
+    rival_tokens: torch.Tensor
+    rival_first: torch.Tensor
+    rival_count: torch.Tensor
+    rival_begin: torch.Tensor
+    rival_size: torch.Tensor
 
     def __init__(
         self,
@@ -84,17 +89,23 @@ class GRAMEncoder(nn.Module):
         tree: ItemTree,
         width: int,
         coarse: nn.Module | None = None,
+        *,
+        sums_items: bool = False,
     ) -> None:
         super().__init__()
         self.fine, self.coarse, self.tree = fine, coarse, tree
+        self.sums_items = sums_items
         if coarse is not None:
             self.mix = Linear(width, width, bias=False)
             initialise(self.mix)
         self.decoder = SiblingDecoder(width, tree.prefixes.shape[1])
         self.node_vectors = nn.Parameter(torch.zeros(tree.n_nodes, width))
-        for name in ("children", "first", "n_warm", "path_nodes", "path_places", "levels"):
-            buffer = torch.from_numpy(getattr(tree, name))
-            self.register_buffer(f"tree_{name}", buffer, persistent=False)
+        rivals = tree.rivals(of_items=sums_items)
+        buffers = {f"tree_{name}": getattr(tree, name) for name in ("levels", "path_nodes")}
+        of_rivals = ("tokens", "first", "count", "begin", "size")
+        buffers |= {f"rival_{name}": getattr(rivals, name) for name in of_rivals}
+        for name, array in buffers.items():
+            self.register_buffer(name, torch.from_numpy(array), persistent=False)
 
     @property
     def reads_places(self) -> bool:
@@ -135,12 +146,12 @@ class GRAMEncoder(nn.Module):
         them: it is compared with its warm siblings, or with its cold ones if it has no others.
         """
         tree, decoder = self.tree, self.decoder
-        tokens = torch.cat([self.node_vectors, table])[self.tree_children]  # by parent
         straight, state = decoder.straight(states), decoder.read_state(states)
         node = decoder.of_nodes(self.node_vectors, self.tree_levels)[:, None]  # (G, 1, 2D)
-        found = states.new_empty(len(states), len(tokens))
+        found = states.new_empty(len(states), tree.children.size)
         column = np.empty(tree.n_nodes + len(table), dtype=np.int64)  # of each token
         column[tree.children] = np.arange(tree.children.size)
+        below = self._below(table)
         at_once = max(1, _BLOCK_BYTES // max(1, 4 * state.numel()))
         order = np.argsort(tree.levels, kind="stable")  # parents before their children
         for begin in range(0, order.size, at_once):
@@ -148,13 +159,36 @@ class GRAMEncoder(nn.Module):
             queries = decoder(straight, state, node[some])  # (g, R, D)
             for query, number in zip(queries, some.tolist(), strict=True):
                 start, stop = tree.first[number], tree.first[number] + tree.n_children[number]
-                logits = stable_linear(query, tokens[start:stop])
+                logits = below(query, number)
                 rivals = int(tree.n_warm[number]) or stop - start
                 logits -= logits[:, :rivals].logsumexp(dim=1, keepdim=True)
                 if number > 0:
                     logits += found[:, column[number], None]
                 found[:, start:stop] = logits
         return found[:, torch.from_numpy(column[tree.n_nodes :]).to(found.device)]
+
+    def _below(self, table: torch.Tensor) -> Callable[[torch.Tensor, int], torch.Tensor]:
+        """Function of queries (R, D) and a node that gives scores of its children, (R, C)."""
+        tree = self.tree
+        children = torch.cat([self.node_vectors, table])[tree.children]  # by parent
+        has_items_only = tree.has_items_only
+
+        def by_vectors(query: torch.Tensor, node: int) -> torch.Tensor:
+            start = tree.first[node]
+            return stable_linear(query, children[start : start + tree.n_children[node]])
+
+        def by_items(query: torch.Tensor, node: int) -> torch.Tensor:
+            if has_items_only[node]:
+                return by_vectors(query, node)
+            items, child = tree.items_below(node)
+            logits = stable_linear(query, table[torch.from_numpy(items).to(table.device)])
+            owners = torch.from_numpy(child).to(table.device).expand(len(query), -1)
+            top = logits.new_full((len(query), tree.n_children[node]), -torch.inf)
+            top.scatter_reduce_(1, owners, logits, "amax")
+            shares = (logits - top.gather(1, owners)).exp()
+            return top + torch.zeros_like(top).scatter_add_(1, owners, shares).log()
+
+        return by_items if self.sums_items else by_vectors
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden, table, targets, weights, block_rows, shifts):  # type: ignore[no-untyped-def]
+    def forward(ctx: Any, hidden, table, targets, weights, block_rows, shifts, sizes):  # type: ignore[no-untyped-def]
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
         # Turned, (D, V): a block then adds whole rows.
@@ -42,10 +42,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             logits = linear(hidden[rows], products)  # (n, V)
             if shifts is not None:
                 logits = _shift(logits.float(), target, *shifts)
-            log_p, residual = _softmax(logits, target)
+            if sizes is None:
+                log_p, residual = _softmax(logits, target)
+                # Not scatter_add_, which copies the whole matrix on a CPU.
+                residual[places[: len(residual)], target[:, 0]] -= 1
+            else:
+                log_p, residual = _softmax_of_spans(logits, target, sizes[rows, None])
             total -= (weight * log_p).sum()
-            # Not scatter_add_, which copies the whole matrix on a CPU.
-            residual[places[: len(residual)], target[:, 0]] -= 1
             residual = residual.to(hidden.dtype)
             torch.mul(matmul(residual, products), weight, out=grad_hidden[rows])
             if grad_turned is not None:
@@ -61,7 +64,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         if grad_turned is not None:
             grad_table = grad_turned.new_empty(grad_turned.shape[::-1])
             torch.mul(grad_turned.T, grad_total, out=grad_table)
-        return grad_hidden * grad_total.to(grad_hidden.dtype), grad_table, None, None, None, None
+        return grad_hidden * grad_total.to(grad_hidden.dtype), grad_table, *[None] * 5
 
 
 def _shift(
@@ -82,6 +85,24 @@ def _softmax(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, 
     return p.gather(1, target).float().clamp_(min=_TINY).log_(), p
 
 
+def _softmax_of_spans(
+    logits: torch.Tensor, begin: torch.Tensor, sizes: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probability that the answer is in a span of columns (n, 1), and minus its gradient.
+
+    ``begin`` (n, 1) are the first columns, and ``sizes`` (n, 1) their numbers.
+    """
+    p = F.softmax(logits, dim=1)
+    width = int(sizes.max())
+    columns = begin.clamp_max(p.shape[1] - width) + torch.arange(width, device=p.device)
+    is_own = (columns >= begin) & (columns < begin + sizes)
+    own = p.gather(1, columns).float() * is_own
+    total = own.sum(dim=1, keepdim=True).clamp_min(_TINY)
+    rows = torch.arange(len(p), device=p.device)[:, None]
+    p[rows, columns] -= (own / total).to(p.dtype)
+    return total.log(), p
+
+
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
     """Add ``left @ right`` to a float32 total."""
     if total.is_cuda and left.dtype == total.dtype:
@@ -98,6 +119,7 @@ def full_softmax(
     *,
     block_rows: int | None = None,
     shifts: tuple[torch.Tensor, torch.Tensor] | None = None,
+    sizes: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Weighted sum of cross-entropies over all rows of the table.
 
@@ -116,6 +138,8 @@ def full_softmax(
     shifts : tuple of two torch.Tensor of shape (V,) or None, default=None
         What is added to the logit of each row of the table where it is a rival, and where
         it is the target; not learned.
+    sizes : torch.Tensor of shape (N,), dtype int64, or None, default=None
+        How many rows of the table, from the target on, are right answers; None: one.
 
     Returns
     -------
@@ -127,7 +151,7 @@ def full_softmax(
         block_bytes = _CPU_BLOCK_BYTES if hidden.device.type == "cpu" else _GPU_BLOCK_BYTES
         block_rows = max(16, block_bytes // (hidden.element_size() * table.shape[0]))
     loss: torch.Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden, table, targets, weights, block_rows, shifts
+        hidden, table, targets, weights, block_rows, shifts, sizes
     )
     return loss
 

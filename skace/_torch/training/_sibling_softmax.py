@@ -1,5 +1,7 @@
-"""Cross-entropy of each step down a tree among the children of the node where it is made."""
+"""Cross-entropy of each step down a tree among the rivals at the node where it is made."""
 # SPDX-License-Identifier: BSD-3-Clause
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -7,10 +9,12 @@ import torch.nn.functional as F
 from skace._torch._runtime import autocast
 from skace._torch.encoders._gram import GRAMEncoder
 from skace._torch.training._competitors import TableRows
+from skace._torch.training._losses import full_softmax
 
 __all__ = ["SiblingSoftmax"]
 
 _ROWS = 32  # steps from one node that are multiplied together; more are divided
+_CROWD = 1024  # rivals at a node from which on all of its steps are multiplied together
 
 
 class SiblingSoftmax:
@@ -23,8 +27,9 @@ class SiblingSoftmax:
 
     Notes
     -----
-    Steps from one node share its children, so they are gathered in groups of `_ROWS`, and all
-    groups of nodes with about as many children are multiplied in one product, with padding.
+    Steps from one node share its rivals, so they are gathered in groups of `_ROWS`, and all
+    groups of nodes with about as many rivals are multiplied in one product, with padding. Where a
+    node has more than `_CROWD` rivals, all of its steps are multiplied at once.
     """
 
     def __init__(self, encoder: GRAMEncoder) -> None:
@@ -39,76 +44,110 @@ class SiblingSoftmax:
     ) -> torch.Tensor:
         items = targets if table.rows is None else table.rows[targets]
         with autocast(hidden.device, hidden.dtype):
-            return -(weights * self.log_probabilities(hidden, table.table, items)).sum()
+            return self._loss(hidden, table.table, items, weights)
 
-    def log_probabilities(
-        self, hidden: torch.Tensor, table: torch.Tensor, items: torch.Tensor
+    def _loss(
+        self, hidden: torch.Tensor, table: torch.Tensor, items: torch.Tensor, weights: torch.Tensor
     ) -> torch.Tensor:
-        """Logarithm of the probability of one warm item, (N,), after each state (N, D)."""
+        """Weighted sum of what one warm item (N,) costs after each state (N, D)."""
         encoder, decoder = self.encoder, self.encoder.decoder
         nodes = encoder.tree_path_nodes[items]  # (N, K)
         rows, steps = torch.nonzero(nodes >= 0, as_tuple=True)
-        nodes, places = nodes[rows, steps], encoder.tree_path_places[items[rows], steps]
         read = decoder.of_nodes(encoder.node_vectors, encoder.tree_levels)
+        nodes, items = nodes[rows, steps], items[rows]
         queries = decoder(
             decoder.straight(hidden).index_select(0, rows),
             decoder.read_state(hidden).index_select(0, rows),
             read.index_select(0, nodes),
         )
+        made = _Steps(
+            queries=queries.to(hidden.dtype),
+            nodes=nodes,
+            begin=encoder.rival_begin[items, steps],
+            size=encoder.rival_size[items, steps],
+            weights=weights[rows],
+        )
         tokens = torch.cat([encoder.node_vectors, table])
-        log_p = self._of_steps(queries, nodes, places, tokens)
-        return log_p.new_zeros(len(hidden)).index_add(0, rows, log_p)
+        is_crowded = encoder.rival_count > _CROWD
+        total = hidden.new_zeros((), dtype=torch.float32)
+        for node in torch.unique(nodes[is_crowded[nodes]]).tolist():
+            total = total + self._of_node(made.take(nodes == node), node, tokens)
+        others = made.take(~is_crowded[nodes])
+        if len(others.nodes):
+            total = total - (others.weights * self._of_steps(others, tokens)).sum()
+        return total
 
-    def _of_steps(
-        self,
-        queries: torch.Tensor,
-        nodes: torch.Tensor,
-        places: torch.Tensor,
-        tokens: torch.Tensor,
-    ) -> torch.Tensor:
-        """Logarithm of the probability of each step, (M,), by its query, node and place."""
+    def _of_node(self, made: "_Steps", node: int, tokens: torch.Tensor) -> torch.Tensor:
+        """What steps from one node cost, its rivals multiplied once for all of them."""
         encoder = self.encoder
-        # Nodes of few children first, so that neighbours among the groups are of like size.
-        by_size = encoder.tree_n_warm.argsort(stable=True)
+        first, count = int(encoder.rival_first[node]), int(encoder.rival_count[node])
+        rivals = tokens[encoder.rival_tokens[first : first + count]]
+        sizes = made.size if encoder.sums_items else None
+        return full_softmax(made.queries, rivals, made.begin, made.weights, sizes=sizes)
+
+    def _of_steps(self, made: "_Steps", tokens: torch.Tensor) -> torch.Tensor:
+        """Logarithm of the probability of each of M steps, (M,)."""
+        encoder = self.encoder
+        # Nodes of few rivals first, so that neighbours among the groups are of like size.
+        by_size = encoder.rival_count.argsort(stable=True)
         ranks = torch.empty_like(by_size)
-        ranks[by_size] = torch.arange(len(by_size), device=nodes.device)
-        ranked, order = ranks[nodes].sort(stable=True)
+        ranks[by_size] = torch.arange(len(by_size), device=by_size.device)
+        ranked, order = ranks[made.nodes].sort(stable=True)
         counts = torch.bincount(ranked, minlength=len(by_size))
-        place = torch.arange(len(ranked), device=nodes.device)
+        place = torch.arange(len(ranked), device=by_size.device)
         place = place - (counts.cumsum(0) - counts)[ranked]  # of each step among those of its node
         n_groups = (counts + _ROWS - 1) // _ROWS  # of each node
         groups = (n_groups.cumsum(0) - n_groups)[ranked] + place // _ROWS
         slots = torch.empty_like(order)
         slots[order] = groups * _ROWS + place % _ROWS
         of_groups = by_size.repeat_interleave(n_groups)
-        n_slots, width = len(of_groups) * _ROWS, queries.shape[1]
-        padded = queries.new_zeros(n_slots, width).index_copy(0, slots, queries)
-        targets = places.new_zeros(n_slots).index_copy(0, slots, places)
-        padded, targets = padded.view(-1, _ROWS, width), targets.view(-1, _ROWS)
+        n_slots, width = len(of_groups) * _ROWS, made.queries.shape[1]
+        padded = made.queries.new_zeros(n_slots, width).index_copy(0, slots, made.queries)
+        begin = made.begin.new_zeros(n_slots).index_copy(0, slots, made.begin)
+        size = made.size.new_ones(n_slots).index_copy(0, slots, made.size)
+        padded = padded.view(-1, _ROWS, width)
+        begin, size = begin.view(-1, _ROWS), size.view(-1, _ROWS)
         found = [
-            self._of_groups(padded[run], targets[run], of_groups[run], size, tokens)
-            for run, size in _runs(encoder.tree_n_warm[of_groups])
+            self._of_groups(padded[run], begin[run], size[run], of_groups[run], n_rivals, tokens)
+            for run, n_rivals in _runs(encoder.rival_count[of_groups])
         ]
         return torch.cat(found).index_select(0, slots)
 
     def _of_groups(
         self,
         queries: torch.Tensor,
-        targets: torch.Tensor,
+        begin: torch.Tensor,
+        size: torch.Tensor,
         nodes: torch.Tensor,
-        size: int,
+        n_rivals: int,
         tokens: torch.Tensor,
     ) -> torch.Tensor:
-        """The same of groups of steps (g, P), each from one node of at most ``size`` children."""
+        """The same of groups of steps (g, P), each from one node of at most so many rivals."""
         encoder = self.encoder
-        places = torch.arange(size, device=nodes.device)
-        is_child = places < encoder.tree_n_warm[nodes, None]  # (g, C)
-        children = encoder.tree_first[nodes, None] + torch.where(is_child, places, 0)
-        vectors = F.embedding(encoder.tree_children[children], tokens)  # (g, C, D)
+        places = torch.arange(n_rivals, device=nodes.device)
+        is_rival = places < encoder.rival_count[nodes, None]  # (g, C)
+        at = encoder.rival_first[nodes, None] + torch.where(is_rival, places, 0)
+        vectors = F.embedding(encoder.rival_tokens[at], tokens)  # (g, C, D)
         logits = torch.bmm(queries, vectors.transpose(1, 2)).float()  # (g, P, C)
-        logits = logits.masked_fill(~is_child[:, None], -torch.inf)
-        log_p = F.log_softmax(logits, dim=2).gather(2, targets[:, :, None])
-        return log_p.flatten()
+        log_p = F.log_softmax(logits.masked_fill(~is_rival[:, None], -torch.inf), dim=2)
+        if not encoder.sums_items:
+            return log_p.gather(2, begin[:, :, None]).flatten()
+        is_own = (places >= begin[:, :, None]) & (places < (begin + size)[:, :, None])
+        return log_p.masked_fill(~is_own, -torch.inf).logsumexp(dim=2).flatten()
+
+
+class _Steps(NamedTuple):
+    """Steps down the tree, M of them."""
+
+    queries: torch.Tensor  # (M, D)
+    nodes: torch.Tensor  # (M,) where they are made
+    begin: torch.Tensor  # (M,) of the rivals that are right, among those of the node
+    size: torch.Tensor  # (M,) how many are right
+    weights: torch.Tensor  # (M,)
+
+    def take(self, which: torch.Tensor) -> "_Steps":
+        """Those for which a mask (M,) is True."""
+        return _Steps(*(part[which] for part in self))
 
 
 def _runs(sizes: torch.Tensor) -> list[tuple[slice, int]]:

@@ -56,6 +56,11 @@ class GRAMEstimator(SASRecEstimator):
         nodes above each item with a second encoder, at twice the cost; the decoder gets the states
         of both.
 
+    node_scores : {"vectors", "items"}, default="vectors"
+        How a node is compared with its siblings. "vectors": by a vector of its own. "items": by the
+        items below it, which are as likely together as the node is. That finds more, and takes as
+        long as a softmax over all items.
+
     **shared
         Parameters of `SASRecEstimator`, whose encoder this is.
 
@@ -99,6 +104,11 @@ class GRAMEstimator(SASRecEstimator):
     of nodes start as the mean of the items below them, and W starts as the identity; s is one over
     the standard deviation of the initial item table. ``loss`` is None or ``Softmax()``, taken over
     the children of each node; losses that draw negatives are refused.
+
+    With ``node_scores="items"`` a node v below p has the sum of :math:`e^{q(h, p) \cdot w_i}` over
+    the warm items i below v in place of :math:`e^{q(h, p) \cdot w_v}`. If q did not depend on p,
+    this would be one softmax over all items, whatever the tree is. Vectors of nodes are then only
+    read by the decoder. A step takes O(N D V) for N positions and V items.
 
     There is a node only where paths branch. Codes that all items below share take no step, and
     items with the same codes are siblings below their last node. The fitted transformer gives codes
@@ -147,11 +157,12 @@ class GRAMEstimator(SASRecEstimator):
     _parameter_constraints: dict = {
         "semantic_ids": [HasMethods(["fit", "transform"]), None],
         "fusion": [StrOptions({"fine", "late"})],
+        "node_scores": [StrOptions({"vectors", "items"})],
     }
 
     _objects = (*SASRecEstimator._objects, ("semantic_ids", "SemanticIdEncoder(n_levels=1)"))
 
-    _architecture = (*SASRecEstimator._architecture, "fusion")
+    _architecture = (*SASRecEstimator._architecture, "fusion", "node_scores")
 
     _gives_vectors = False
 
@@ -161,11 +172,13 @@ class GRAMEstimator(SASRecEstimator):
         *,
         semantic_ids: BaseEstimator | None = None,
         fusion: Literal["fine", "late"] = "fine",
+        node_scores: Literal["vectors", "items"] = "vectors",
         **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(k, **shared)
         self.semantic_ids = semantic_ids
         self.fusion = fusion
+        self.node_scores = node_scores
 
     # Checks before any work.
 
@@ -248,7 +261,13 @@ class GRAMEstimator(SASRecEstimator):
         if self.architecture_["fusion"] == "late":
             coarse = self._as_built()._build_encoder(width)
             network.layout = NamedItemsLayout()
-        network.encoder = GRAMEncoder(network.encoder, self._tree(), width, coarse)
+        network.encoder = GRAMEncoder(
+            network.encoder,
+            self._tree(),
+            width,
+            coarse,
+            sums_items=self.architecture_["node_scores"] == "items",
+        )
         return network
 
     def _build_trainer(self, fit):
