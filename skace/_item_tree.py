@@ -102,9 +102,8 @@ class ItemTree:
         nodes = self.path_nodes[items]
         places, steps = np.nonzero(nodes >= 0)
         count = np.bincount(nodes[places, steps], minlength=self.n_nodes)
-        first = np.zeros(self.n_nodes, dtype=np.int64)
-        # The last one that is written stays, so from behind.
-        first[nodes[places, steps][::-1]] = places[::-1]
+        first = np.full(self.n_nodes, items.size)
+        np.minimum.at(first, nodes[places, steps], places)
         place = np.zeros(len(self.path_nodes), dtype=np.int64)
         place[items] = np.arange(items.size)
         below = np.concatenate([self.path_nodes[:, 1:], np.full((len(place), 1), -1)], axis=1)

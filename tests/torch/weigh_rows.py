@@ -57,6 +57,13 @@ BACKBONES = {
         fusion="late",
         semantic_ids=SemanticIdEncoder(4, n_levels=2),
     ),
+    "gram by items": GRAMEstimator(
+        **SMALL,
+        attention_dropout=0.0,
+        n_layers=1,
+        node_scores="items",
+        semantic_ids=SemanticIdEncoder(4, n_levels=2),
+    ),
     "bert4rec": BERT4RecEstimator(**SMALL, attention_dropout=0.0, n_layers=1),
 }
 ALL_LOSSES = ("sasrec", "bert4rec")
