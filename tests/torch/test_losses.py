@@ -592,6 +592,25 @@ def test_a_table_that_does_not_learn_gets_no_gradient_from_any_loss(loss):
 
 
 @pytest.mark.parametrize("block_rows", [7, 64])
+def test_several_right_answers_are_as_likely_as_their_sum(block_rows):
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(50, 8, generator=generator, requires_grad=True)
+    table = torch.randn(30, 8, generator=generator, requires_grad=True)
+    first = torch.randint(30, (50,), generator=generator)
+    sizes = torch.minimum(torch.randint(1, 9, (50,), generator=generator), 30 - first)
+    weights = torch.rand(50, generator=generator)
+    loss = full_softmax(hidden, table, first, weights, sizes=sizes, block_rows=block_rows)
+    places = torch.arange(30)
+    is_own = (places >= first[:, None]) & (places < (first + sizes)[:, None])
+    log_p = (hidden @ table.T).log_softmax(dim=1).masked_fill(~is_own, -torch.inf).logsumexp(dim=1)
+    expected = -(weights * log_p).sum()
+    torch.testing.assert_close(loss, expected)
+    found, wanted = (torch.autograd.grad(of, [hidden, table]) for of in (loss, expected))
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("block_rows", [7, 64])
 def test_softmax_of_a_wide_table_is_the_cross_entropy(block_rows):
     generator = torch.Generator().manual_seed(0)
     hidden = torch.randn(50, 32, generator=generator, requires_grad=True)
