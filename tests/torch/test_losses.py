@@ -610,6 +610,14 @@ def test_several_right_answers_are_as_likely_as_their_sum(block_rows):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+def test_right_answers_whose_probability_rounds_to_nothing_are_still_learned():
+    hidden = torch.ones(1, 1, requires_grad=True)
+    table = torch.tensor([[200.0], [0.0], [0.0]], requires_grad=True)
+    span = torch.ones(1, dtype=torch.int64), torch.ones(1), torch.full((1,), 2)
+    full_softmax(hidden, table, span[0], span[1], sizes=span[2]).backward()
+    torch.testing.assert_close(table.grad, torch.tensor([[1.0], [-0.5], [-0.5]]))
+
+
 @pytest.mark.parametrize("block_rows", [7, 64])
 def test_softmax_of_a_wide_table_is_the_cross_entropy(block_rows):
     generator = torch.Generator().manual_seed(0)

@@ -92,14 +92,15 @@ def _softmax_of_spans(
 
     ``begin`` (n, 1) are the first columns, and ``sizes`` (n, 1) their numbers.
     """
-    p = F.softmax(logits, dim=1)
     width = int(sizes.max())
-    columns = begin.clamp_max(p.shape[1] - width) + torch.arange(width, device=p.device)
+    columns = begin.clamp_max(logits.shape[1] - width) + torch.arange(width, device=logits.device)
     is_own = (columns >= begin) & (columns < begin + sizes)
-    own = p.gather(1, columns).float() * is_own
-    total = own.sum(dim=1, keepdim=True).clamp_min(_TINY)
+    own = logits.gather(1, columns).float().masked_fill(~is_own, -torch.inf)
+    p = F.softmax(logits, dim=1)
+    total = (p.gather(1, columns).float() * is_own).sum(dim=1, keepdim=True).clamp_min(_TINY)
     rows = torch.arange(len(p), device=p.device)[:, None]
-    p[rows, columns] -= (own / total).to(p.dtype)
+    # Shares within the span are taken from its logits, so that one of no weight is still learned.
+    p[rows, columns] -= own.softmax(dim=1).to(p.dtype)
     return total.log(), p
 
 
