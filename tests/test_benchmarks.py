@@ -514,15 +514,34 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
     taken = np.isin(train.catalog.item_ids, ids[counts > 0])
     assert (np.linalg.norm(vectors, axis=1) > 0).tolist() == taken.tolist()
     settings = {"embedding_dim": 8, "max_epochs": 1, "random_state": 0}
-    rows, falling = module.rows(settings), module.falling_rows(settings)
-    assert falling.keys() < rows.keys()
-    networks = [falling[name].how[-1] for name in sorted(falling)]
-    kinds = [(type(one), getattr(one, "node_scores", None)) for one in networks]
-    assert kinds == [(GRAMEstimator, "items"), (GRAMEstimator, "vectors"), (SASRecEstimator, None)]
-    assert all((one.max_epochs, one.early_stopping) == (12, False) for one in networks)
-    for name, entry in ((name, row) for name, row in rows.items() if name not in falling):
-        tree = entry.how.keywords | {"n_clusters": 4}
-        model = module.with_ids(train, **tree).fit(train)[-1]
+    rows = module.rows(settings)
+    networks = {
+        name.removesuffix(", falling rate"): entry.how[-1]
+        for name, entry in rows.items()
+        if hasattr(entry.how, "get_params")
+    }
+    members = dict(networks.pop("SASRec and GRAM").estimators)
+    assert {name: type(one) for name, one in members.items()} == {
+        "sasrec": SASRecEstimator,
+        "gram": GRAMEstimator,
+    }
+    kinds = {name: (type(one), getattr(one, "node_scores", None)) for name, one in networks.items()}
+    assert kinds == {
+        "SASRec": (SASRecEstimator, None),
+        "GRAM": (GRAMEstimator, "items"),
+        "GRAM by node vectors": (GRAMEstimator, "vectors"),
+    }
+    for one in (*networks.values(), *members.values()):
+        assert (one.max_epochs, one.early_stopping) == (12, False)
+    trees = {name: entry for name, entry in rows.items() if not hasattr(entry.how, "get_params")}
+    assert len(trees) == 12
+    for name, entry in trees.items():
+        how = entry.how.keywords
+        epochs = how["settings"]["max_epochs"]
+        assert epochs == (12 if name.endswith("falling rate") else 1)
+        tree = how["tree"] | {"n_clusters": 4}
+        how = how | {"tree": tree, "settings": settings}
+        model = module.with_ids(train, **how).fit(train)[-1]
         assert len(np.unique(model.item_codes_, axis=0)) <= 4 ** tree["n_levels"], name
         codes = model.semantic_ids_.codes
         assert (model.item_codes_ == codes).all(), name

@@ -1,7 +1,7 @@
-"""Rows for the leaderboard: GRAM by what its ids are made of, its tree, and scores of nodes.
+"""Rows for the leaderboard: GRAM by how nodes are scored, by its tree, and in a blend.
 
 ``python benchmarks/quality/leaderboard.py --data FOLDER --methods benchmarks/quality/gram_rows.py
---rows "SASRec, ACE; GRAM, ACE; GRAM, ids of texts; ..."``
+--rows "SASRec, falling rate; GRAM, falling rate; ..."``
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
@@ -15,11 +15,30 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from skace import ACETransformer, SASRecEstimator
+from skace import ACETransformer, SASRecEstimator, VotingRecommender
 from skace.embeddings import SemanticIdEncoder
 from skace.recommenders import GRAMEstimator
 
 _WIDTH = 64  # of vectors of who took what
+
+# All events are learned, in 12 epochs of a rate that falls to 0.
+_FALLING = {
+    "positions": "relative",
+    "early_stopping": False,
+    "max_epochs": 12,
+    "learning_rate": 0.003,
+    "learning_rate_schedule": "linear",
+}
+
+# What ids are made of, and the tree.
+_TREES = {
+    "GRAM, ids of texts": ("texts", {"n_clusters": 128, "n_levels": 1}),
+    "GRAM, ids of takers": ("takers", {"n_clusters": 128, "n_levels": 1}),
+    "GRAM, ids of texts and takers": ("texts and takers", {"n_clusters": 128, "n_levels": 1}),
+    "GRAM, 16 clusters of both": ("texts and takers", {"n_clusters": 16, "n_levels": 1}),
+    "GRAM, 1024 clusters of both": ("texts and takers", {"n_clusters": 1024, "n_levels": 1}),
+    "GRAM, two levels of both": ("texts and takers", {"n_clusters": 32, "n_levels": 2}),
+}
 
 
 class GivenCodes(TransformerMixin, BaseEstimator):
@@ -61,63 +80,37 @@ def vectors_for_ids(train, kind):
     return np.hstack(parts)
 
 
-def with_ids(train, *, kind, settings, **tree):
-    """GRAM on ACE's vectors, with ids of others."""
-    encoder = SemanticIdEncoder(**tree, random_state=0)
-    codes = encoder.fit_transform(vectors_for_ids(train, kind))
-    model = GRAMEstimator(semantic_ids=GivenCodes(codes), **settings)
+def on_ace(model, settings):
+    """A model on ACE's vectors."""
     return Pipeline([("ace", ACETransformer(settings["embedding_dim"])), ("rec", model)])
 
 
+def with_ids(train, *, kind, tree, settings):
+    """GRAM on ACE's vectors, with ids of others."""
+    encoder = SemanticIdEncoder(**tree, random_state=0)
+    codes = encoder.fit_transform(vectors_for_ids(train, kind))
+    return on_ace(GRAMEstimator(semantic_ids=GivenCodes(codes), **settings), settings)
+
+
 def rows(settings):
-    """Rows by name."""
-    made = {
-        "GRAM, ids of texts": {"kind": "texts", "n_clusters": 128, "n_levels": 1},
-        "GRAM, ids of takers": {"kind": "takers", "n_clusters": 128, "n_levels": 1},
-        "GRAM, ids of texts and takers": {
-            "kind": "texts and takers",
-            "n_clusters": 128,
-            "n_levels": 1,
-        },
-        "GRAM, 16 clusters of both": {
-            "kind": "texts and takers",
-            "n_clusters": 16,
-            "n_levels": 1,
-        },
-        "GRAM, 1024 clusters of both": {
-            "kind": "texts and takers",
-            "n_clusters": 1024,
-            "n_levels": 1,
-        },
-        "GRAM, two levels of both": {
-            "kind": "texts and takers",
-            "n_clusters": 32,
-            "n_levels": 2,
-        },
-    }
-    entries = {
-        name: Entry(partial(with_ids, settings=settings, **how)) for name, how in made.items()
-    }
-    return entries | falling_rows(settings)
-
-
-def falling_rows(settings):
-    """All events learned in 12 epochs of a rate that falls to 0, on ACE's vectors."""
-    settings = settings | {
-        "positions": "relative",
-        "early_stopping": False,
-        "max_epochs": 12,
-        "learning_rate": 0.003,
-        "learning_rate_schedule": "linear",
-    }
-    models = {
-        "SASRec": SASRecEstimator(**settings),
-        "GRAM": GRAMEstimator(**settings),
-        "GRAM by items": GRAMEstimator(node_scores="items", **settings),
-    }
-    return {
-        f"{name}, falling rate": Entry(
-            Pipeline([("ace", ACETransformer(settings["embedding_dim"])), ("rec", model)])
+    """Rows by name: each tree with early stopping, and all of them with a rate that falls."""
+    falling = settings | _FALLING
+    found = models(falling)
+    for name, (kind, tree) in _TREES.items():
+        found[name] = Entry(partial(with_ids, kind=kind, tree=tree, settings=settings))
+        found[f"{name}, falling rate"] = Entry(
+            partial(with_ids, kind=kind, tree=tree, settings=falling)
         )
-        for name, model in models.items()
+    return found
+
+
+def models(settings):
+    """SASRec, GRAM by items and by vectors of nodes, and a blend in equal shares."""
+    sasrec, gram = SASRecEstimator(**settings), GRAMEstimator(**settings)
+    by_name = {
+        "SASRec": sasrec,
+        "GRAM": gram,
+        "GRAM by node vectors": GRAMEstimator(node_scores="vectors", **settings),
+        "SASRec and GRAM": VotingRecommender([("sasrec", sasrec), ("gram", gram)]),
     }
+    return {f"{name}, falling rate": Entry(on_ace(one, settings)) for name, one in by_name.items()}

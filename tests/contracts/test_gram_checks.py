@@ -29,7 +29,8 @@ def frozen_ids():
     [
         GRAMEstimator(**TINY),
         GRAMEstimator(semantic_ids=SemanticIdEncoder(3), **TINY),
-        GRAMEstimator(node_scores="items", semantic_ids=SemanticIdEncoder(2, n_levels=3), **TINY),
+        GRAMEstimator(semantic_ids=SemanticIdEncoder(2, n_levels=3), **TINY),
+        GRAMEstimator(node_scores="vectors", semantic_ids=SemanticIdEncoder(2, n_levels=3), **TINY),
         GRAMEstimator(fusion="late", semantic_ids=SemanticIdEncoder(2, n_levels=3), **TINY),
         GRAMEstimator(
             semantic_ids=KBinsDiscretizer(3, encode="ordinal", strategy="uniform"),

@@ -331,7 +331,7 @@ CHANGES = {
     "class": ({"semantic_ids": PCA(2)}, r"semantic_ids=PCA\(n_components=2\)"),
     "default": ({"semantic_ids": None}, "semantic_ids__n_levels=1"),
     "fusion": ({"fusion": "late"}, "fusion='late'"),
-    "node scores": ({"node_scores": "items"}, "node_scores='items'"),
+    "node scores": ({"node_scores": "vectors"}, "node_scores='vectors'"),
 }
 
 

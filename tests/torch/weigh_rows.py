@@ -57,11 +57,11 @@ BACKBONES = {
         fusion="late",
         semantic_ids=SemanticIdEncoder(4, n_levels=2),
     ),
-    "gram by items": GRAMEstimator(
+    "gram by node vectors": GRAMEstimator(
         **SMALL,
         attention_dropout=0.0,
         n_layers=1,
-        node_scores="items",
+        node_scores="vectors",
         semantic_ids=SemanticIdEncoder(4, n_levels=2),
     ),
     "bert4rec": BERT4RecEstimator(**SMALL, attention_dropout=0.0, n_layers=1),

@@ -56,10 +56,10 @@ class GRAMEstimator(SASRecEstimator):
         nodes above each item with a second encoder, at twice the cost; the decoder gets the states
         of both.
 
-    node_scores : {"vectors", "items"}, default="vectors"
-        How a node is compared with its siblings. "vectors": by a vector of its own. "items": by the
-        items below it, which are as likely together as the node is. That finds more, and takes as
-        long as a softmax over all items.
+    node_scores : {"items", "vectors"}, default="items"
+        How a node is compared with its siblings. "items": by the items below it, which are as
+        likely together as the node is. That finds more, and takes as long as a softmax over all
+        items. "vectors": by a vector of its own, in less time.
 
     **shared
         Parameters of `SASRecEstimator`, whose encoder this is.
@@ -92,23 +92,22 @@ class GRAMEstimator(SASRecEstimator):
 
     Notes
     -----
-    With h the state after a history, :math:`c_p` the vector of node p at level l, and
-    :math:`w_v` that of its child v, which is :math:`c_v` for a node and the row of the item
-    table for an item,
+    With h the state after a history, :math:`c_p` the vector of node p at level l, :math:`w_i` the
+    row of item i in the item table, and the sums over the warm items i below v and below p,
 
     .. math:: q(h, p) = \mathrm{LN}(W h + \mathrm{MLP}([h ;\, s\,c_p + \mathrm{pos}_l])),
-              \qquad P(v \mid p, h) = \mathrm{softmax}_v \; q(h, p) \cdot w_v,
+              \qquad P(v \mid p, h) = \frac{\sum_{i \preceq v} e^{q(h, p) \cdot w_i}}
+              {\sum_{i \preceq p} e^{q(h, p) \cdot w_i}},
 
-    and the score of an item is the sum of :math:`\log P` along its path. The loss is minus the
-    score of the next item, in nats, and is comparable with the loss of `SASRecEstimator`. Vectors
-    of nodes start as the mean of the items below them, and W starts as the identity; s is one over
-    the standard deviation of the initial item table. ``loss`` is None or ``Softmax()``, taken over
-    the children of each node; losses that draw negatives are refused.
+    and the score of an item is the sum of :math:`\log P` along its path. If q did not depend on p,
+    this would be one softmax over all items, whatever the tree is. The loss is minus the score of
+    the next item, in nats, and is comparable with the loss of `SASRecEstimator`. Vectors of nodes
+    start as the mean of the items below them, and W starts as the identity; s is one over the
+    standard deviation of the initial item table. ``loss`` is None or ``Softmax()``, taken over the
+    children of each node; losses that draw negatives are refused.
 
-    With ``node_scores="items"`` a node v below p has the sum of :math:`e^{q(h, p) \cdot w_i}` over
-    the warm items i below v in place of :math:`e^{q(h, p) \cdot w_v}`. If q did not depend on p,
-    this would be one softmax over all items, whatever the tree is. Vectors of nodes are then only
-    read by the decoder. A step takes O(N D V) for N positions and V items.
+    With ``node_scores="vectors"`` a node v has :math:`e^{q(h, p) \cdot c_v}` in place of its sum.
+    With "items" only the decoder reads the vectors of nodes.
 
     There is a node only where paths branch. Codes that all items below share take no step, and
     items with the same codes are siblings below their last node. The fitted transformer gives codes
@@ -125,9 +124,10 @@ class GRAMEstimator(SASRecEstimator):
     of attending to text passages. With ``fusion="late"`` a linear map joins both views in front of
     the decoder. There are no collaborative prompts, which the paper takes from the whole log.
 
-    A step takes the time of the encoder plus ``O(N l D (D + c))`` for N positions, paths of l
-    steps, width D and c children per node. Scores of R rows take ``O(R D (G D + V))`` for G nodes
-    and V items, G D / V + 1 times as much as with `SASRecEstimator`.
+    A step takes the time of the encoder plus ``O(N D V + N l D**2)`` for N positions, V items,
+    paths of l steps and width D; with ``node_scores="vectors"`` ``O(N l D (D + c))`` for c children
+    per node. Scores of R rows take ``O(R D (G D + l V))`` for G nodes; with "vectors"
+    ``O(R D (G D + V))``, G D / V + 1 times as much as with `SASRecEstimator`.
 
     Stability: experimental.
 
@@ -157,7 +157,7 @@ class GRAMEstimator(SASRecEstimator):
     _parameter_constraints: dict = {
         "semantic_ids": [HasMethods(["fit", "transform"]), None],
         "fusion": [StrOptions({"fine", "late"})],
-        "node_scores": [StrOptions({"vectors", "items"})],
+        "node_scores": [StrOptions({"items", "vectors"})],
     }
 
     _objects = (*SASRecEstimator._objects, ("semantic_ids", "SemanticIdEncoder(n_levels=1)"))
@@ -172,7 +172,7 @@ class GRAMEstimator(SASRecEstimator):
         *,
         semantic_ids: BaseEstimator | None = None,
         fusion: Literal["fine", "late"] = "fine",
-        node_scores: Literal["vectors", "items"] = "vectors",
+        node_scores: Literal["items", "vectors"] = "items",
         **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(k, **shared)
