@@ -547,6 +547,83 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
         assert (model.item_codes_ == codes).all(), name
 
 
+def test_cold_items_lose_their_events_and_nothing_else(scripts, compare, folder):
+    X = compare.read_data(folder)
+    train, test = scripts("quality/cold_items.py").split(X, 0.2)
+    before, same = leave_last_out(X)
+    assert test.items.tolist() == same.items.tolist()
+    cold = np.setdiff1d(before.items, train.items)
+    assert 0 < cold.size <= 12 == round(0.2 * 60)
+    kept = before[~np.isin(before.items, cold)]
+    for name in ("users", "items", "timestamps"):
+        assert getattr(train, name).tolist() == getattr(kept, name).tolist()
+    counts = np.unique(train.users, return_counts=True)[1]
+    lengths = np.concatenate([np.arange(count) for count in counts])
+    assert sorted(train._ends - train._starts) == sorted(lengths)  # nor do histories hold them
+
+
+def test_rows_are_compared_on_cold_items(scripts, folder, capsys):
+    words = ["--data", str(folder), "--rows", "L3AE; ItemKNN", "--share", "0.3", "--seeds", "0"]
+    words += ["--output", str(folder / "out"), "--width", "8"]
+    main = scripts("quality/cold_items.py").main
+    main(words)
+    found = json.loads(capsys.readouterr().out)
+    first, second = found["rows"]["L3AE"], found["rows"]["ItemKNN"]
+    lead = second["lead over the first"]
+    assert lead["difference"] == pytest.approx(second["cold"]["R@20"] - first["cold"]["R@20"])
+    assert first["cold"]["R@20"] > 0
+    assert 0 < found["cold targets"] < found["test rows"] == 120
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_encoders_are_chosen_on_validation_rows(scripts, compare, folder, capsys):
+    module = scripts("quality/encoders.py")
+    vectors = np.load(folder / "embeddings_made.npy")
+    np.save(folder / "other.npy", vectors[:, :4] + 1)
+    path = folder / "embeddings_made.npy"
+    words = ["--data", str(folder), "--vectors", f"made={path}"]
+    words += [f"both={path},{folder / 'other.npy'}", "--alphas", "0.1,1,10,100", "--epochs", "1"]
+    words += ["--width", "8", "--output", str(folder / "out")]
+    module.main(words)
+    printed = capsys.readouterr().out
+    stored = folder / "out" / f"encoders_{folder.name}_sasrec.json"
+    chosen = json.loads(stored.read_text())["chosen"]
+    module.main([*words, "--test", "--test-seeds", "0,1", "--minutes", "0"])
+    assert json.loads(stored.read_text())["test"] == []  # nothing was fitted: the time is over
+    module.main([*words, "--test", "--test-seeds", "0,1"])
+    found = json.loads(stored.read_text())
+    assert found["chosen"] == chosen
+    assert all(f"{line['masked']['R@20']:.4f}" in printed for line in found["validation"])
+    by_way = {(one["encoder"], one["way"]): one for one in found["test"]}
+    references = [("", "ids"), ("made", "PCA"), ("both", "whitening"), ("both", "auto")]
+    assert {*references} <= by_way.keys()
+    assert all(one["seeds"] == 2 for one in found["test"])
+    for encoder, alpha in chosen.items():
+        best = by_way[encoder, f"ACE {alpha:g}"]["masked"]["R@20"]
+        n_tried = sum(key[0] == encoder and key[1].startswith("ACE") for key in by_way)
+        assert n_tried in (2, 3)  # the chosen value and its neighbours
+        lines = {one["minus"]: one for one in found["paired"] if one["encoder"] == encoder}
+        assert lines.keys() == {"PCA", "whitening", "auto", "power .25", "power .5"}
+        other = by_way[encoder, "PCA"]["masked"]["R@20"]
+        assert lines["PCA"]["difference"] == pytest.approx(best - other)
+    train, test = leave_last_out(compare.read_data(folder, "embeddings_made.npy"))
+    pipe = Pipeline([("ace", ACETransformer(8, alpha=0))])
+    network = SASRecEstimator(
+        embedding_dim=8,
+        positions="relative",
+        early_stopping=False,
+        max_epochs=1,
+        learning_rate=0.003,
+        learning_rate_schedule="linear",
+        random_state=0,
+    )
+    pipe.steps.append(("rec", network))
+    ranks = pipe.fit(train)["rec"].target_ranks(pipe[:-1].transform(test), exclude_seen=True)
+    place = folder / "out" / f"encoders_{folder.name}_sasrec_test"
+    with np.load(place / "made, whitening seed 0.npz") as stored:
+        assert stored["masked"].tolist() == ranks.tolist()
+
+
 def test_rows_of_ids_have_what_they_say(scripts):
     found = scripts("quality/ids_rows.py").rows({"embedding_dim": 8, "max_epochs": 50})
     assert len(found) == 18
