@@ -21,6 +21,8 @@ from skace import (
     EASEEstimator,
     Interactions,
     SASRecEstimator,
+    StackingRecommender,
+    VotingRecommender,
     leave_last_out,
 )
 from skace.datasets import make_shop
@@ -520,11 +522,12 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
         for name, entry in rows.items()
         if hasattr(entry.how, "get_params")
     }
-    members = dict(networks.pop("SASRec and GRAM").estimators)
-    assert {name: type(one) for name, one in members.items()} == {
-        "sasrec": SASRecEstimator,
-        "gram": GRAMEstimator,
-    }
+    blends = [networks.pop(name) for name in list(networks) if " and " in name]
+    assert [type(one) for one in blends] == [VotingRecommender, StackingRecommender]
+    for blend in blends:
+        types = {name: type(one) for name, one in blend.estimators}
+        assert types == {"sasrec": SASRecEstimator, "gram": GRAMEstimator}
+    members = dict(blends[0].estimators)
     kinds = {name: (type(one), getattr(one, "node_scores", None)) for name, one in networks.items()}
     assert kinds == {
         "SASRec": (SASRecEstimator, None),

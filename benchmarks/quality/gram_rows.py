@@ -15,7 +15,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from skace import ACETransformer, SASRecEstimator, VotingRecommender
+from skace import ACETransformer, SASRecEstimator, StackingRecommender, VotingRecommender
 from skace.embeddings import SemanticIdEncoder
 from skace.recommenders import GRAMEstimator
 
@@ -105,12 +105,14 @@ def rows(settings):
 
 
 def models(settings):
-    """SASRec, GRAM by items and by vectors of nodes, and a blend in equal shares."""
+    """SASRec, GRAM by items and by vectors of nodes, and blends of both."""
     sasrec, gram = SASRecEstimator(**settings), GRAMEstimator(**settings)
+    members = [("sasrec", sasrec), ("gram", gram)]
     by_name = {
         "SASRec": sasrec,
         "GRAM": gram,
         "GRAM by node vectors": GRAMEstimator(node_scores="vectors", **settings),
-        "SASRec and GRAM": VotingRecommender([("sasrec", sasrec), ("gram", gram)]),
+        "SASRec and GRAM, equal votes": VotingRecommender(members),
+        "SASRec and GRAM, learned weights": StackingRecommender(members),
     }
     return {f"{name}, falling rate": Entry(on_ace(one, settings)) for name, one in by_name.items()}

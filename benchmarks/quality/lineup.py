@@ -49,8 +49,9 @@ def rows(settings):
     """All rows by name, what costs little first."""
     width = settings["embedding_dim"]
 
-    def on_vectors(network, alphas=(), **ace):
-        steps = [("ace", ACETransformer(width, **ace)), ("rec", network(**settings))]
+    def on_vectors(network, alphas=(), more=None, **ace):
+        model = network(**settings | (more or {}))
+        steps = [("ace", ACETransformer(width, **ace)), ("rec", model)]
         return entry(Pipeline(steps), **({"ace__alpha": list(alphas)} if alphas else {}))
 
     alphas = [0.1, 1, 10]
@@ -75,6 +76,7 @@ def rows(settings):
         "SASRec, ACE": on_vectors(SASRecEstimator, alphas),
         "GRU4Rec, ACE": on_vectors(GRU4RecEstimator, alphas),
         "GRAM, ACE": on_vectors(GRAMEstimator, alphas),
+        "GRAM by node vectors, ACE": on_vectors(GRAMEstimator, alphas, {"node_scores": "vectors"}),
         "one line, balanced": Entry(partial(recommendation_pipeline, effort="balanced")),
         "one line, best": Entry(partial(recommendation_pipeline, effort="best")),
     }
