@@ -622,6 +622,17 @@ def test_encoders_are_chosen_on_validation_rows(scripts, compare, folder, capsys
     )
     pipe.steps.append(("rec", network))
     ranks = pipe.fit(train)["rec"].target_ranks(pipe[:-1].transform(test), exclude_seen=True)
+    (axes,) = module.plot(found).axes
+    rings = [tuple(points.get_offsets()[0]) for points in axes.collections]
+    best = {
+        encoder: next(
+            (one["directions"], one["masked"]["N@10"])
+            for one in found["validation"]
+            if (one["encoder"], one["way"]) == (encoder, f"ACE {alpha:g}")
+        )
+        for encoder, alpha in chosen.items()
+    }
+    assert rings == list(best.values())
     place = folder / "out" / f"encoders_{folder.name}_sasrec_test"
     with np.load(place / "made, whitening seed 0.npz") as stored:
         assert stored["masked"].tolist() == ranks.tolist()

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import matplotlib.pyplot as plt
 import numpy as np
 from cells import Cells
 from compare import draw_users, fingerprint, read_log
@@ -76,7 +77,7 @@ def read_vectors(spec):
 
 def ways(alphas):
     """Parameters of ACETransformer by the name of the way, the grid in its order."""
-    return {f"ACE {alpha:g}": {"alpha": alpha} for alpha in alphas} | REFERENCES
+    return {f"ACE {alpha:g}": {"alpha": alpha} for alpha in alphas}
 
 
 def network_of(arguments, seed, **more):
@@ -169,22 +170,26 @@ class Study:
 
 
 def chosen_alphas(study, encoder, alphas):
-    """The best alpha of the grid by N@10 of validation rows, and its two neighbours."""
+    """The best alpha of the grid by N@10 of validation rows, and its neighbours there."""
     known = [alpha for alpha in alphas if (encoder, f"ACE {alpha:g}") in study.found]
     scores = [study.line(encoder, f"ACE {alpha:g}")["masked"]["N@10"] for alpha in known]
     best = int(np.argmax(scores))
-    return known[best], known[max(0, best - 1) : best + 2]
+    return known[best], known[max(0, best - 1) : best] + known[best + 1 : best + 2]
 
 
 def run(study, seeds, encoders, plan, end):
-    """Everything of a plan, encoder to ways, a seed at a time; after ``end`` what is on disk."""
+    """Everything of a plan, encoder to ways, a seed at a time; after ``end`` what is on disk.
+
+    The first way of each encoder comes before the second of any, so that a run that is cut short
+    has said the same of all.
+    """
+    n_ways = max(map(len, plan.values()))
+    jobs = [("", "ids", None, None)]
+    for place in range(n_ways):
+        for encoder, vectors in encoders.items():
+            for way, ace in list(plan[encoder].items())[place : place + 1]:
+                jobs.append((encoder, way, vectors, ace))
     for seed in map(int, seeds.split(",")):
-        jobs = [("", "ids", None, None)]
-        jobs += [
-            (encoder, way, vectors, ace)
-            for encoder, vectors in encoders.items()
-            for way, ace in plan[encoder].items()
-        ]
         for encoder, way, vectors, ace in jobs:
             is_over = time.perf_counter() > end
             study.measure(encoder, way, seed, vectors, ace, only_stored=is_over)
@@ -200,6 +205,31 @@ def leads(study, chosen):
     ]
 
 
+def plot(record, part="validation", score="N@10"):
+    """Figure of a score against the directions in use, the chosen alpha of each encoder ringed."""
+    lines = record[part]
+    figure, axes = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    for encoder, alpha in record["chosen"].items():
+        own = [one for one in lines if one["encoder"] == encoder]
+        grid = sorted(
+            (one["directions"], one["masked"][score], one["way"] == f"ACE {alpha:g}")
+            for one in own
+            if one["way"].startswith("ACE")
+        )
+        x, y, is_chosen = map(np.array, zip(*grid, strict=True))
+        (line,) = axes.plot(x, y, marker=".", label=encoder)
+        ring = {"s": 90, "facecolors": "none", "edgecolors": line.get_color(), "zorder": 3}
+        axes.scatter(x[is_chosen], y[is_chosen], **ring)
+        for way, marker in (("PCA", "s"), ("whitening", "^")):
+            points = [(one["directions"], one["masked"][score]) for one in own if one["way"] == way]
+            axes.plot(*zip(*points, strict=True), marker, color=line.get_color(), markersize=6)
+    for marker, label in (("s", "PCA"), ("^", "whitening")):
+        axes.plot([], [], marker, color="grey", label=label)
+    axes.set(xlabel="directions in use (participation ratio)", ylabel=f"{score}, {part} rows")
+    axes.legend(fontsize="small")
+    return figure
+
+
 def main(words=None):
     """Measure, choose, print and store."""
     arguments = read_arguments(words)
@@ -211,7 +241,7 @@ def main(words=None):
     train, test = leave_last_out(X)
     log = draw_users(train, arguments.users) if arguments.users else train
     study = Study(arguments, "validation", *leave_last_out(log))
-    every = dict.fromkeys(encoders, ways(alphas))
+    every = dict.fromkeys(encoders, ways(alphas) | REFERENCES)
     run(study, arguments.seeds, encoders, every, 0 if arguments.test else end)
     choice = {one: chosen_alphas(study, one, alphas) for one in encoders}
     record = {
@@ -222,7 +252,7 @@ def main(words=None):
     }
     if arguments.test:
         tested = Study(arguments, "test", train, test)
-        plan = {one: ways(near) for one, (_, near) in choice.items()}
+        plan = {one: ways([best]) | REFERENCES | ways(near) for one, (best, near) in choice.items()}
         run(tested, arguments.test_seeds, encoders, plan, end)
         record["test"] = [tested.line(*key) for key in tested.found]
         record["paired"] = leads(tested, record["chosen"])
