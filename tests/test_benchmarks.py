@@ -532,6 +532,8 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
     assert kinds == {
         "SASRec": (SASRecEstimator, None),
         "GRAM": (GRAMEstimator, "items"),
+        "GRAM, 512 clusters": (GRAMEstimator, "items"),
+        "GRAM, 1024 clusters": (GRAMEstimator, "items"),
         "GRAM by node vectors": (GRAMEstimator, "vectors"),
     }
     for one in (*networks.values(), *members.values()):

@@ -111,6 +111,12 @@ def models(settings):
     by_name = {
         "SASRec": sasrec,
         "GRAM": gram,
+        "GRAM, 512 clusters": GRAMEstimator(
+            semantic_ids=SemanticIdEncoder(512, n_levels=1), **settings
+        ),
+        "GRAM, 1024 clusters": GRAMEstimator(
+            semantic_ids=SemanticIdEncoder(1024, n_levels=1), **settings
+        ),
         "GRAM by node vectors": GRAMEstimator(node_scores="vectors", **settings),
         "SASRec and GRAM, equal votes": VotingRecommender(members),
         "SASRec and GRAM, learned weights": StackingRecommender(members),
