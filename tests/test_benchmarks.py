@@ -539,6 +539,8 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
     for one in (*networks.values(), *members.values()):
         assert (one.max_epochs, one.early_stopping) == (12, False)
     trees = {name: entry for name, entry in rows.items() if not hasattr(entry.how, "get_params")}
+    (blend,) = (trees.pop(name) for name in list(trees) if name.startswith("SASRec"))
+    assert blend.how.keywords["blend"]
     assert len(trees) == 12
     for name, entry in trees.items():
         how = entry.how.keywords

@@ -85,11 +85,14 @@ def on_ace(model, settings):
     return Pipeline([("ace", ACETransformer(settings["embedding_dim"])), ("rec", model)])
 
 
-def with_ids(train, *, kind, tree, settings):
-    """GRAM on ACE's vectors, with ids of others."""
+def with_ids(train, *, kind, tree, settings, blend=False):
+    """GRAM on ACE's vectors, with ids of others; with ``blend`` in equal votes with SASRec."""
     encoder = SemanticIdEncoder(**tree, random_state=0)
     codes = encoder.fit_transform(vectors_for_ids(train, kind))
-    return on_ace(GRAMEstimator(semantic_ids=GivenCodes(codes), **settings), settings)
+    model = GRAMEstimator(semantic_ids=GivenCodes(codes), **settings)
+    if blend:
+        model = VotingRecommender([("sasrec", SASRecEstimator(**settings)), ("gram", model)])
+    return on_ace(model, settings)
 
 
 def rows(settings):
@@ -101,6 +104,10 @@ def rows(settings):
         found[f"{name}, falling rate"] = Entry(
             partial(with_ids, kind=kind, tree=tree, settings=falling)
         )
+    kind, tree = _TREES["GRAM, ids of texts and takers"]
+    found["SASRec and GRAM, ids of texts and takers, equal votes, falling rate"] = Entry(
+        partial(with_ids, kind=kind, tree=tree, settings=falling, blend=True)
+    )
     return found
 
 
