@@ -148,15 +148,26 @@ def growth(_scene):
     return script["plot"](measured["sizes"])
 
 
+def encoders(_scene):
+    """Scores by what is left of the spread of vectors, which benchmarks/quality measured."""
+    measured = json.loads((ROOT / "docs" / "figures" / "encoders.json").read_text())
+    beside = str(ROOT / "benchmarks" / "quality")
+    sys.path.insert(0, beside)  # scripts there import each other
+    try:
+        return runpy.run_path(f"{beside}/encoders.py")["plot"](measured)
+    finally:
+        sys.path.remove(beside)
+
+
 PICTURES = {
     draw.__name__: draw
     for draw in (
         alpha_curve_display, anisotropy_display, anisotropy_scores, embedding_map_display,
-        epoch_curve_display, growth, id_tree_display, method_spectra, popularity_display,
+        encoders, epoch_curve_display, growth, id_tree_display, method_spectra, popularity_display,
         spectrum_display, ties_display,
     )
 }  # fmt: skip
-WITHOUT_SCENE = {"growth", "method_spectra"}
+WITHOUT_SCENE = {"encoders", "growth", "method_spectra"}
 
 
 def draw_all(names=(), folder=IMAGES):

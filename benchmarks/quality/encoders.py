@@ -195,6 +195,16 @@ def run(study, seeds, encoders, plan, end):
             study.measure(encoder, way, seed, vectors, ace, only_stored=is_over)
 
 
+def told(arguments):
+    """The options, without the folders of this machine."""
+    given = vars(arguments) | {"data": arguments.data.name, "output": arguments.output.name}
+    given["vectors"] = [
+        f"{name}={','.join(Path(file).name for file in files.split(','))}"
+        for name, _, files in (spec.partition("=") for spec in arguments.vectors)
+    ]
+    return {name: str(value) for name, value in given.items()}
+
+
 def leads(study, chosen):
     """ACE with the alpha of the validation rows beside each reference that was fitted."""
     return [
@@ -226,7 +236,7 @@ def plot(record, part="validation", score="N@10"):
     for marker, label in (("s", "PCA"), ("^", "whitening")):
         axes.plot([], [], marker, color="grey", label=label)
     axes.set(xlabel="directions in use (participation ratio)", ylabel=f"{score}, {part} rows")
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside right upper")
     return figure
 
 
@@ -246,7 +256,7 @@ def main(words=None):
     choice = {one: chosen_alphas(study, one, alphas) for one in encoders}
     record = {
         **describe_machine(),
-        "arguments": {name: str(value) for name, value in vars(arguments).items()},
+        "arguments": told(arguments),
         "validation": [study.line(*key) for key in study.found],
         "chosen": {one: best for one, (best, _) in choice.items()},
     }
