@@ -8,7 +8,7 @@ old one, and then one name changes. Needs ``pip install fastapi uvicorn``::
     python examples/serve.py --make model.npz     # a small model of a made-up shop, for trying it
     python examples/serve.py model.npz --port 8000
     curl localhost:8000/recommend -H "Content-Type: application/json" \
-        -d '{"history": ["item-0001"], "k": 3, "sold_out": ["item-0007"]}'
+        -d '{"history": [10001], "k": 3, "sold_out": [10007]}'
     curl -X POST localhost:8000/reload            # after another model.npz was put in its place
 
 Where neither skace nor scikit-learn is to be installed, let ``export_numpy(..., reader=True)``

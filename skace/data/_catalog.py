@@ -20,6 +20,7 @@ from skace.data.features._forms import (
     is_matrix,
     is_sparse,
     take_features,
+    warn_of_mixed_columns,
 )
 from skace.data.features._frames import eager_table, require_columns
 from skace.data.features._labels import rows_by_label, without_labels
@@ -195,7 +196,9 @@ str of shape (n_items,), or frame with n_items rows, default=None
             matrix = features_of_column(table[features], features)
         elif features is not None:
             # Rows of one frame belong together, whatever they are labelled.
-            matrix = without_labels(features_of_columns(table.select(features)))
+            chosen = table.select(features)
+            warn_of_mixed_columns(chosen)
+            matrix = without_labels(features_of_columns(chosen))
         return cls(table[item].to_numpy(), matrix, missing=missing, provenance=provenance)
 
     @property

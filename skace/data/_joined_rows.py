@@ -64,7 +64,12 @@ class JoinedRows(DerivedRows):
         return parts[0]._derive(**_merge.merged_logs(parts, bool(drop_duplicates)))
 
     def append(
-        self, new_events: Self, *, drop_duplicates: bool = False, folder: Any = None
+        self,
+        new_events: Self,
+        *,
+        drop_duplicates: bool = False,
+        folder: Any = None,
+        only_new: bool = False,
     ) -> Self:
         """Add a smaller, later log to this one, without sorting again.
 
@@ -84,10 +89,14 @@ class JoinedRows(DerivedRows):
             New or empty folder for the joined log, as in `from_parquet`. None: a temporary folder
             if the log of X is in files, otherwise memory.
 
+        only_new : bool, default=False
+            Whether to return the rows of the new events alone, with all earlier events in their
+            pasts. This is what ``partial_fit`` needs to learn what came after what.
+
         Returns
         -------
         X : Interactions
-            All rows of the joined log. X and its files stay as they are.
+            Rows of the joined log. X and its files stay as they are.
 
         Raises
         ------
@@ -110,6 +119,9 @@ class JoinedRows(DerivedRows):
         >>> tuesday = Interactions(["al"], ["ink"], [2])
         >>> monday.append(tuesday).items
         array(['pen', 'ink', 'cap'], dtype='<U3')
+        >>> new = monday.append(tuesday, only_new=True)
+        >>> new.items, new.next_queries().users
+        (array(['ink'], dtype='<U3'), array(['al'], dtype='<U2'))
         """
         if not isinstance(new_events, JoinedRows):
             raise TypeError(
@@ -119,4 +131,5 @@ class JoinedRows(DerivedRows):
         log, catalog = appended(
             self, new_events, drop_duplicates=bool(drop_duplicates), folder=folder
         )
-        return self._derive(log=log, catalog=catalog, ends=range(log.n_events))
+        joined = self._derive(log=log, catalog=catalog, ends=range(log.n_events))
+        return joined[joined.source_rows >= self._log.n_inputs] if only_new else joined

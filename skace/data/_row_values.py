@@ -14,7 +14,7 @@ from skace._typing import Float64Array, IntArray
 from skace.data._log import EventLog
 from skace.exceptions import RowOrderWarning
 
-__all__ = ["check_weights", "in_row_order", "row_weights", "warn_of_order"]
+__all__ = ["check_weights", "in_row_order", "row_weights", "warn_of_mask", "warn_of_order"]
 
 
 def check_weights(weights: Any, n_rows: int, name: str) -> Float64Array | None:
@@ -101,6 +101,23 @@ def warn_of_order(X: Any, values: Any, name: str) -> None:
         "Interactions.from_frame(..., weight=column); or bring values of the input into the order "
         "of the rows with X.in_row_order(values). If they are in it, say so with "
         "X.with_weights(values).",
+        RowOrderWarning,
+        stacklevel=caller_level(),
+    )
+
+
+def warn_of_mask(X: Any, mask: Any) -> None:
+    """Warn if a mask of the rows of X may be a column of the input, in the order of that."""
+    if not nw.dependencies.is_into_series(mask):
+        return
+    source = X.source_rows
+    is_pandas = nw.dependencies.is_pandas_series(mask)
+    if (np.diff(source) >= 0).all() or (is_pandas and np.array_equal(mask.index, source)):
+        return
+    warnings.warn(
+        f"the mask is a {type(mask).__name__}, and it is read in the order of the rows, which are "
+        "sorted by user and time, not in that of the input. If it comes from a column of the "
+        "input, write X[X.in_row_order(mask)]; if it is in the order of the rows, pass an array.",
         RowOrderWarning,
         stacklevel=caller_level(),
     )

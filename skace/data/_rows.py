@@ -12,7 +12,7 @@ from skace.data import _repr
 from skace.data._catalog import Catalog
 from skace.data._log import EventLog
 from skace.data._row_numbers import RowNumbers, as_array, chosen, values_at
-from skace.data._row_values import in_row_order
+from skace.data._row_values import in_row_order, warn_of_mask
 from skace.data._times import Times
 
 __all__ = ["LogRows"]
@@ -216,6 +216,8 @@ class LogRows:
                 raise IndexError(
                     f"boolean index has shape {rows.shape}, but there are {len(self)} rows."
                 )
+            if not self.is_query:
+                warn_of_mask(self, key)
             return rows
         if rows.size == 0:
             return np.zeros(0, dtype=np.int64)

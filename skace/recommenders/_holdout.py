@@ -44,7 +44,7 @@ def _have_past(X, rows):
     return rows > X._log.offsets[X._log.users_at(rows)]
 
 
-def check_something_remains(X, fraction, weights=None):
+def check_something_remains(X, fraction, weights=None, *, to_stop=True):
     """Raise unless a row with a past remains to learn from when rows are held out.
 
     Parameters
@@ -55,11 +55,14 @@ def check_something_remains(X, fraction, weights=None):
         Share of the eligible users whose last row is held out; 0 for none.
     weights : ndarray of shape (n_events,) or None
         Weight of each event of the log; rows of weight 0 teach nothing.
+    to_stop : bool
+        Whether rows are held out to stop a training early, or else to learn weights.
     """
     if not _have_past(X, distinct(X._ends)).any():
         raise ValueError(
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
-            "the first event of each user."
+            "the first event of each user. PopularityEstimator needs no past, nor do neighbours "
+            "by text (ItemKNNEstimator)."
         )
     rows = rows_with_weight(X, weights)
     teaches = _have_past(X, rows)
@@ -72,7 +75,9 @@ def check_something_remains(X, fraction, weights=None):
     n_held_out = _n_held_out(eligible.size, fraction) if fraction else 0
     n_at_risk = int(np.isin(rows[teaches], eligible).sum())
     if int(teaches.sum()) - min(n_held_out, n_at_risk) == 0:
+        purpose = "for early stopping" if to_stop else "to learn the weights from"
+        remedy = "set early_stopping=False, " if to_stop else ""
         raise ValueError(
-            f"all {int(teaches.sum())} row(s) of X with a past would be held out for early "
-            "stopping; set early_stopping=False, lower validation_fraction, or pass X_val."
+            f"all {int(teaches.sum())} row(s) of X with a past would be held out {purpose}; "
+            f"{remedy}lower validation_fraction, or pass X_val."
         )

@@ -11,7 +11,7 @@ from skace._callers import caller_level
 from skace.data._row_numbers import distinct
 from skace.exceptions import FutureLeakageWarning
 
-__all__ = ["RowsLearned", "warn_of_future_leakage", "warn_of_row_order"]
+__all__ = ["RowsLearned", "warn_of_future_leakage", "warn_of_lone_events", "warn_of_row_order"]
 
 
 def warn_of_future_leakage(X):
@@ -27,6 +27,18 @@ def warn_of_future_leakage(X):
             "tested, the scores flatter. Split with LeaveLastOut, or with GroupKFold and "
             "groups=X.users.",
             FutureLeakageWarning,
+            stacklevel=caller_level(),
+        )
+
+
+def warn_of_lone_events(X):
+    """Warn if no row of new events has a past."""
+    if not (X._starts < X._ends).any():
+        warnings.warn(
+            f"none of the {len(X)} row(s) of X has a past, so nothing is learned of what comes "
+            "after what. If the users were known before, take rows whose pasts hold their earlier "
+            "events: before.append(X, only_new=True).",
+            UserWarning,
             stacklevel=caller_level(),
         )
 

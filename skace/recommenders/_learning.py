@@ -13,7 +13,7 @@ from skace.data import Interactions, ValidationSet
 from skace.data._inputs import refuse_frame, rows_to_fit
 from skace.data._row_numbers import distinct
 from skace.recommenders._fit_rows import FitRows, check_validation, event_weights
-from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage
+from skace.recommenders._leakage import RowsLearned, warn_of_future_leakage, warn_of_lone_events
 from skace.recommenders._tasks import FitTask
 
 __all__ = ["RowLearning"]
@@ -21,6 +21,8 @@ __all__ = ["RowLearning"]
 
 class RowLearning:
     """Learning of a `SequentialRecommender`."""
+
+    _learns_order = True  # what comes after what, or is taken by the same users
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
@@ -129,6 +131,8 @@ class RowLearning:
             raise ValueError(f"k={self.k} exceeds the {n_items} items of the catalog; lower k.")
         self._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         warn_of_future_leakage(X)
+        if n_passes is not None and not fresh and self._learns_order:
+            warn_of_lone_events(X)
         context = self._init_callback_context(max_subtasks=self._n_subtasks(n_passes))
         told = {"X": X, "y": lambda: X.items, "metadata": {"sample_weight": sample_weight}}
         task = FitTask(self, context, told).begin()

@@ -53,6 +53,8 @@ class PopularityEstimator(SequentialRecommender):
     array([['pen', 'cap']], dtype='<U3')
     """
 
+    _learns_order = False
+
     def __init__(
         self, k: int = 10, *, exclude_seen: bool = False, handle_unknown: HandleUnknown = "ignore"
     ) -> None:

@@ -45,12 +45,14 @@ _NEVER_TOO_MANY = 25  # epochs of a rate that falls to 0; 50 are too many for so
 _MANY_EVENTS = 100  # of half of the items: then a network learns more from ids than from texts
 _FEW_COLD = 0.01  # of the items; a network of ids cannot tell them apart
 _RARE_REPEATS = 0.01  # of the events
+_ENOUGH_LEFT = 0.5  # of the rows with a past, where each user's last row is held out
+_FEWER = 0.2  # of the users whose last row is held out where that would leave too little
 _MANY_TIES = 0.3  # of the users' last events
 
 
 @validate_params(
     {
-        "X": [Interactions],
+        "X": "no_validation",  # the message would hold the whole frame
         "effort": [StrOptions({"fast", "balanced", "best"})],
         "k": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -106,8 +108,11 @@ def recommendation_pipeline(
 
     Raises
     ------
+    TypeError
+        If X is not an Interactions object.
+
     ValueError
-        If an argument is out of its range, or X is not an Interactions object.
+        If an argument is out of its range, or X has no rows.
 
     See Also
     --------
@@ -135,6 +140,11 @@ def recommendation_pipeline(
     >>> pipe.fit(X).predict(X.next_queries()).shape
     (60, 3)
     """
+    if not isinstance(X, Interactions):
+        raise TypeError(
+            f"X must be Interactions, got {type(X).__name__}; wrap a frame with "
+            "Interactions.from_frame(frame, catalog=catalog)."
+        )
     if len(X) == 0:
         raise ValueError("X has no rows; there is nothing to choose for.")
     reasons: list[str] = []
@@ -146,13 +156,44 @@ def recommendation_pipeline(
         reasons.append("repeat: RepeatEstimator - what people had before, newest and most often")
     if effort != "fast":
         members = [*_networks(X, effort, reads_vectors, random_state, reasons), *members]
-    reasons.append("rec: StackingRecommender - weights are learned on each user's last row")
-    rec = StackingRecommender(members, k=k, exclude_seen=never_again)
+    rec = _blend(X, members, reasons).set_params(k=k, exclude_seen=never_again)
     _tell_of_ties(X, reasons)
     with visible_log(verbose):
         for reason in reasons if verbose else ():
             _logger.info(reason)
     return Pipeline([*steps, ("rec", rec)])
+
+
+def _blend(X, members, reasons):
+    """What the members answer together, or the one that needs no past if nobody has any."""
+    n_past, n_users = _rows_with_past(X)
+    if n_past == 0:
+        names = dict(members)
+        name = "neighbours" if X.catalog.features is not None else "popularity"
+        reasons.append(f"rec: {name} alone - no row has a past to learn from")
+        return names[name]
+    share = _share_held_out(n_past, n_users)
+    whose = "each user" if share == 1 else f"{share:.0%} of the users, who have few,"
+    reasons.append(f"rec: StackingRecommender - weights are learned on the last row of {whose}")
+    return StackingRecommender(members, validation_fraction=share)
+
+
+def _rows_with_past(X):
+    """Number of rows with a past, and of the users who have one."""
+    has_past = X._starts < X._ends
+    return int(has_past.sum()), np.unique(X._row_users[has_past]).size
+
+
+def _share_held_out(n_past, n_users):
+    """Share of the users whose last row may be held out, so that enough is left to learn from."""
+    return 1.0 if n_past - n_users >= _ENOUGH_LEFT * n_past else _FEWER
+
+
+def _share_to_stop(X):
+    """The same for a network in a blend, which holds out rows of its own before."""
+    n_past, n_users = _rows_with_past(X)
+    n_blend = round(n_users * _share_held_out(n_past, n_users))
+    return _share_held_out(n_past - n_blend, n_users)
 
 
 def _features(X, effort, random_state, reasons):
@@ -228,6 +269,7 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         learning_rate=rate,
         learning_rate_schedule="linear",
         early_stopping=stops_early,
+        validation_fraction=_share_to_stop(X) if stops_early else 1.0,
         train_on_held_out=learns_all,
         random_state=random_state,
     )

@@ -94,6 +94,8 @@ class RepeatEstimator(SequentialRecommender):
 
     _gives_vectors = False
 
+    _learns_order = False
+
     def __init__(
         self,
         k: int = 10,

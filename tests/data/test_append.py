@@ -50,6 +50,13 @@ def test_append_is_concat(old, new, has_times, drops, on_disk, n_events):
         found = X.append(other, drop_duplicates=drops, folder=where)
         assert_same(found, Interactions.concat([X, other], drop_duplicates=drops))
         assert (found._log.files is not None) == on_disk
+        where = Path(folder) / "again" if on_disk else None
+        rows = X.append(other, drop_duplicates=drops, folder=where, only_new=True)
+        is_new = found.source_rows >= len(old)
+        np.testing.assert_array_equal(rows.source_rows, found.source_rows[is_new])
+        np.testing.assert_array_equal(rows.items, found.items[is_new])
+        np.testing.assert_array_equal(rows._starts, found._starts[is_new])  # pasts hold all events
+        np.testing.assert_array_equal(rows._ends, found._ends[is_new])
 
 
 def test_a_mapped_log_grows_on_disk(tmp_path):

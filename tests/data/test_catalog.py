@@ -6,6 +6,7 @@ import io
 import pickle
 import re
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -309,7 +310,11 @@ def test_frame_columns_of_numbers_become_a_matrix(frame_of):
 
 def test_frame_columns_with_a_text_stay_a_frame(frame_of):
     frame = frame_of({"item_id": [1, 2], "title": ["a", "b"], "price": [3, 5]})
-    catalog = Catalog.from_frame(frame, features=["title", "price"])
+    with pytest.warns(
+        UserWarning, match=r"columns of numbers \('price'\) beside others \('title"
+    ) as told:
+        catalog = Catalog.from_frame(frame, features=["title", "price"])
+    assert Path(told[0].filename) == Path(__file__)
     assert repr(catalog) == "Catalog(2 items, features: frame with columns title, price)"
     assert type(catalog.features) is type(frame)
 
@@ -577,6 +582,30 @@ def test_joblib_and_pickle_bring_everything_back(features):
         assert other.fingerprint == catalog.fingerprint
         assert other.provenance == catalog.provenance
         assert other.row_of(["c", "q"]).tolist() == [2, -1]
+
+
+WRITTEN = [
+    "[0.12 -0.3 1e-3]",
+    "[0.1, 2, .5,]",
+    " (1., 2.) ",
+    str(np.linspace(-1, 1, 2000)),  # with dots in the middle
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN, ids=["numpy", "list", "tuple", "long"])
+def test_vectors_that_a_csv_made_texts_are_refused(text):
+    frame = pl.DataFrame({"item_id": [1, 2, 3], "vector": [text, text, None]})
+    with pytest.raises(ValueError, match=r"column 'vector' holds vectors that are written as tex"):
+        Catalog.from_frame(frame, features="vector")
+    with pytest.raises(ValueError, match="features holds vectors that are written as texts"):
+        Catalog([1, 2], [text, text])
+
+
+@pytest.mark.parametrize(
+    "texts", [["[1999]", "(2)"], ["[1, 2]", "a pen"], ["1 2", "3 4"], ["", ""]]
+)
+def test_other_texts_with_numbers_are_texts(texts):
+    assert Catalog([1, 2], texts).features.tolist() == texts
 
 
 @pytest.mark.parametrize(

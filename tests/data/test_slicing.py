@@ -9,10 +9,12 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,7 @@ from sklearn.utils.validation import _num_samples
 
 from skace import Interactions
 from skace.data._row_numbers import distinct
+from skace.exceptions import RowOrderWarning
 
 
 def says(text):
@@ -366,3 +369,24 @@ def test_numbers_are_distinct_and_ascend(numbers, expected):
     found = distinct(numbers)
     assert found.tolist() == expected
     assert (found is numbers) == (numbers.tolist() == expected)  # not copied without need
+
+
+@pytest.mark.parametrize("series", [pd.Series, pl.Series], ids=["pandas", "polars"])
+def test_a_mask_of_the_input_is_warned_of_where_rows_are_in_another_order(series):
+    users = np.array(["bo", "al", "bo", "al"])
+    X = Interactions(users, ["pen", "ink", "cap", "pen"], [1, 2, 3, 4])
+    mask = series(users == "bo")
+    with pytest.warns(RowOrderWarning, match=r"write X\[X.in_row_order\(mask\)\]") as told:
+        X[mask]
+    assert Path(told[0].filename) == Path(__file__)
+    assert X[X.in_row_order(mask)].users.tolist() == ["bo", "bo"]
+    assert X[X.users == "bo"].users.tolist() == ["bo", "bo"]
+    assert X.next_queries()[series([False, True])].users.tolist() == ["bo"]  # rows of their own
+    Y = Interactions(sorted(users), ["pen", "ink", "cap", "pen"], [1, 2, 3, 4])
+    assert Y[mask].users.tolist() == ["al", "bo"]  # the order of the input is that of the rows
+
+
+def test_a_mask_with_the_labels_of_the_rows_is_taken():
+    X = Interactions(["bo", "al", "bo"], ["pen", "ink", "cap"], [1, 2, 3])
+    mask = pd.Series(X.users == "bo", index=X.source_rows)
+    assert X[mask].items.tolist() == ["pen", "cap"]

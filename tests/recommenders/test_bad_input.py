@@ -384,13 +384,15 @@ def test_the_index_of_a_series_only_names_the_rows(log):
             [0, 4, 6],
             False,
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
-            "the first event of each user.",
+            "the first event of each user. PopularityEstimator needs no past, nor do neighbours "
+            "by text (ItemKNNEstimator).",
         ),
         (
             [0, 4, 6],
             True,
             "no row of X has a past, so a sequence model has nothing to learn from; X holds only "
-            "the first event of each user.",
+            "the first event of each user. PopularityEstimator needs no past, nor do neighbours "
+            "by text (ItemKNNEstimator).",
         ),
         (
             [0, 1, 4, 5],

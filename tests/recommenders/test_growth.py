@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import pickle
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from skace import Catalog, Interactions, SASRecEstimator
+from skace import Catalog, EASEEstimator, Interactions, ItemKNNEstimator, SASRecEstimator
 from skace.datasets import make_cycle
 from skace.item_tables import FrozenTable, TrainableTable
+from skace.recommenders import PopularityEstimator, RepeatEstimator
 
 QUICK = {
     "k": 2,
@@ -135,7 +139,8 @@ def test_first_events_are_counted_and_leave_the_network_alone(cycle):
     model = fit(cycle)
     before = pickle.loads(pickle.dumps(model))
     newcomers = Interactions([100, 101], [3, 3], [0, 0], catalog=cycle.catalog)
-    model.partial_fit(newcomers)
+    with pytest.warns(UserWarning, match="has a past"):
+        model.partial_fit(newcomers)
     assert model.item_counts_[3] == before.item_counts_[3] + 2
     np.testing.assert_array_equal(model.item_vectors_, before.item_vectors_)
     assert_same_network(model, before)
@@ -208,3 +213,40 @@ def test_growth_does_not_write_into_earlier_copies(cycle, news, method):
     getattr(model, method)(news[0])
     for name, value in arrays.items():
         np.testing.assert_array_equal(value, before[name])
+
+
+DAYS = [
+    Interactions(["al", "al", "bo", "bo"], ["pen", "ink", "cap", "pen"], [1, 2, 1, 2]),
+    Interactions(["al", "bo"], ["cap", "ink"], [3, 3]),
+]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ItemKNNEstimator(k=1),
+        EASEEstimator(k=1, store_counts=True),
+        SASRecEstimator(**QUICK, embedding_dim=8),
+    ],
+    ids=["knn", "ease", "sasrec"],
+)
+def test_a_day_appended_teaches_what_came_after_what(model):
+    before, today = DAYS
+    alone, appended = clone(model).fit(before), clone(model).fit(before)
+    with pytest.warns(UserWarning, match=r"none of the 2 row\(s\) of X has a past") as told:
+        alone.partial_fit(today)
+    assert Path(told[0].filename) == Path(__file__)
+    appended.partial_fit(before.append(today, only_new=True))
+    assert alone.item_counts_.tolist() == appended.item_counts_.tolist() == [2, 2, 2]
+    cap = np.flatnonzero(alone.item_ids_ == "cap")[0]
+    scores = [one.decision_function([["ink"]])[0, cap] for one in (alone, appended)]
+    assert scores[0] != pytest.approx(scores[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("model", [PopularityEstimator(k=1), RepeatEstimator(k=1)])
+def test_what_learns_no_order_needs_no_past(model):
+    before, today = DAYS
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(before).partial_fit(today)
+    assert model.popularity_.sum() == 6

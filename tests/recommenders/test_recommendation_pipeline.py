@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
@@ -12,7 +13,12 @@ from skace import Catalog, Interactions, leave_last_out, ndcg_scorer, recommenda
 from skace._windows import cut_windows
 from skace.datasets import make_shop
 from skace.item_tables import IDTable
-from skace.recommenders import PopularityEstimator, SeedEnsemble, StackingRecommender
+from skace.recommenders import (
+    ItemKNNEstimator,
+    PopularityEstimator,
+    SeedEnsemble,
+    StackingRecommender,
+)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +228,6 @@ def test_ties_at_the_end_are_told(caplog):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"X": [["a", "b"]]}, "'X' parameter of recommendation_pipeline must be an instance of"),
         ({"effort": "most"}, "'effort' parameter of recommendation_pipeline must be a str among"),
         ({"k": 0}, "'k' parameter of recommendation_pipeline must be an int in the range"),
     ],
@@ -230,6 +235,13 @@ def test_ties_at_the_end_are_told(caplog):
 def test_bad_arguments_are_named(shop, change, text):
     with pytest.raises(ValueError, match=text):
         recommendation_pipeline(**{"X": shop.interactions} | change)
+
+
+@pytest.mark.parametrize("X", [[["a", "b"]], pd.DataFrame({"user_id": [1], "item_id": [2]})])
+def test_what_is_no_log_is_refused(X):
+    with pytest.raises(TypeError, match=f"got {type(X).__name__}; wrap a frame with Inter") as told:
+        recommendation_pipeline(X)
+    assert len(str(told.value)) < 120
 
 
 def test_no_rows_are_refused(shop):
@@ -277,3 +289,47 @@ def test_items_of_many_events_tell_more_by_their_ids(
     if from_ids:
         table = (network.estimator if effort == "best" else network).item_table
         assert type(table) is IDTable
+
+
+def short_log(n_events, features=None, n_users=60):
+    """As many events of each user."""
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(n_users), n_events)
+    catalog = Catalog(np.arange(20), features)
+    return Interactions(users, rng.integers(20, size=users.size), catalog=catalog)
+
+
+@pytest.mark.parametrize(("n_events", "share"), [(2, 0.2), (3, 1.0), (8, 1.0)])
+def test_short_histories_are_not_all_held_out(n_events, share):
+    X = short_log(n_events)
+    pipe = recommendation_pipeline(X, "fast", k=3, verbose=False)
+    assert pipe["rec"].validation_fraction == share
+    assert pipe.fit(X).predict(X.next_queries()).shape == (60, 3)
+
+
+@pytest.mark.parametrize(("n_events", "share"), [(2, 0.2), (3, 0.2), (4, 1.0)])
+def test_a_network_leaves_itself_something_to_learn_from(n_events, share):
+    X = short_log(n_events, n_users=1500)
+    pipe = recommendation_pipeline(X, "balanced", k=3, random_state=0, verbose=False)
+    network = dict(pipe["rec"].estimators)["sasrec"]
+    assert network.early_stopping
+    assert network.validation_fraction == share
+    for one in pipe["rec"].estimators:
+        one[1].set_params(**({"max_epochs": 1} if one[0] == "sasrec" else {}))
+    assert pipe.fit(X).predict(X.next_queries()).shape == (1500, 3)
+
+
+@pytest.mark.parametrize("has_features", [False, True])
+def test_a_log_without_a_past_is_answered_by_what_needs_none(has_features):
+    X = short_log(1, np.random.default_rng(0).standard_normal((20, 4)) if has_features else None)
+    pipe = recommendation_pipeline(X, "fast", k=3, verbose=False)
+    assert type(pipe["rec"]) is (ItemKNNEstimator if has_features else PopularityEstimator)
+    lists = pipe.fit(X).predict([[3], [7]])
+    assert lists.shape == (2, 3)
+    assert (lists[0].tolist() != lists[1].tolist()) == has_features
+
+
+def test_a_stack_says_what_would_be_left():
+    members = [("popular", PopularityEstimator()), ("near", ItemKNNEstimator())]
+    with pytest.raises(ValueError, match="to learn the weights from; lower validation_fraction"):
+        StackingRecommender(members).fit(short_log(2))

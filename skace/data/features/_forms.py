@@ -1,6 +1,8 @@
 """Forms that item features take: numbers, one text an item, or a frame of texts."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import re
+import warnings
 from typing import Any
 
 import narwhals as nw
@@ -9,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skace._arrays import plain_array
+from skace._callers import caller_level
 from skace._typing import IntArray
 from skace.data.features._frames import eager_table
 from skace.data.features._labels import without_labels
@@ -21,7 +24,14 @@ __all__ = [
     "is_matrix",
     "is_sparse",
     "take_features",
+    "warn_of_mixed_columns",
 ]
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+# At least two numbers in brackets; numpy writes dots for what is in the middle of long ones.
+_WRITTEN_VECTOR = re.compile(
+    rf"\s*[\[(]\s*{_NUMBER}(?:(?:\s*,\s*|\s+)(?:{_NUMBER}|\.\.\.))+\s*,?\s*[\])]\s*"
+)
 
 
 def describe_features(features: Any) -> str:
@@ -89,6 +99,7 @@ def _as_texts(array: Any, name: str) -> Any:
     """One text per item; what is missing becomes None, anything else is refused."""
     cells = array.tolist()
     is_text = [isinstance(cell, str) for cell in cells]
+    _refuse_written_vectors([cell for cell in cells if isinstance(cell, str)], name)
     if all(is_text):
         return array
     texts = np.empty(len(cells), dtype=object)
@@ -102,6 +113,16 @@ def _as_texts(array: Any, name: str) -> Any:
     if not any(is_text):
         raise ValueError(f"{name} holds no text at all: it is missing for all {len(cells)} items.")
     return texts
+
+
+def _refuse_written_vectors(texts: list[str], name: str) -> None:
+    """Refuse vectors that a file of texts, such as CSV, has turned into texts."""
+    if texts and all(map(_WRITTEN_VECTOR.fullmatch, texts)):
+        raise ValueError(
+            f"{name} holds vectors that are written as texts, such as {texts[0][:30]!r}; turn them "
+            "into numbers (json.loads, where commas stand between them), or keep vectors in a file "
+            "of numbers, such as parquet or .npy."
+        )
 
 
 def _is_nothing(cell: Any) -> bool:
@@ -139,9 +160,29 @@ def _stack_vectors(cells: list[Any], name: str) -> Any:
 
 def features_of_columns(table: Any) -> Any:
     """Matrix from numeric columns, else the frame itself."""
-    if all(dtype.is_numeric() or dtype == nw.Boolean for dtype in table.schema.values()):
+    if all(map(_is_numeric, table.schema.values())):
         return table.with_columns(selectors.boolean().cast(nw.Float64)).to_numpy()
     return table.to_native()
+
+
+def warn_of_mixed_columns(table: Any) -> None:
+    """Warn if numbers stand beside texts: what reads texts leaves numbers out."""
+    numbers = [name for name, dtype in table.schema.items() if _is_numeric(dtype)]
+    others = [name for name in table.columns if name not in numbers]
+    if numbers and others:
+        warnings.warn(
+            f"features names columns of numbers ({', '.join(map(repr, numbers))}) beside others "
+            f"({', '.join(map(repr, others))}). Encoders of texts leave numbers out, unless "
+            "fields= names them; turn them into texts (.astype(str)), or leave them out. If all "
+            "are meant to be numbers, see what keeps the others from it.",
+            UserWarning,
+            stacklevel=caller_level(),
+        )
+
+
+def _is_numeric(dtype: Any) -> bool:
+    """Whether a column of a frame can be a column of a matrix."""
+    return bool(dtype.is_numeric() or dtype == nw.Boolean)
 
 
 def take_features(features: Any, rows: IntArray) -> Any:

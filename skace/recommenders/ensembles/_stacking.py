@@ -242,7 +242,7 @@ class StackingRecommender(NamedEnsemble):
         if not fresh:
             return
         if X_val is None:
-            check_something_remains(X, self.validation_fraction, weights)
+            check_something_remains(X, self.validation_fraction, weights, to_stop=False)
         elif not (X_val._ends > X_val._starts).any():
             raise ValueError(
                 "no row of X_val has a past, so the weights cannot be learned from it; give rows "
