@@ -588,11 +588,12 @@ WRITTEN = [
     "[0.12 -0.3 1e-3]",
     "[0.1, 2, .5,]",
     " (1., 2.) ",
+    "[nan, -1]",
     str(np.linspace(-1, 1, 2000)),  # with dots in the middle
 ]
 
 
-@pytest.mark.parametrize("text", WRITTEN, ids=["numpy", "list", "tuple", "long"])
+@pytest.mark.parametrize("text", WRITTEN, ids=["numpy", "list", "tuple", "nan", "long"])
 def test_vectors_that_a_csv_made_texts_are_refused(text):
     frame = pl.DataFrame({"item_id": [1, 2, 3], "vector": [text, text, None]})
     with pytest.raises(ValueError, match=r"column 'vector' holds vectors that are written as tex"):

@@ -27,7 +27,7 @@ __all__ = [
     "warn_of_mixed_columns",
 ]
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)"
 # At least two numbers in brackets; numpy writes dots for what is in the middle of long ones.
 _WRITTEN_VECTOR = re.compile(
     rf"\s*[\[(]\s*{_NUMBER}(?:(?:\s*,\s*|\s+)(?:{_NUMBER}|\.\.\.))+\s*,?\s*[\])]\s*"
