@@ -450,7 +450,8 @@ def test_k_of_a_later_fit_is_compared_with_all_items_of_the_model(log, make_mode
         ),
         (
             {"n_heads": 3},
-            "n_heads=3 does not divide the width 4; choose another n_heads or embedding_dim.",
+            "n_heads=3 does not divide the width 4; choose another n_heads, or another "
+            "width: embedding_dim, or n_components of a step that makes the item vectors.",
         ),
     ],
 )

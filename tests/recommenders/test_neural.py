@@ -413,7 +413,10 @@ def inputs_of(model, width):
 
 @pytest.mark.parametrize("cls", [SASRecEstimator, BERT4RecEstimator])
 def test_heads_must_divide_the_width_of_the_encoder(cycle, cls):
-    text = "n_heads=8 does not divide the width 4; choose another n_heads or embedding_dim."
+    text = (
+        "n_heads=8 does not divide the width 4; choose another n_heads, or another width: "
+        "embedding_dim, or n_components of a step that makes the item vectors."
+    )
     assert cls(n_heads=8, **QUICK).fit(cycle).item_vectors_.shape == (7, 8)
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         cls(n_heads=8, item_table=TwoViews(), **QUICK).fit(cycle)

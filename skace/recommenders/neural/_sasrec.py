@@ -174,6 +174,6 @@ def check_heads(n_heads, width):
     """Raise unless the heads divide the width."""
     if width % n_heads:
         raise ValueError(
-            f"n_heads={n_heads} does not divide the width {width}; choose another n_heads or "
-            "embedding_dim."
+            f"n_heads={n_heads} does not divide the width {width}; choose another n_heads, or "
+            "another width: embedding_dim, or n_components of a step that makes the item vectors."
         )
