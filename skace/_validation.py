@@ -51,6 +51,10 @@ def check_ids(values: Any, name: str) -> IdArray:
     after a missing value, and 2**53 + 1 is not one of them.
     """
     ids = plain_array(values, name)
+    if ids.ndim == 0:
+        raise ValueError(
+            f"{name} must be a list of ids, got {values!r}; put a single id in a list."
+        )
     if ids.ndim != 1:
         raise ValueError(
             f"{name} must be one-dimensional, got an array of shape {ids.shape}; "

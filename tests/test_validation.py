@@ -118,7 +118,8 @@ GAPS = (
             [[1, 2]],
             "ids must be one-dimensional, got an array of shape (1, 2); pass one id per event.",
         ),
-        ("abc", "ids must be one-dimensional, got an array of shape (); pass one id per event."),
+        ("abc", "ids must be a list of ids, got 'abc'; put a single id in a list."),
+        (7, "ids must be a list of ids, got 7; put a single id in a list."),
         ([2**63], "ids holds 9223372036854775808, which does not fit in int64; pass strings."),
     ],
 )
