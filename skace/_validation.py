@@ -1,6 +1,7 @@
 """Checks of what callers pass: they return the cleaned value or name the fault."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import reprlib
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -53,7 +54,7 @@ def check_ids(values: Any, name: str) -> IdArray:
     ids = plain_array(values, name)
     if ids.ndim == 0:
         raise ValueError(
-            f"{name} must be a list of ids, got {values!r}; put a single id in a list."
+            f"{name} must be a list of ids, got {reprlib.repr(values)}; put a single id in a list."
         )
     if ids.ndim != 1:
         raise ValueError(
