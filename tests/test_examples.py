@@ -287,7 +287,7 @@ def test_every_display_has_a_small_picture_in_the_docs():
     assert {path.stem for path in IMAGES.glob("*.png")} == drawn
     displays = [name for name in skace.inspection.__all__ if name.endswith("Display")]
     shown = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in displays}
-    assert set(written) == shown | {"anisotropy_scores", "growth", "method_spectra"}
+    assert set(written) == shown | {"anisotropy_scores", "encoders", "growth", "method_spectra"}
     assert max((IMAGES / f"{name}.png").stat().st_size for name in drawn) < 100_000
 
 

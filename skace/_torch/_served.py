@@ -31,13 +31,17 @@ class ServedTree(nn.Module):
         Of a tree of G nodes over n items.
     arrays : mapping of str to ndarray
         As ``skace.export`` makes them: ``children``, ``owners``, ``first``, ``is_rival``,
-        ``read_nodes`` and ``steps``.
+        ``read_nodes`` and ``steps``, and perhaps ``below``, ``first_below`` and ``spoken_for``.
     """
 
     tokens: torch.Tensor
     is_rival: torch.Tensor
     read_nodes: torch.Tensor
     steps: torch.Tensor
+    below: torch.Tensor
+    is_below: torch.Tensor
+    asked_by: torch.Tensor
+    spoken_for: torch.Tensor
 
     def __init__(self, decoder: nn.Module, arrays: Mapping[str, FloatArray]) -> None:
         super().__init__()
@@ -50,10 +54,28 @@ class ServedTree(nn.Module):
         is_rival = np.zeros(shape, dtype=bool)
         is_rival[owners, places] = arrays["is_rival"]
         # The last place is that of no step.
-        steps = np.append(owners * shape[1] + places, shape[0] * shape[1])[arrays["steps"]]
+        slots = owners * shape[1] + places  # of the children
+        steps = np.append(slots, shape[0] * shape[1])[arrays["steps"]]
         for name, value in (("tokens", tokens), ("is_rival", is_rival), ("steps", steps)):
             self.register_buffer(name, torch.from_numpy(value))
         self.register_buffer("read_nodes", torch.from_numpy(np.array(arrays["read_nodes"])))
+        self.sums_items = "below" in arrays
+        if self.sums_items:
+            self._keep_items_below(arrays, slots)
+
+    def _keep_items_below(self, arrays: Mapping[str, FloatArray], slots: IntArray) -> None:
+        """What scores of P nodes by the items below them read, filled up to (P, M) items."""
+        nodes, first = arrays["spoken_for"], arrays["first_below"]
+        counts = np.diff(np.append(first, arrays["below"].size))
+        row = np.repeat(np.arange(nodes.size), counts)
+        place = np.arange(row.size) - first[row]
+        below = np.zeros((nodes.size, int(counts.max())), dtype=np.int64)
+        below[row, place] = slots[arrays["below"]]
+        is_below = np.arange(below.shape[1]) < counts[:, None]
+        kept = {"below": below, "is_below": is_below, "spoken_for": slots[nodes]}
+        kept["asked_by"] = arrays["owners"][nodes]
+        for name, value in kept.items():
+            self.register_buffer(name, torch.from_numpy(value))
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Logarithms of probabilities (B, n) after states (B, D)."""
@@ -61,10 +83,20 @@ class ServedTree(nn.Module):
         read = self.decoder.read_state(states)[:, None]
         queries = self.decoder(straight, read, self.read_nodes)  # (B, G, D)
         logits = torch.einsum("bgd,gcd->bgc", queries, self.tokens)
+        if self.sums_items:
+            logits = self._with_nodes_by_items(logits, queries)
         rivals = logits.masked_fill(~self.is_rival, -torch.inf)
         logits = logits - rivals.logsumexp(dim=2, keepdim=True)
         steps = F.pad(logits.flatten(1), (0, 1))  # (B, G C + 1)
         return steps[:, self.steps].sum(dim=2)
+
+    def _with_nodes_by_items(self, logits: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        """Logits (B, G, C) in which nodes have the sum of the items below them."""
+        vectors = self.tokens.flatten(0, 1)[self.below]  # (P, M, D)
+        scores = torch.einsum("bpd,pmd->bpm", queries[:, self.asked_by], vectors)
+        sums = scores.masked_fill(~self.is_below, -torch.inf).logsumexp(dim=2)
+        places = self.spoken_for.expand(len(sums), -1)
+        return logits.flatten(1).scatter(1, places, sums).view_as(logits)
 
 
 class ServedNetwork(nn.Module):

@@ -22,7 +22,8 @@ def tree_arrays(model):
         begin; ``is_rival``, whether a child takes part in the sum that others are compared with;
         ``read_nodes`` of shape (G, 2D), what the decoder makes of nodes; ``steps`` of shape (n, K),
         places among the children that lead to each item, -1 for none; and ``nodes_above`` of
-        shape (n, K - 1), nodes between the root and each item, -1 for none.
+        shape (n, K - 1), nodes between the root and each item, -1 for none. Where nodes are scored
+        by the items below them, and are children of a node, also `_items_below`.
     """
     tree, state = model._tree(), model.encoder_state_
     vectors = np.concatenate([state["node_vectors"], model.item_vectors_])
@@ -31,15 +32,37 @@ def tree_arrays(model):
     n_rivals = np.where(tree.n_warm > 0, tree.n_warm, tree.n_children)
     nodes = state["decoder.scale"] * state["node_vectors"]
     nodes = nodes + state["decoder.levels.weight"][tree.levels]
+    steps = _steps(tree)
+    is_node = tree.children < tree.n_nodes
+    speaks = model.architecture_["node_scores"] == "items" and is_node.any()
     return {
         "children": vectors[tree.children],
         "owners": owners,
         "first": tree.first,
         "is_rival": places < n_rivals[owners],
         "read_nodes": nodes @ state["decoder.read_node.weight"].T,
-        "steps": _steps(tree),
+        "steps": steps,
         "nodes_above": tree.path_nodes[:, 1:],
-    }
+    } | (_items_below(tree, steps[:, -1]) if speaks else {})
+
+
+def _items_below(tree, place):
+    """The items that speak for the P nodes that are children, by their places among the children.
+
+    ``spoken_for`` of shape (P,) are these nodes, ``below`` the items, those of each node side by
+    side, and ``first_below`` of shape (P,) where they begin.
+    """
+    below, spoken_for = [], []
+    for node in np.flatnonzero(~tree.has_items_only):
+        items, child = tree.items_below(node)
+        at = tree.first[node] + child
+        is_own = tree.children[at] < tree.n_nodes
+        below.append(place[items[is_own]])
+        spoken_for.append(at[is_own])
+    joined, whose = np.concatenate(below), np.concatenate(spoken_for)
+    order = np.argsort(whose, kind="stable")
+    nodes, first = np.unique(whose[order], return_index=True)
+    return {"below": joined[order], "spoken_for": nodes, "first_below": first}
 
 
 def _steps(tree):

@@ -41,6 +41,9 @@ NETWORKS = {
     "gram": lambda: GRAMEstimator(
         **SHARED, n_layers=1, fusion="late", semantic_ids=SemanticIdEncoder(4, n_levels=2)
     ),
+    "gram by node vectors": lambda: GRAMEstimator(
+        **SHARED, n_layers=1, node_scores="vectors", semantic_ids=SemanticIdEncoder(4, n_levels=2)
+    ),
     "melt": lambda: MELTEstimator(sasrec(), user_threshold=4, max_epochs=1),
 }
 SUMS = {

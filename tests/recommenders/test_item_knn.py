@@ -257,7 +257,8 @@ def test_new_items_join_as_if_they_had_been_there():
 def test_the_mean_stays_when_items_join():
     model = knn().fit(rows(VECTORS[:3], IDS[:3]))
     before = model.feature_mean_.copy()
-    model.partial_fit(Interactions.from_sequences([["dew"]], catalog=Catalog(IDS, VECTORS)))
+    with pytest.warns(UserWarning, match="has a past"):
+        model.partial_fit(Interactions.from_sequences([["dew"]], catalog=Catalog(IDS, VECTORS)))
     assert_array_equal(model.feature_mean_, before)
     assert_array_equal(model.item_features_, VECTORS.astype(np.float32))
 

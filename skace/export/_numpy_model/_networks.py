@@ -63,11 +63,23 @@ def by_tree(rows, meta, w):
     queries = decoder.norm("norm", queries)
     owners, first = tree["owners"], tree["first"]  # of the children of nodes, by their parent
     logits = np.einsum("td,td->t", tree["children"], queries[owners])
+    if "below" in tree:
+        logits[tree["spoken_for"]] = _by_items(tree, queries)
     rivals = np.where(tree["is_rival"], logits, np.float32(-np.inf))
     peaks = np.maximum.reduceat(rivals, first)
     total = peaks + np.log(np.add.reduceat(np.exp(rivals - peaks[owners]), first))
     steps = np.append(logits - total[owners], np.float32(0))  # the last one for no step
     return steps[tree["steps"]].sum(axis=1)
+
+
+def _by_items(tree, queries):
+    """Scores of nodes that are as likely as the items below them, (P,)."""
+    below, first = tree["below"], tree["first_below"]
+    asked_by = np.repeat(tree["owners"][tree["spoken_for"]], np.diff(np.append(first, below.size)))
+    scores = np.einsum("td,td->t", tree["children"][below], queries[asked_by])
+    peaks = np.maximum.reduceat(scores, first)
+    shares = np.exp(scores - np.repeat(peaks, np.diff(np.append(first, below.size))))
+    return peaks + np.log(np.add.reduceat(shares, first))
 
 
 def _sasrec(x, meta, w):

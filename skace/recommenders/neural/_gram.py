@@ -180,6 +180,10 @@ class GRAMEstimator(SASRecEstimator):
         self.fusion = fusion
         self.node_scores = node_scores
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Files without it were written when nodes were always scored by vectors.
+        super().__setstate__({"node_scores": "vectors"} | state)
+
     # Checks before any work.
 
     def _validate_params(self):
