@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from skace import ACETransformer, EASEEstimator, Interactions, SASRecEstimator, VotingRecommender
+from skace import (
+    ACETransformer,
+    Catalog,
+    EASEEstimator,
+    Interactions,
+    SASRecEstimator,
+    VotingRecommender,
+)
 from skace.export import NumpyModel, export_numpy
-from skace.recommenders import NeuralRecommender
+from skace.recommenders import GRAMEstimator, NeuralRecommender
 
 
 @pytest.fixture
@@ -249,3 +257,30 @@ def test_ids_of_another_kind_are_refused_although_they_may_be_equal(tmp_path, hi
 def test_arguments_of_another_kind_are_refused(of_words, arguments, error, text):
     with pytest.raises(error, match=re.escape(text)):
         of_words.recommend([["pen"]], **arguments)
+
+
+def no_code(features):
+    """A tree of the root alone."""
+    return np.zeros((len(features), 1), dtype=int)
+
+
+def some_alone(features):
+    """Items beside nodes, nodes below nodes, and a node of cold items only."""
+    place = np.arange(len(features))
+    first = np.where(place < 20, place % 3, place)
+    return np.stack([np.where(place >= 24, 9, first), np.where(place < 10, place % 2, 0)], axis=1)
+
+
+@pytest.mark.parametrize("codes", [no_code, some_alone])
+def test_trees_of_any_shape_are_read_as_the_model_reads_them(tmp_path, codes):
+    rng = np.random.default_rng(0)
+    catalog = Catalog(np.arange(30), rng.standard_normal((30, 16)))
+    items = rng.integers(24, size=(40, 8))  # six items are cold
+    X = Interactions(np.repeat(np.arange(40), 8), items.ravel(), catalog=catalog)
+    options = {"max_epochs": 1, "early_stopping": False, "random_state": 0}
+    model = GRAMEstimator(k=5, semantic_ids=FunctionTransformer(codes), **options).fit(X)
+    export_numpy(model, tmp_path / "model.npz")
+    served = NumpyModel(tmp_path / "model.npz")
+    for history in ([1, 2, 3], [5], [7, 25, 9]):
+        expected = model.decision_function([history])[0]
+        np.testing.assert_allclose(served.scores(history), expected, rtol=0, atol=1e-4)
