@@ -151,3 +151,9 @@ def test_repeats_are_warned_of(on_disk, tmp_path):
     with pytest.warns(RepeatedEventsWarning, match=r"2 of 4 events.*at position 2, 3") as caught:
         TWO.append(TWO, folder=tmp_path / "joined" if on_disk else None)
     assert caught[0].filename == __file__
+
+
+def test_only_new_rows_are_told_by_their_place_in_the_inputs():
+    old = Interactions([1, 1, 2], [5, 5, 6], [1, 1, 2], drop_duplicates=True)
+    rows = old.append(Interactions([1, 2], [7, 7], [3, 3]), only_new=True)
+    assert (len(old), rows.items.tolist(), rows.source_rows.tolist()) == (2, [7, 7], [3, 4])
