@@ -19,6 +19,7 @@ from skace import (
     ACETransformer,
     Catalog,
     EASEEstimator,
+    GRU4RecEstimator,
     Interactions,
     SASRecEstimator,
     StackingRecommender,
@@ -609,7 +610,11 @@ def test_encoders_are_chosen_on_validation_rows(scripts, compare, folder, capsys
         best = by_way[encoder, f"ACE {alpha:g}"]["masked"]["R@20"]
         n_tried = sum(key[0] == encoder and key[1].startswith("ACE") for key in by_way)
         assert n_tried in (2, 3)  # the chosen value and its neighbours
-        lines = {one["minus"]: one for one in found["paired"] if one["encoder"] == encoder}
+        lines = {
+            one["minus"]: one
+            for one in found["paired on test rows"]
+            if (one["alphas"], one["score"]) == ({encoder: alpha}, "R@20")
+        }
         assert lines.keys() == {"PCA", "whitening", "auto", "power .25", "power .5"}
         other = by_way[encoder, "PCA"]["masked"]["R@20"]
         assert lines["PCA"]["difference"] == pytest.approx(best - other)
@@ -640,6 +645,33 @@ def test_encoders_are_chosen_on_validation_rows(scripts, compare, folder, capsys
     place = folder / "out" / f"encoders_{folder.name}_sasrec_test"
     with np.load(place / "made, whitening seed 0.npz") as stored:
         assert stored["masked"].tolist() == ranks.tolist()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_options_of_encoders_are_read_and_encoders_of_one_file_are_pooled(scripts, folder):
+    module = scripts("quality/encoders.py")
+    np.save(folder / "other.npy", np.load(folder / "embeddings_made.npy")[:, ::-1])
+    words = ["--data", str(folder), "--alphas", "1", "--epochs", "1", "--width", "8"]
+    words += ["--vectors", *(f"{n}={folder / n}.npy" for n in ("embeddings_made", "other"))]
+    words += ["--users", "40", "--backbone", "gru4rec", "--seeds", "0,1"]
+    module.main([*words, "--output", str(folder / "out")])
+    found = json.loads((folder / "out" / f"encoders_{folder.name}_gru4rec.json").read_text())
+    assert {line["seeds"] for line in found["validation"]} == {2}
+    both = {"embeddings_made": 1, "other": 1}
+    pooled = [one for one in found["paired on validation rows"] if one["alphas"] == both]
+    assert {one["fits"] for one in pooled} == {4}
+    place = folder / "out" / f"encoders_{folder.name}_gru4rec_validation"
+    with np.load(place / "other, PCA seed 1.npz") as stored:
+        assert stored["masked"].shape == (40,)
+    arguments = module.read_arguments(words)
+    assert isinstance(module.network_of(arguments, 0), GRU4RecEstimator)
+    assert module.network_of(arguments, 0).learning_rate == arguments.learning_rate
+
+
+def test_the_row_of_node_vectors_has_them(scripts):
+    rows = scripts("quality/lineup.py").rows({"embedding_dim": 8})
+    scores = [rows[name].how[-1].node_scores for name in ("GRAM, ACE", "GRAM by node vectors, ACE")]
+    assert scores == ["items", "vectors"]
 
 
 def test_rows_of_ids_have_what_they_say(scripts):

@@ -1,7 +1,7 @@
 """How often items that nobody has taken are found: rows of the leaderboard beside each other.
 
 A share of the items is drawn, and their events are taken out of the training rows. Each user's last
-event is the test; ranks of the drawn items, the cold ones, are among all items, warm ones included.
+event is the test; ranks of the items without a training row, the cold ones, are among all items.
 The history may hold cold items: it is what the user did. Every fit is kept on disk. See
 ``python benchmarks/quality/cold_items.py --help``.
 """

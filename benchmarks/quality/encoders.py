@@ -21,20 +21,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cells import Cells
 from compare import draw_users, fingerprint, read_log
+from leaderboard import SCORES, fit_once
 from measuring import describe_machine
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
 from skace import ACETransformer, GRU4RecEstimator, SASRecEstimator
 from skace.item_tables import IDTable
-from skace.metrics import ndcg_at_k, paired_bootstrap, recall_at_k
+from skace.metrics import paired_bootstrap
 from skace.model_selection import leave_last_out
 
-SCORES = {
-    "R@10": partial(recall_at_k, k=10, average=False),
-    "R@20": partial(recall_at_k, k=20, average=False),
-    "N@10": partial(ndcg_at_k, k=10, average=False),
-}
 BACKBONES = {
     "sasrec": partial(SASRecEstimator, positions="relative"),
     "gru4rec": GRU4RecEstimator,
@@ -70,7 +66,7 @@ def read_arguments(words):
 
 def read_vectors(spec):
     """Name and matrix of an encoder, or of several side by side."""
-    name, _, files = spec.partition("=")
+    name, _, files = parts_of(spec)
     parts = [np.load(path).astype(np.float32) for path in files.split(",")]
     return name, parts[0] if len(parts) == 1 else np.hstack([normalize(one) for one in parts])
 
@@ -93,17 +89,11 @@ def network_of(arguments, seed, **more):
     )
 
 
-def fit_once(pipe, train, held_out):
-    """Ranks of the held-out rows, seconds, and the spread of the vectors."""
-    begin = time.perf_counter()
-    pipe.fit(train)
-    found = {"seconds": time.perf_counter() - begin, "directions": np.nan}
+def fit_and_look(pipe, train, held_out):
+    """What a fit of the leaderboard gives, and the spread of the vectors."""
+    found = fit_once(pipe, train, held_out)
     if len(pipe) > 1:
         found["directions"] = pipe["ace"].anisotropy_["after"]["participation_ratio"]
-    rows = pipe[:-1].transform(held_out) if len(pipe) > 1 else held_out
-    for history in ("kept", "masked"):
-        ranks = pipe[-1].target_ranks(rows, exclude_seen=history == "masked")
-        found[history] = ranks.astype(np.float32)
     return found
 
 
@@ -131,7 +121,7 @@ class Study:
                 ("ace", ACETransformer(self.arguments.width, **ace)),
                 ("rec", network_of(self.arguments, seed)),
             ]
-        compute = partial(fit_once, Pipeline(steps), train, held_out)
+        compute = partial(fit_and_look, Pipeline(steps), train, held_out)
         name = f"{encoder}, {way}" if ace is not None else way
         logging.info("%s, seed %d", name, seed)
         label = {"ace": str(ace), "vectors": joblib.hash(vectors)}
@@ -146,7 +136,7 @@ class Study:
             "encoder": encoder,
             "way": way,
             "seeds": len(fits),
-            "directions": float(fits[0]["directions"]),
+            "directions": None if encoder == "" else float(fits[0]["directions"]),
             "seconds": float(np.mean([one["seconds"] for one in fits])),
             **{
                 history: {
@@ -157,16 +147,26 @@ class Study:
             },
         }
 
-    def lead(self, encoder, way, other):
-        """Paired difference in masked R@20 of two ways, over the seeds that both have."""
-        pairs = list(zip(self.found[encoder, way], self.found[encoder, other], strict=False))
+    def lead(self, alphas, other, score):
+        """Paired difference of ACE, with an alpha for each encoder, and a reference, masked.
+
+        Mean over the encoders and over the seeds that both have.
+        """
+        pairs = [
+            pair
+            for encoder, alpha in alphas.items()
+            for pair in zip(
+                self.found[encoder, f"ACE {alpha:g}"], self.found[encoder, other], strict=False
+            )
+        ]
         hits = (
-            np.mean([SCORES["R@20"](pair[side]["masked"]) for pair in pairs], axis=0)
+            np.mean([SCORES[score](pair[side]["masked"]) for pair in pairs], axis=0)
             for side in (0, 1)
         )
         found = paired_bootstrap(*hits, random_state=0)
         ends = {"difference": found.difference, "low": found.low, "high": found.high}
-        return {"encoder": encoder, "way": way, "minus": other, "seeds": len(pairs), **ends}
+        told = {"alphas": alphas, "minus": other, "score": score, "fits": len(pairs)}
+        return told | ends
 
 
 def chosen_alphas(study, encoder, alphas):
@@ -200,19 +200,36 @@ def told(arguments):
     given = vars(arguments) | {"data": arguments.data.name, "output": arguments.output.name}
     given["vectors"] = [
         f"{name}={','.join(Path(file).name for file in files.split(','))}"
-        for name, _, files in (spec.partition("=") for spec in arguments.vectors)
+        for name, _, files in map(parts_of, arguments.vectors)
     ]
     return {name: str(value) for name, value in given.items()}
 
 
-def leads(study, chosen):
-    """ACE with the alpha of the validation rows beside each reference that was fitted."""
+def leads(study, choices):
+    """ACE beside each reference, for each choice of an alpha by encoder, where all were fitted."""
     return [
-        study.lead(encoder, f"ACE {alpha:g}", other)
-        for encoder, alpha in chosen.items()
+        study.lead(alphas, other, score)
+        for alphas in choices
         for other in REFERENCES
-        if {(encoder, f"ACE {alpha:g}"), (encoder, other)} <= study.found.keys()
+        if {(one, f"ACE {alpha:g}") for one, alpha in alphas.items()} <= study.found.keys()
+        and {(one, other) for one in alphas} <= study.found.keys()
+        for score in ("R@20", "N@10")
     ]
+
+
+def choices_of(arguments, chosen, alphas):
+    """The chosen alpha of each encoder, and for all encoders of one file: theirs, and the same."""
+    single = [name for name, _, files in map(parts_of, arguments.vectors) if "," not in files]
+    found = [{name: alpha} for name, alpha in chosen.items()]
+    if len(single) > 1:
+        found.append({name: chosen[name] for name in single})
+        found += [dict.fromkeys(single, alpha) for alpha in alphas]
+    return found
+
+
+def parts_of(spec):
+    """Name, sign and files of NAME=FILE,FILE."""
+    return spec.partition("=")
 
 
 def plot(record, part="validation", score="N@10"):
@@ -260,12 +277,14 @@ def main(words=None):
         "validation": [study.line(*key) for key in study.found],
         "chosen": {one: best for one, (best, _) in choice.items()},
     }
+    choices = choices_of(arguments, record["chosen"], alphas)
+    record["paired on validation rows"] = leads(study, choices)
     if arguments.test:
         tested = Study(arguments, "test", train, test)
         plan = {one: ways([best]) | REFERENCES | ways(near) for one, (best, near) in choice.items()}
         run(tested, arguments.test_seeds, encoders, plan, end)
         record["test"] = [tested.line(*key) for key in tested.found]
-        record["paired"] = leads(tested, record["chosen"])
+        record["paired on test rows"] = leads(tested, choices)
     path = arguments.output / f"encoders_{arguments.data.name}_{arguments.backbone}.json"
     path.write_text(json.dumps(record, indent=1))
     print(table(record["test" if arguments.test else "validation"]))
@@ -279,7 +298,7 @@ def table(lines):
         (
             one["encoder"],
             one["way"],
-            f"{one['directions']:.0f}",
+            "" if one["directions"] is None else f"{one['directions']:.0f}",
             *(f"{one['masked'][name]:.4f}" for name in ("R@10", "R@20", "N@10")),
             str(one["seeds"]),
         )

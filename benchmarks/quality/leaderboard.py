@@ -36,7 +36,9 @@ from skace.metrics import (
 )
 from skace.model_selection import leave_last_out
 
-SCORES = {
+SCORES = {  # in the JSON; tables show those of COLUMNS
+    "R@5": partial(recall_at_k, k=5, average=False),
+    "N@5": partial(ndcg_at_k, k=5, average=False),
     "R@10": partial(recall_at_k, k=10, average=False),
     "R@20": partial(recall_at_k, k=20, average=False),
     "N@10": partial(ndcg_at_k, k=10, average=False),

@@ -273,27 +273,7 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         train_on_held_out=learns_all,
         random_state=random_state,
     )
-    reasons.append(
-        f"sasrec: max_length={network.max_length} - nine of ten users have at most {long} events"
-    )
-    reasons.append(
-        'sasrec: positions="relative" - how long ago an event was tells more than its place'
-    )
-    reasons.append(
-        f"sasrec: learning_rate={rate}, falling to 0 over {n_epochs} epochs - about {_WINDOWS:,} "
-        f"windows, between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a constant rate needs more"
-    )
-    reasons.append(f"sasrec: batch_size={batch_size} - {per_window:.0f} events a window")
-    if not stops_early:
-        reasons.append(
-            f"sasrec: early_stopping=False - {n_epochs} epochs are not too many, so that no event "
-            "has to be held out to find their number"
-        )
-    if learns_all:
-        reasons.append(
-            "sasrec: train_on_held_out=True - once the best number of epochs is known, events held "
-            "out to find it are learned as well"
-        )
+    _tell_of_network(network, long, per_window, reasons)
     if effort == "best":
         one = network.set_params(random_state=None)
         network = SeedEnsemble(one, n_members=3, random_state=random_state)
@@ -307,6 +287,29 @@ def _networks(X, effort, reads_vectors, random_state, reasons):
         network = make_pipeline(ACETransformer(_width(X)), network)
         reasons.append("sasrec: ACETransformer - vectors of a narrow cone are spread out")
     return [("sasrec", network)]
+
+
+def _tell_of_network(network, long, per_window, reasons):
+    """Reasons for the parameters of the network."""
+    n_epochs = network.max_epochs
+    reasons += [
+        f"sasrec: max_length={network.max_length} - nine of ten users have at most {long} events",
+        'sasrec: positions="relative" - how long ago an event was tells more than its place',
+        f"sasrec: learning_rate={network.learning_rate}, falling to 0 over {n_epochs} epochs - "
+        f"about {_WINDOWS:,} windows, between {_EPOCHS[0]} and {_EPOCHS[1]} epochs; a constant "
+        "rate needs more",
+        f"sasrec: batch_size={network.batch_size} - {per_window:.0f} events a window",
+    ]
+    if not network.early_stopping:
+        reasons.append(
+            f"sasrec: early_stopping=False - {n_epochs} epochs are not too many, so that no event "
+            "has to be held out to find their number"
+        )
+    if network.train_on_held_out:
+        reasons.append(
+            "sasrec: train_on_held_out=True - once the best number of epochs is known, events held "
+            "out to find it are learned as well"
+        )
 
 
 def _why_ids(X):

@@ -75,10 +75,11 @@ def by_tree(rows, meta, w):
 def _by_items(tree, queries):
     """Scores of nodes that are as likely as the items below them, (P,)."""
     below, first = tree["below"], tree["first_below"]
-    asked_by = np.repeat(tree["owners"][tree["spoken_for"]], np.diff(np.append(first, below.size)))
+    counts = np.diff(np.append(first, below.size))
+    asked_by = np.repeat(tree["owners"][tree["spoken_for"]], counts)
     scores = np.einsum("td,td->t", tree["children"][below], queries[asked_by])
     peaks = np.maximum.reduceat(scores, first)
-    shares = np.exp(scores - np.repeat(peaks, np.diff(np.append(first, below.size))))
+    shares = np.exp(scores - np.repeat(peaks, counts))
     return peaks + np.log(np.add.reduceat(shares, first))
 
 
