@@ -123,6 +123,21 @@ class ItemTree:
         speaks = is_warm | ~has_warm[child]
         return items[speaks], child[speaks]
 
+    def homes_of_cold(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Cold items, the last node above each that has warm items, and how many these are.
+
+        The root, below which everything is, does not count: items without another are left out.
+        """
+        is_warm = self.is_warm_item
+        warm_paths = self.path_nodes[is_warm]
+        n_warm_items = np.bincount(warm_paths[warm_paths >= 0], minlength=self.n_nodes)
+        above = self.path_nodes[:, 1:]
+        has_warm = (above >= 0) & (n_warm_items[above] > 0) & ~is_warm[:, None]
+        depths = has_warm.sum(axis=1)  # nodes above one that has warm items have some, too
+        items = np.flatnonzero(depths)
+        nodes = above[items, depths[items] - 1]
+        return items, nodes, n_warm_items[nodes]
+
     @property
     def has_items_only(self) -> BoolArray:
         """Nodes without nodes below, shape (G,)."""

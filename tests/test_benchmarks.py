@@ -524,18 +524,22 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
         if hasattr(entry.how, "get_params")
     }
     blends = [networks.pop(name) for name in list(networks) if " and " in name]
-    assert [type(one) for one in blends] == [VotingRecommender, StackingRecommender]
+    votes = VotingRecommender
+    assert [type(one) for one in blends] == [votes, StackingRecommender, votes]
     for blend in blends:
         types = {name: type(one) for name, one in blend.estimators}
         assert types == {"sasrec": SASRecEstimator, "gram": GRAMEstimator}
     members = dict(blends[0].estimators)
-    kinds = {name: (type(one), getattr(one, "node_scores", None)) for name, one in networks.items()}
-    assert kinds == {
-        "SASRec": (SASRecEstimator, None),
-        "GRAM": (GRAMEstimator, "items"),
-        "GRAM, 512 clusters": (GRAMEstimator, "items"),
-        "GRAM, 1024 clusters": (GRAMEstimator, "items"),
-        "GRAM by node vectors": (GRAMEstimator, "vectors"),
+    assert dict(blends[2].estimators)["gram"].ids_from == "both"
+    assert type(networks.pop("SASRec")) is SASRecEstimator
+    names = ("node_scores", "ids_from", "fusion")
+    assert {name: [getattr(one, p) for p in names] for name, one in networks.items()} == {
+        "GRAM": ["items", "features", "fine"],
+        "GRAM, 512 clusters": ["items", "features", "fine"],
+        "GRAM, 1024 clusters": ["items", "features", "fine"],
+        "GRAM by node vectors": ["vectors", "features", "fine"],
+        "GRAM, late fusion": ["items", "features", "late"],
+        "GRAM, ids from both": ["items", "both", "fine"],
     }
     for one in (*networks.values(), *members.values()):
         assert (one.max_epochs, one.early_stopping) == (12, False)
@@ -553,6 +557,20 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts, compare, folder, monkey
         assert len(np.unique(model.item_codes_, axis=0)) <= 4 ** tree["n_levels"], name
         codes = model.semantic_ids_.codes
         assert (model.item_codes_ == codes).all(), name
+
+
+def test_costs_of_gram_are_ratios_to_sasrec(scripts, folder, monkeypatch):
+    module = scripts("speed/gram.py")
+    clock = iter(np.arange(1000.0).cumsum())  # each task takes a second more than the one before
+    monkeypatch.setattr(module.time, "process_time", lambda: next(clock))
+    words = ["--data", str(folder), "--width", "8", "--rounds", "2", "--output", str(folder / "o")]
+    module.main(words)
+    found = json.loads((folder / "o" / f"speed_gram_{folder.name}.json").read_text())
+    epochs, ranks = found["an epoch"], found["ranks of all test rows"]
+    assert list(epochs) == list(ranks) == list(module.models(8))
+    # Five epochs first, then epoch and ranks of each model in turn: the earliest took least.
+    assert [one["s"] for one in epochs.values()] == [11, 15, 19, 23, 27]
+    assert [one["ratio"] for one in ranks.values()] == [n / 13 for n in (13, 17, 21, 25, 29)]
 
 
 def test_cold_items_lose_their_events_and_nothing_else(scripts, compare, folder):
@@ -581,6 +599,28 @@ def test_rows_are_compared_on_cold_items(scripts, folder, capsys):
     assert lead["difference"] == pytest.approx(second["cold"]["R@20"] - first["cold"]["R@20"])
     assert first["cold"]["R@20"] > 0
     assert 0 < found["cold targets"] < found["test rows"] == 120
+
+
+def test_the_share_of_cold_items_is_chosen_without_the_test_rows(
+    scripts, compare, folder, monkeypatch
+):
+    module = scripts("quality/cold_share.py")
+    X = compare.read_data(folder)
+    rows = module.without_tests(X)
+    before = leave_last_out(X)[0]
+    assert rows.items.tolist() == before.items.tolist()
+    assert leave_last_out(rows)[1].users.tolist() == np.unique(before.users).tolist()
+    monkeypatch.setitem(sys.modules["gram_rows"]._FALLING, "max_epochs", 1)
+    words = ["--data", str(folder), "--share", "0.3", "--cold-shares", "0,0.5", "--width", "8"]
+    module.main([*words, "--output", str(folder / "out")])
+    found = json.loads((folder / "out" / f"cold_share_{folder.name}.json").read_text())
+    sasrec, nothing, half = found["R@20"]
+    assert [one["cold_share"] for one in found["R@20"]] == [None, 0, 0.5]
+    assert half["cold"] >= nothing["cold"]
+    assert half["warm"] <= nothing["warm"]
+    assert 0 < found["cold targets"] < found["targets"]
+    share = found["cold targets"] / found["targets"]
+    assert sasrec["all"] == pytest.approx(share * sasrec["cold"] + (1 - share) * sasrec["warm"])
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -39,11 +39,11 @@ def read_arguments(words):
     return parser.parse_args(words)
 
 
-def split(X, share):
+def split(X, share, seed=0):
     """Training rows without the drawn items, and all test rows."""
     train, test = leave_last_out(X)
     ids = X.catalog.item_ids
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     cold = rng.choice(ids, size=max(1, round(share * ids.size)), replace=False)
     kept = ~np.isin(train.items, cold)
     times = None if train.timestamps is None else train.timestamps[kept]

@@ -114,6 +114,7 @@ def rows(settings):
 def models(settings):
     """SASRec, GRAM by items and by vectors of nodes, and blends of both."""
     sasrec, gram = SASRecEstimator(**settings), GRAMEstimator(**settings)
+    both = GRAMEstimator(ids_from="both", **settings)
     members = [("sasrec", sasrec), ("gram", gram)]
     by_name = {
         "SASRec": sasrec,
@@ -125,7 +126,12 @@ def models(settings):
             semantic_ids=SemanticIdEncoder(1024, n_levels=1), **settings
         ),
         "GRAM by node vectors": GRAMEstimator(node_scores="vectors", **settings),
+        "GRAM, late fusion": GRAMEstimator(fusion="late", **settings),
+        "GRAM, ids from both": both,
         "SASRec and GRAM, equal votes": VotingRecommender(members),
         "SASRec and GRAM, learned weights": StackingRecommender(members),
+        "SASRec and GRAM, ids from both, equal votes": VotingRecommender(
+            [("sasrec", sasrec), ("gram", both)]
+        ),
     }
     return {f"{name}, falling rate": Entry(on_ace(one, settings)) for name, one in by_name.items()}

@@ -13,7 +13,7 @@ from skace._typing import FloatArray
 __all__ = ["leaf_scores"]
 
 
-def leaf_scores(network: Network, states: FloatArray) -> FloatArray:
+def leaf_scores(network: Network, states: FloatArray, cold_share: float) -> FloatArray:
     """Logarithm of the probability of each item after each state.
 
     Parameters
@@ -22,6 +22,8 @@ def leaf_scores(network: Network, states: FloatArray) -> FloatArray:
         With a `GRAMEncoder`.
     states : ndarray of shape (n_rows, D), float32
         What it made of histories.
+    cold_share : float
+        What a cold item gets of the mean probability of the warm ones of its node.
 
     Returns
     -------
@@ -31,6 +33,6 @@ def leaf_scores(network: Network, states: FloatArray) -> FloatArray:
     encoder, table = cast(GRAMEncoder, network.encoder), network.table
     hidden = torch.from_numpy(states).to(table.device)
     return in_halves(
-        lambda part: encoder.log_probabilities(hidden[part], table).cpu().numpy(),
+        lambda part: encoder.log_probabilities(hidden[part], table, cold_share).cpu().numpy(),
         np.arange(len(states)),
     )

@@ -31,7 +31,8 @@ class ServedTree(nn.Module):
         Of a tree of G nodes over n items.
     arrays : mapping of str to ndarray
         As ``skace.export`` makes them: ``children``, ``owners``, ``first``, ``is_rival``,
-        ``read_nodes`` and ``steps``, and perhaps ``below``, ``first_below`` and ``spoken_for``.
+        ``read_nodes`` and ``steps``, and perhaps ``below``, ``first_below`` and ``spoken_for``, or
+        ``shared_items``, ``shared_steps`` and ``log_shares``.
     """
 
     tokens: torch.Tensor
@@ -42,6 +43,9 @@ class ServedTree(nn.Module):
     is_below: torch.Tensor
     asked_by: torch.Tensor
     spoken_for: torch.Tensor
+    shared_items: torch.Tensor
+    shared_steps: torch.Tensor
+    log_shares: torch.Tensor
 
     def __init__(self, decoder: nn.Module, arrays: Mapping[str, FloatArray]) -> None:
         super().__init__()
@@ -55,13 +59,20 @@ class ServedTree(nn.Module):
         is_rival[owners, places] = arrays["is_rival"]
         # The last place is that of no step.
         slots = owners * shape[1] + places  # of the children
-        steps = np.append(slots, shape[0] * shape[1])[arrays["steps"]]
+        slots_or_none = np.append(slots, shape[0] * shape[1])
+        steps = slots_or_none[arrays["steps"]]
         for name, value in (("tokens", tokens), ("is_rival", is_rival), ("steps", steps)):
             self.register_buffer(name, torch.from_numpy(value))
         self.register_buffer("read_nodes", torch.from_numpy(np.array(arrays["read_nodes"])))
         self.sums_items = "below" in arrays
         if self.sums_items:
             self._keep_items_below(arrays, slots)
+        self.shares = "shared_items" in arrays
+        if self.shares:
+            shared = {"shared_steps": slots_or_none[arrays["shared_steps"]]}
+            shared |= {name: arrays[name] for name in ("shared_items", "log_shares")}
+            for name, value in shared.items():
+                self.register_buffer(name, torch.from_numpy(value))
 
     def _keep_items_below(self, arrays: Mapping[str, FloatArray], slots: IntArray) -> None:
         """What scores of P nodes by the items below them read, filled up to (P, M) items."""
@@ -88,7 +99,12 @@ class ServedTree(nn.Module):
         rivals = logits.masked_fill(~self.is_rival, -torch.inf)
         logits = logits - rivals.logsumexp(dim=2, keepdim=True)
         steps = F.pad(logits.flatten(1), (0, 1))  # (B, G C + 1)
-        return steps[:, self.steps].sum(dim=2)
+        scores = steps[:, self.steps].sum(dim=2)
+        if not self.shares:
+            return scores
+        given = steps[:, self.shared_steps].sum(dim=2) + self.log_shares
+        both = torch.logaddexp(scores[:, self.shared_items], given)
+        return scores.scatter(1, self.shared_items.expand(len(both), -1), both)
 
     def _with_nodes_by_items(self, logits: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         """Logits (B, G, C) in which nodes have the sum of the items below them."""

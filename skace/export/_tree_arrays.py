@@ -23,7 +23,8 @@ def tree_arrays(model):
         ``read_nodes`` of shape (G, 2D), what the decoder makes of nodes; ``steps`` of shape (n, K),
         places among the children that lead to each item, -1 for none; and ``nodes_above`` of
         shape (n, K - 1), nodes between the root and each item, -1 for none. Where nodes are scored
-        by the items below them, and are children of a node, also `_items_below`.
+        by the items below them, and are children of a node, also `_items_below`; where cold items
+        get a share of their nodes, also `_shares`.
     """
     tree, state = model._tree(), model.encoder_state_
     vectors = np.concatenate([state["node_vectors"], model.item_vectors_])
@@ -43,7 +44,9 @@ def tree_arrays(model):
         "read_nodes": nodes @ state["decoder.read_node.weight"].T,
         "steps": steps,
         "nodes_above": tree.path_nodes[:, 1:],
-    } | (_items_below(tree, steps[:, -1]) if speaks else {})
+        **(_items_below(tree, steps[:, -1]) if speaks else {}),
+        **_shares(tree, model.cold_share, steps),
+    }
 
 
 def _items_below(tree, place):
@@ -63,6 +66,24 @@ def _items_below(tree, place):
     order = np.argsort(whose, kind="stable")
     nodes, first = np.unique(whose[order], return_index=True)
     return {"below": joined[order], "spoken_for": nodes, "first_below": first}
+
+
+def _shares(tree, cold_share, steps):
+    """What the C cold items below nodes with warm items get besides; nothing where there are none.
+
+    ``shared_items`` of shape (C,), ``shared_steps`` of shape (C, K - 1), places among the children
+    that lead to the node of each, -1 for none, and ``log_shares`` of shape (C,).
+    """
+    items, nodes, n_warm = tree.homes_of_cold()
+    if cold_share == 0 or items.size == 0:
+        return {}
+    above = tree.path_nodes[items, 1:]
+    is_way = np.cumsum(above == nodes[:, None], axis=1) - (above == nodes[:, None]) == 0
+    return {
+        "shared_items": items,
+        "shared_steps": np.where(is_way, steps[items, :-1], -1),
+        "log_shares": np.log(cold_share / n_warm).astype(np.float32),
+    }
 
 
 def _steps(tree):

@@ -275,10 +275,13 @@ def some_alone(features):
 def test_trees_of_any_shape_are_read_as_the_model_reads_them(tmp_path, codes):
     rng = np.random.default_rng(0)
     catalog = Catalog(np.arange(30), rng.standard_normal((30, 16)))
-    items = rng.integers(24, size=(40, 8))  # six items are cold
+    # Six items are cold, and so is all of a node below one that is warm.
+    items = rng.choice(np.delete(np.arange(24), [1, 7]), size=(40, 8))
     X = Interactions(np.repeat(np.arange(40), 8), items.ravel(), catalog=catalog)
     options = {"max_epochs": 1, "early_stopping": False, "random_state": 0}
-    model = GRAMEstimator(k=5, semantic_ids=FunctionTransformer(codes), **options).fit(X)
+    model = GRAMEstimator(
+        k=5, semantic_ids=FunctionTransformer(codes), cold_share=0.8, **options
+    ).fit(X)
     export_numpy(model, tmp_path / "model.npz")
     served = NumpyModel(tmp_path / "model.npz")
     for history in ([1, 2, 3], [5], [7, 25, 9]):

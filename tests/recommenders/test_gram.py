@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, normalize
 
 from skace import (
     ACETransformer,
@@ -19,6 +19,7 @@ from skace import (
     Interactions,
     LeaveLastOut,
     VotingRecommender,
+    leave_last_out,
     ndcg_scorer,
 )
 from skace._sklearn_compat import InvalidParameterError
@@ -127,6 +128,58 @@ def test_any_transformer_to_whole_numbers_will_do(X, ids, node_scores):
     assert opened.partial_fit(X[:10]).n_iter_ == 1
 
 
+def two_crowds():
+    """Even users take even items and odd users odd ones, which the features do not tell apart."""
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(30), 6)
+    items = 2 * rng.integers(10, size=users.size) + users % 2
+    features = rng.standard_normal((20, 4)) * 0.01 + 1
+    return users, items, Catalog(np.arange(20), features)
+
+
+BOTH = {**QUICK, "ids_from": "both", "semantic_ids": SemanticIdEncoder(2, n_levels=1)}
+
+
+def test_ids_from_both_know_who_took_an_item():
+    users, items, catalog = two_crowds()
+    model = GRAMEstimator(**BOTH).fit(Interactions(users, items, catalog=catalog))
+    codes = model.item_codes_.ravel()
+    assert_array_equal(codes, np.where(np.arange(20) % 2, codes[1], codes[0]))
+    assert codes[0] != codes[1]
+    assert model.n_taker_columns_ == model.semantic_ids_.n_features_in_ - 4 == 20
+    again = GRAMEstimator(**BOTH).fit(Interactions(users, items, catalog=catalog))
+    assert_array_equal(again.item_codes_, model.item_codes_)
+
+
+def test_ids_from_both_read_nothing_but_the_rows_that_are_learned():
+    users, items, catalog = two_crowds()
+    others = items.copy()
+    others[5::6] = np.random.default_rng(1).integers(20, size=30)  # each user's last item
+    logs = [Interactions(users, one, catalog=catalog) for one in (items, others)]
+    assert (logs[0].items != logs[1].items).any()
+
+    def codes(X, sample_weight=None, **options):
+        return GRAMEstimator(**{**BOTH, **options}).fit(X, sample_weight=sample_weight).item_codes_
+
+    assert_array_equal(*(codes(leave_last_out(X)[0]) for X in logs))
+    watching = {"early_stopping": True, "validation_fraction": 1.0, "max_epochs": 1}
+    assert_array_equal(*(codes(X, **watching) for X in logs))
+    is_last = np.arange(users.size) % 6 == 5
+    assert_array_equal(*(codes(X, np.where(is_last, 0.0, 1.0)) for X in logs))
+
+
+@pytest.mark.filterwarnings("ignore::skace.exceptions.FutureLeakageWarning")
+def test_new_items_get_ids_from_both():
+    users, items, catalog = two_crowds()
+    model = GRAMEstimator(**BOTH).fit(Interactions(users, items, catalog=catalog))
+    grown = Catalog(np.arange(22), np.vstack([catalog.features, np.ones((2, 4))]))
+    before = model.item_codes_
+    model.partial_fit(Interactions([0, 0, 1, 1], [1, 20, 2, 20], catalog=grown))
+    assert_array_equal(model.item_codes_[:20], before)
+    new = normalize(np.ones((2, 4))) @ np.eye(4, 24)
+    assert_array_equal(model.item_codes_[20:], model.semantic_ids_.transform(new))
+
+
 def test_frozen_codes_are_taken_as_they_are(X):
     fitted = SemanticIdEncoder(5, random_state=3).fit(X.catalog.features)
     model = GRAMEstimator(semantic_ids=FrozenEstimator(fitted), **QUICK).fit(X)
@@ -218,10 +271,34 @@ def test_a_cold_item_ranks_beside_the_warm_one_that_it_is_like():
     features = X.catalog.features.copy()
     features[6] = features[3]
     X = X.with_features(features)
-    model = GRAMEstimator(**CODED, item_table=FrozenTable()).fit(X)
+    model = GRAMEstimator(**CODED, item_table=FrozenTable(), cold_share=0).fit(X)
     assert model.is_cold_.tolist() == [False] * 6 + [True]
     scores = model.decision_function(X)[X._starts < X._ends]
     assert_allclose(scores[:, 6], scores[:, 3], atol=1e-5)
+
+
+def test_the_share_of_cold_items_is_read_by_predictions_alone():
+    X = coded_log([0, 0, 1, 1, 1, 2, 1, 3], np.arange(6))
+    models = [GRAMEstimator(**CODED, cold_share=share).fit(X) for share in (0, 0.5)]
+    scores = [model.decision_function([[1, 2]])[0] for model in models]
+    assert_array_equal(scores[0][:6], scores[1][:6])
+    p = np.exp(scores)
+    assert_allclose(p[1, 6] - p[0, 6], 0.5 * p[0, 2:5].mean(), rtol=1e-4)
+    assert_array_equal(p[0, 7], p[1, 7])  # it hangs from the root
+    models[0].set_params(cold_share=0.5)
+    assert_array_equal(models[0].decision_function([[1, 2]])[0], scores[1])
+    state = models[0].__getstate__()
+    for name in ("cold_share", "ids_from", "n_taker_columns_"):
+        del state[name]
+    del state["architecture_"]["ids_from"]
+    opened = GRAMEstimator()
+    opened.__setstate__(state)  # of a file that was written before there was such a share
+    assert_array_equal(opened.decision_function([[1, 2]])[0], scores[0])
+
+
+def test_a_share_below_zero_is_refused(X):
+    with pytest.raises(ValueError, match="'cold_share' parameter of GRAMEstimator"):
+        GRAMEstimator(semantic_ids=IDS, **QUICK, cold_share=-0.1).fit(X)
 
 
 @pytest.mark.filterwarnings("ignore:SemanticIdEncoder:UserWarning")
@@ -330,6 +407,7 @@ CHANGES = {
     "n_clusters": ({"semantic_ids__n_clusters": 5}, "semantic_ids__n_clusters=5"),
     "class": ({"semantic_ids": PCA(2)}, r"semantic_ids=PCA\(n_components=2\)"),
     "default": ({"semantic_ids": None}, "semantic_ids__n_levels=1"),
+    "ids from": ({"ids_from": "both"}, "ids_from='both'"),
     "fusion": ({"fusion": "late"}, "fusion='late'"),
     "node scores": ({"node_scores": "vectors"}, "node_scores='vectors'"),
 }

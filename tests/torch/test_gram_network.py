@@ -116,6 +116,35 @@ def test_scores_are_those_of_loops_over_paths(codes, n_cold, sums_items):
     assert_allclose(np.exp(found[:, is_warm]).sum(axis=1), 1, atol=1e-5)
 
 
+def with_shares(scores, prefixes, codes, is_warm, cold_share):
+    """Scores of one state in which cold items have a share of the last node with warm ones."""
+    p = np.exp(scores)
+    depths = (prefixes >= 0).sum(axis=1)
+    for item in np.flatnonzero(~is_warm):
+        for node in np.argsort(-depths, kind="stable"):
+            depth = depths[node]
+            same = (codes[:, :depth] == prefixes[node, :depth]).all(axis=1)
+            if depth and same[item] and (same & is_warm).any():
+                p[item] += cold_share * np.exp(scores[same & is_warm]).mean()
+                break
+    return np.log(p)
+
+
+@shapes
+@ways
+@pytest.mark.parametrize("n_cold", [0, 5, 12])
+def test_cold_items_have_a_share_of_what_warm_ones_of_their_node_have(codes, n_cold, sums_items):
+    is_warm = np.random.default_rng(5).permutation(N_ITEMS) >= n_cold
+    encoder = encoder_of(codes, is_warm, sums_items=sums_items)
+    states, table = torch.randn(N_ROWS, WIDTH), torch.randn(N_ITEMS, WIDTH)
+    plain_scores = encoder.log_probabilities(states, table).numpy()
+    found = encoder.log_probabilities(states, table, 0.3).numpy()
+    assert_array_equal(found[:, is_warm], plain_scores[:, is_warm])
+    prefixes = encoder.tree.prefixes
+    expected = [with_shares(scores, prefixes, codes, is_warm, 0.3) for scores in plain_scores]
+    assert_allclose(found, expected, atol=2e-5)
+
+
 @shapes
 @ways
 @pytest.mark.parametrize(("rows_at_once", "crowd"), [(1, 99), (3, 99), (32, 99), (3, 5), (3, 0)])

@@ -139,11 +139,14 @@ class GRAMEncoder(nn.Module):
         return (vectors * is_node[..., None]).sum(dim=-2)
 
     @torch.no_grad()
-    def log_probabilities(self, states: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    def log_probabilities(
+        self, states: torch.Tensor, table: torch.Tensor, cold_share: float = 0.0
+    ) -> torch.Tensor:
         """Logarithm of the probability of each item, (R, n), after states (R, D).
 
         Those of the warm items of a table (n, D) add up to 1. A cold item takes nothing from
-        them: it is compared with its warm siblings, or with its cold ones if it has no others.
+        them: it is compared with its warm siblings, or with its cold ones if it has no others, and
+        gets ``cold_share`` times what warm items of its node have on average.
         """
         tree, decoder = self.tree, self.decoder
         straight, state = decoder.straight(states), decoder.read_state(states)
@@ -165,7 +168,13 @@ class GRAMEncoder(nn.Module):
                 if number > 0:
                     logits += found[:, column[number], None]
                 found[:, start:stop] = logits
-        return found[:, torch.from_numpy(column[tree.n_nodes :]).to(found.device)]
+        scores = found[:, torch.from_numpy(column[tree.n_nodes :]).to(found.device)]
+        if cold_share > 0:
+            items, nodes, n_warm = tree.homes_of_cold()
+            shares = np.log(cold_share / n_warm).astype(np.float32)
+            given = found[:, column[nodes]] + torch.from_numpy(shares).to(found.device)
+            scores[:, items] = torch.logaddexp(scores[:, items], given)
+        return scores
 
     def _below(self, table: torch.Tensor) -> Callable[[torch.Tensor, int], torch.Tensor]:
         """Function of queries (R, D) and a node that gives scores of its children, (R, C)."""

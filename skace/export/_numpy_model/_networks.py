@@ -69,7 +69,12 @@ def by_tree(rows, meta, w):
     peaks = np.maximum.reduceat(rivals, first)
     total = peaks + np.log(np.add.reduceat(np.exp(rivals - peaks[owners]), first))
     steps = np.append(logits - total[owners], np.float32(0))  # the last one for no step
-    return steps[tree["steps"]].sum(axis=1)
+    scores = steps[tree["steps"]].sum(axis=1)
+    if "shared_items" in tree:
+        cold = tree["shared_items"]
+        given = steps[tree["shared_steps"]].sum(axis=1) + tree["log_shares"]
+        scores[cold] = np.logaddexp(scores[cold], given)
+    return scores
 
 
 def _by_items(tree, queries):

@@ -1,6 +1,7 @@
 """GRAMEstimator: the next item, spelled out step by step down a tree of semantic ids."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+from numbers import Real
 from typing import Any, Literal, Unpack
 
 import narwhals as nw
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skace._item_tree import ItemTree
 from skace._parameter_objects import check_is_object
-from skace._sklearn_compat import HasMethods, StrOptions
+from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._validation import check_ids, first_few
 from skace.data._repr import frame_library
 from skace.losses import Softmax
@@ -24,6 +25,7 @@ from skace.recommenders.neural._item_codes import (
 )
 from skace.recommenders.neural._network_parameters import NetworkParameters
 from skace.recommenders.neural._sasrec import SASRecEstimator
+from skace.recommenders.neural._taker_vectors import beside, taker_vectors
 
 __all__ = ["GRAMEstimator"]
 
@@ -45,11 +47,16 @@ class GRAMEstimator(SASRecEstimator):
 
     semantic_ids : transformer or None, default=None
         Maps item features to columns of codes, integers from 0, coarse first. It is cloned and
-        fitted on the catalog's features: a `SemanticIdEncoder`, a pipeline that ends in one,
-        ``KBinsDiscretizer(encode="ordinal")``, or ``FrozenEstimator(fitted)`` for codes made
-        elsewhere. Codes need not be unique. None is ``SemanticIdEncoder(n_levels=1)`` with 128
-        clusters. In a catalog of less than 512 items there are fewer clusters, of four items on
-        average.
+        fitted on the catalog's features (see ``ids_from``): a `SemanticIdEncoder`, a pipeline that
+        ends in one, ``KBinsDiscretizer(encode="ordinal")``, or ``FrozenEstimator(fitted)`` for
+        codes made elsewhere. Codes need not be unique. None is ``SemanticIdEncoder(n_levels=1)``
+        with 128 clusters. In a catalog of less than 512 items there are fewer clusters, of four
+        items on average.
+
+    ids_from : {"features", "both"}, default="features"
+        What the codes are made of. "features": of the item features alone, so that they are the
+        same in every fold. "both": also of who took the item in the training rows. Such ids
+        usually find more; if ``semantic_ids`` is fitted already, it has to know these columns.
 
     fusion : {"fine", "late"}, default="fine"
         Which views of the past are read. "fine" reads the vectors of items. "late" also reads the
@@ -61,6 +68,12 @@ class GRAMEstimator(SASRecEstimator):
         likely together as the node is. That finds more, and takes as long as a softmax over all
         items. "vectors": by a vector of its own, in less time.
 
+    cold_share : float, default=0.3
+        What a cold item gets besides its own probability: this share of the mean probability of
+        the warm items of its node. The model learns from warm items only, and therefore finds cold
+        ones too rarely. 0 for nothing; more brings more cold items into the lists. Only
+        predictions read it.
+
     **shared
         Parameters of `SASRecEstimator`, whose encoder this is.
 
@@ -71,6 +84,10 @@ class GRAMEstimator(SASRecEstimator):
 
     item_codes_ : ndarray of shape (n_items, n_levels), int64
         Codes of each item.
+
+    n_taker_columns_ : int
+        Columns of what ``semantic_ids_`` reads that say who took an item, the last ones; 0 for
+        ``ids_from="features"``.
 
     node_codes_ : ndarray of shape (n_nodes, n_levels), int64
         Codes that lead to each node, then -1. The root comes first.
@@ -106,6 +123,12 @@ class GRAMEstimator(SASRecEstimator):
     standard deviation of the initial item table. ``loss`` is None or ``Softmax()``, taken over the
     children of each node; losses that draw negatives are refused.
 
+    With ``ids_from="both"`` the transformer reads two vectors of length one side by side: the
+    features, and 64 principal directions (truncated SVD) of the matrix of items and users, each row
+    of length one. That is the idea of LETTER [4]_, which aligns ids with a recommender. An item
+    without training rows, and a new one, has zeros there. The codes do not change in later calls of
+    `partial_fit`.
+
     With ``node_scores="vectors"`` a node v has :math:`e^{q(h, p) \cdot c_v}` in place of its sum.
     With "items" only the decoder reads the vectors of nodes.
 
@@ -116,7 +139,13 @@ class GRAMEstimator(SASRecEstimator):
 
     In training, cold items, and nodes with only cold items below, are left out of the softmax over
     siblings. In predictions they are scored against the warm siblings without changing their
-    probabilities: those of the warm items of a row add up to 1.
+    probabilities: those of the warm items of a row add up to 1. A cold item i below a node v with
+    :math:`n_v` warm items has
+
+    .. math:: P(i \mid h) = P(v \mid h) \left( P(i \mid v, h) + \frac{s}{n_v} \right)
+
+    with s the ``cold_share``. If v has no warm items, the next node above that has some takes its
+    place in the share. Items that hang from the root get no share.
 
     Differences from the paper: the item is the last step, so ids need not be unique and need no
     extra digit. Softmax is over siblings both in training and in predictions. Ranks are exact for
@@ -139,6 +168,8 @@ class GRAMEstimator(SASRecEstimator):
        :arxiv:`2305.05065`.
     .. [3] Morin, Bengio (2005), Hierarchical probabilistic neural network language model,
        AISTATS.
+    .. [4] Wang et al. (2024), Learnable item tokenization for generative recommendation, CIKM,
+       :arxiv:`2405.07314`.
 
     Examples
     --------
@@ -156,13 +187,15 @@ class GRAMEstimator(SASRecEstimator):
 
     _parameter_constraints: dict = {
         "semantic_ids": [HasMethods(["fit", "transform"]), None],
+        "ids_from": [StrOptions({"features", "both"})],
         "fusion": [StrOptions({"fine", "late"})],
         "node_scores": [StrOptions({"items", "vectors"})],
+        "cold_share": [Interval(Real, 0, None, closed="left")],
     }
 
     _objects = (*SASRecEstimator._objects, ("semantic_ids", "SemanticIdEncoder(n_levels=1)"))
 
-    _architecture = (*SASRecEstimator._architecture, "fusion", "node_scores")
+    _architecture = (*SASRecEstimator._architecture, "ids_from", "fusion", "node_scores")
 
     _gives_vectors = False
 
@@ -171,18 +204,25 @@ class GRAMEstimator(SASRecEstimator):
         k: int = 10,
         *,
         semantic_ids: BaseEstimator | None = None,
+        ids_from: Literal["features", "both"] = "features",
         fusion: Literal["fine", "late"] = "fine",
         node_scores: Literal["items", "vectors"] = "items",
+        cold_share: float = 0.3,
         **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(k, **shared)
         self.semantic_ids = semantic_ids
+        self.ids_from = ids_from
         self.fusion = fusion
         self.node_scores = node_scores
+        self.cold_share = cold_share
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Files without it were written when nodes were always scored by vectors.
-        super().__setstate__({"node_scores": "vectors"} | state)
+        # Files without these were written when models always answered so.
+        always = {"ids_from": "features", "node_scores": "vectors", "cold_share": 0.0}
+        if "item_codes_" in state:
+            always["n_taker_columns_"] = 0
+        super().__setstate__(always | state)
 
     # Checks before any work.
 
@@ -222,20 +262,33 @@ class GRAMEstimator(SASRecEstimator):
             return np.zeros((0, self.item_codes_.shape[1]), dtype=np.int64)
         check_code_features(catalog)
         features = catalog.features[is_new]
+        if self.n_taker_columns_:
+            features = beside(features, np.zeros((len(features), self.n_taker_columns_)))
         return item_codes(self.semantic_ids_, features, self.item_codes_.shape[1])
 
-    def _learn_codes(self, rows, generator):
+    def _learn_codes(self, fit, generator):
         """Set the codes of all items, or add those of new ones."""
-        catalog, columns = rows.X.catalog, rows.columns
-        if rows.is_fresh:
+        catalog, columns = fit.rows.X.catalog, fit.rows.columns
+        if fit.rows.is_fresh:
             rng = check_random_state(generator.initial_seed() % 2**32)
-            self.semantic_ids_ = fit_ids(self.semantic_ids, catalog.features, rng)
-            self.item_codes_ = item_codes(self.semantic_ids_, catalog.features)
+            features, self.n_taker_columns_ = catalog.features, 0
+            if self.ids_from == "both":
+                takers = self._takers(fit, rng)
+                self.n_taker_columns_ = takers.shape[1]
+                features = beside(features, takers[columns])
+            self.semantic_ids_ = fit_ids(self.semantic_ids, features, rng)
+            self.item_codes_ = item_codes(self.semantic_ids_, features)
             return
         is_new = columns >= len(self.item_codes_)
         order = np.argsort(columns[is_new])
         more = self._codes_of_new(catalog, is_new)[order]
         self.item_codes_ = np.concatenate([self.item_codes_, more])
+
+    def _takers(self, fit, rng):
+        """Vectors of who took an item in the rows that are learned, in the order of the model."""
+        events = np.flatnonzero(fit.event_weights)
+        users = fit.rows.X._log.users_at(events)
+        return taker_vectors(users, fit.items[events], self.item_ids_.size, rng)
 
     def _tree(self):
         """The tree of the items as they are now; nodes keep their numbers."""
@@ -248,7 +301,7 @@ class GRAMEstimator(SASRecEstimator):
         from skace._torch.encoders._gram import start_nodes
 
         n_known = 0 if fit.rows.is_fresh else self.n_nodes_
-        self._learn_codes(fit.rows, generator)
+        self._learn_codes(fit, generator)
         network = super()._build_network(fit, generator)
         tree = network.encoder.tree
         self.node_codes_, self.node_parents_ = tree.prefixes, tree.parents
@@ -297,7 +350,7 @@ class GRAMEstimator(SASRecEstimator):
         step = max(1, _BLOCK_SCORES // (self.item_ids_.size + self.n_nodes_))
         for begin in range(0, len(states), step):
             rows = slice(begin, begin + step)
-            found = leaf_scores(network, states[rows])
+            found = leaf_scores(network, states[rows], self.cold_share)
             scores[rows] = found if columns is None else found[:, columns]
         return scores
 
