@@ -205,6 +205,69 @@ def test_a_file_of_weights_is_asked_for_by_name(folder, monkeypatch):
     assert asked == [(name, "model.Q4_1.gguf") for name in expected]
 
 
+WORDS = ["<unk>", "<s>", "</s>", "\u2581w1", "\u2581w2", "\u2581w3", "\u2581", "w", "1", "2", "3"]
+SHAPES = {
+    "token_embd": (len(WORDS), 32),
+    "output": (len(WORDS), 32),
+    "output_norm": (32,),
+    "blk.0.attn_norm": (32,),
+    "blk.0.ffn_norm": (32,),
+    **{f"blk.0.attn_{name}": (32, 32) for name in ("q", "k", "v", "output")},
+    "blk.0.ffn_gate": (64, 32),
+    "blk.0.ffn_up": (64, 32),
+    "blk.0.ffn_down": (32, 64),
+}
+
+
+def write_gguf(path, kind):
+    """Write a Llama of one block with drawn weights; returns those of its tokens."""
+    import gguf
+
+    rng = np.random.default_rng(0)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(32)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(64)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(16)
+    writer.add_vocab_size(len(WORDS))
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(WORDS)
+    writer.add_token_scores([-float(number) for number in range(len(WORDS))])
+    writer.add_token_types([2, 3, 3] + [1] * (len(WORDS) - 3))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    weights = {name: rng.standard_normal(shape).astype("f4") for name, shape in SHAPES.items()}
+    for name, values in weights.items():
+        how = gguf.GGMLQuantizationType[kind if values.ndim > 1 else "F32"]
+        stored = gguf.quants.quantize(values, how)
+        writer.add_tensor(f"{name}.weight", stored, raw_dtype=how)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return weights["token_embd"]
+
+
+@pytest.mark.parametrize(("kind", "error"), [("F32", 0), ("Q8_0", 0.02)])
+def test_a_gguf_file_is_read(tmp_path, kind, error):
+    pytest.importorskip("gguf")
+    written = write_gguf(tmp_path / "model.gguf", kind)
+    model = _load(tmp_path, gguf_file="model.gguf")
+    found = model.network.get_input_embeddings().weight.detach().numpy()
+    assert_allclose(found, written, rtol=0, atol=error)
+    assert (np.abs(found - written).max() > 0) == (error > 0)
+    tokens = model.tokens(["w1 w3", "w2"], 8)
+    read = ["".join(WORDS[token] for token in row) for row in tokens]
+    assert read == [f"{WORDS[3]}{WORDS[5]}</s>", f"{WORDS[4]}</s>"]
+    losses = model.losses(torch.zeros(2, 32), tokens)
+    assert torch.isfinite(losses).all()
+
+
 def test_without_gguf_the_error_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "gguf", None)
     finding = r"^gguf_file needs gguf, which is not installed\. Install it with 'pip install gg"

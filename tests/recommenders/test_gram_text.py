@@ -301,6 +301,22 @@ def test_state_that_was_changed_is_refused(model, name):
 # Refusals.
 
 
+def a_column_more_for_few(texts):
+    """Two codes of each of many texts, three of each of a few."""
+    codes = first_letters(texts)
+    return codes if len(texts) > 2 else np.pad(codes, ((0, 0), (0, 1)))
+
+
+def test_another_number_of_codes_for_new_items_is_refused(folder):
+    ids = FunctionTransformer(a_column_more_for_few)
+    model = GRAMTextEstimator(folder, **QUICK | {"semantic_ids": ids}).fit(log_of(TEXTS))
+    grown = log_of([*TEXTS, TEXTS[0]])
+    before = model.id_tokens_
+    with pytest.raises(ValueError, match="returned 3 columns for new items, but the codes of the"):
+        model.partial_fit(grown)
+    assert model.id_tokens_ is before
+
+
 REFUSED = {
     "k": ({"k": 5, "n_beams": 4}, "k=5 exceeds n_beams=4"),
     "no model": ({"model": "no-such-folder"}, "model='no-such-folder' could not be loaded"),

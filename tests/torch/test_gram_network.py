@@ -11,6 +11,7 @@ from torch import nn
 
 from skace import Catalog, Interactions, SASRecEstimator
 from skace._item_tree import ItemTree
+from skace._torch.encoders import _gram
 from skace._torch.encoders._gram import GRAMEncoder, start_nodes
 from skace._torch.training import _sibling_softmax
 from skace._torch.training._competitors import TableRows
@@ -211,10 +212,23 @@ def test_a_cold_item_takes_nothing_from_the_warm_ones(codes, sums_items):
     grown.load_state_dict(state)
     found = grown.log_probabilities(states, table)[:, :N_ITEMS].exp().sum(dim=1)
     assert_allclose(found, 1, atol=1e-5)
-    if is_same_tree:  # else an item that was alone has become a node
+    if is_same_tree or sums_items:  # else an item that was alone is compared as a node
         before = encoder.log_probabilities(states, table[:N_ITEMS])
         after = grown.log_probabilities(states, table)[:, :N_ITEMS]
         assert_allclose(after, before, atol=2e-6)
+
+
+@shapes
+@ways
+@pytest.mark.parametrize("n_bytes", [1, 1000])
+def test_scores_do_not_depend_on_how_many_nodes_are_read_at_once(
+    codes, n_bytes, sums_items, monkeypatch
+):
+    encoder = encoder_of(codes, np.arange(N_ITEMS) % 4 > 0, sums_items=sums_items)
+    states, table = torch.randn(N_ROWS, WIDTH), torch.randn(N_ITEMS, WIDTH)
+    at_once = encoder.log_probabilities(states, table, 0.5)
+    monkeypatch.setattr(_gram, "_BLOCK_BYTES", n_bytes)
+    assert_allclose(encoder.log_probabilities(states, table, 0.5), at_once, atol=2e-5)
 
 
 def test_equal_siblings_tie():
