@@ -860,9 +860,10 @@ def test_a_blend_is_shown_beside_its_members(scripts, folder):
     for history in ("masked", "kept"):
         assert members["popularity"][history]["R@20"] == popularity[history]["R@20"]
         for one in stored["members"]:
-            gain, lead = blend[history]["R@20"] - one[history]["R@20"], one[history]["lead"]
-            assert lead["difference"] == pytest.approx(gain)
-            assert lead["low"] <= gain <= lead["high"]
+            for score, key in (("R@20", "lead"), ("N@10", "lead in N@10")):
+                gain, lead = blend[history][score] - one[history][score], one[history][key]
+                assert lead["difference"] == pytest.approx(gain)
+                assert lead["low"] <= gain <= lead["high"]
 
 
 def test_the_grid_of_a_row_is_searched_on_rows_before_the_test(scripts, folder):

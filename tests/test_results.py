@@ -193,7 +193,8 @@ def _row(method, score, **others):
 
 def _member(score):
     lead = {"difference": 0.25 - score, "low": 0.01, "high": 0.24}
-    return _row("", score)["masked"] | {"lead": lead}
+    of_ndcg = {"difference": 0.5 - score, "low": 0.3, "high": 0.7}
+    return _row("", score)["masked"] | {"lead": lead, "lead in N@10": of_ndcg}
 
 
 MADE = {
@@ -283,6 +284,7 @@ def test_figures_tables_and_charts_come_from_the_file(build, tmp_path):
     assert "Not measured yet: not run." in text
     assert "a b, c -.1500 -.2000 to -.1000 .0100 .0200" in text
     ends = "+.0100 to +.2400"
+    ends += " +.3000 +.3000 to +.7000"
     assert f"b, c most .1000 .2000 .0500 +.0500 {ends} b, c least .0100 .0200 .0050 +.2300" in text
     assert "Machine: x, 1 thread(s), no GPU. skace 1." in text
     assert "python board.py \\\n    --data made \\\n    --rows a" in re.sub(r"<[^>]*>", "", page)

@@ -276,7 +276,7 @@ def differences(board, names, against):
 
 
 def members_of(board, names):
-    """Each member of a blend alone, and what the blend is above it in R@20."""
+    """Each member of a blend alone, and what the blend is above it in R@20 and N@10."""
     found = []
     for name in names:
         fits = board.fits(name)
@@ -290,18 +290,23 @@ def members_of(board, names):
 
 
 def beside(fits, member):
-    """Scores of a member alone and the lead of the blend, by what became of the history."""
+    """Scores of a member alone and the leads of the blend, by what became of the history."""
     told = {}
     for history in ("masked", "kept"):
         alone = [{history: fit[f"{member}{OF}{history}"]} for fit in fits]
-        blend, single = (
-            np.mean([SCORES["R@20"](fit[history]) for fit in some], axis=0)
-            for some in (fits, alone)
-        )
-        lead = paired_bootstrap(blend, single, random_state=0)
-        ends = {"difference": lead.difference, "low": lead.low, "high": lead.high}
-        told[history] = {**figures(alone, history), "lead": ends}
+        leads = {"lead": lead(fits, alone, history, "R@20")}
+        leads["lead in N@10"] = lead(fits, alone, history, "N@10")
+        told[history] = {**figures(alone, history), **leads}
     return told
+
+
+def lead(fits, others, history, name):
+    """Paired difference in a score, each averaged over the fits."""
+    ours, theirs = (
+        np.mean([SCORES[name](fit[history]) for fit in some], axis=0) for some in (fits, others)
+    )
+    found = paired_bootstrap(ours, theirs, random_state=0)
+    return {"difference": found.difference, "low": found.low, "high": found.high}
 
 
 def record_of(board, names, arguments):

@@ -98,7 +98,7 @@ class Gains(_OfFile):
 
 
 class Members(_OfFile):
-    """Members of each blend alone, the best first, and the lead of the blend over each."""
+    """Members of each blend alone, the best first, and the leads of the blend over each."""
 
     option_spec = {"history": _history}  # noqa: RUF012 (docutils' way)
 
@@ -106,18 +106,21 @@ class Members(_OfFile):
         """The table."""
         history = self.options.get("history", "masked")
         found = sorted(record["members"], key=lambda one: -one[history]["R@20"])
-        head = ["blend", "member alone", *COLUMNS, "lead of the blend, R@20", "95 %"]
-        rows = [
-            [
-                one["method"],
-                one["member"],
-                *(number(one[history][name]) for name in COLUMNS),
-                number(one[history]["lead"]["difference"], "+"),
-                span(one[history]["lead"], "+"),
-            ]
-            for one in found
-        ]
-        return table(head, rows) if rows else [f"{MISSING.capitalize()}."]
+        if not found:
+            return [f"{MISSING.capitalize()}."]
+        # Files of earlier commits have no lead in N@10.
+        leads = {"lead": "lead of the blend, R@20", "lead in N@10": "N@10"}
+        leads = {key: words for key, words in leads.items() if key in found[0][history]}
+        head = ["blend", "member alone", *COLUMNS]
+        head += [cell for words in leads.values() for cell in (words, "95 %")]
+        rows = []
+        for one in found:
+            rows.append([one["method"], one["member"]])
+            rows[-1] += [number(one[history][name]) for name in COLUMNS]
+            for key in leads:
+                rows[-1] += [number(one[history][key]["difference"], "+")]
+                rows[-1] += [span(one[history][key], "+")]
+        return table(head, rows)
 
 
 class MadeBy(_OfFile):
