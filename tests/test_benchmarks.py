@@ -573,6 +573,22 @@ def test_costs_of_gram_are_ratios_to_sasrec(scripts, folder, monkeypatch):
     assert [one["ratio"] for one in ranks.values()] == [n / 13 for n in (13, 17, 21, 25, 29)]
 
 
+def test_rows_of_a_falling_rate_replace_those_of_the_lineup(scripts):
+    lineup, module = scripts("quality/lineup.py"), scripts("quality/falling_rows.py")
+    settings = {"embedding_dim": 8, "max_epochs": 50, "n_iter_no_change": 3}
+    usual, falling = lineup.rows(settings), module.rows(settings)
+    assert falling.keys() < usual.keys()
+    for name, row in falling.items():
+        ours, theirs = (one.how.get_params() for one in (row, usual[name]))
+        prefix = "rec__" if "rec" in ours else ""
+        changed = {f"{prefix}{key}" for key in module.FALLING}
+        assert row.grid == usual[name].grid
+        assert {key: ours[f"{prefix}{key}"] for key in module.FALLING} == module.FALLING
+        for key in ours.keys() - changed:
+            if not hasattr(ours[key], "get_params") and key != "steps":
+                assert repr(ours[key]) == repr(theirs[key]), key
+
+
 def test_cold_items_lose_their_events_and_nothing_else(scripts, compare, folder):
     X = compare.read_data(folder)
     train, test = scripts("quality/cold_items.py").split(X, 0.2)
@@ -610,7 +626,7 @@ def test_the_share_of_cold_items_is_chosen_without_the_test_rows(
     before = leave_last_out(X)[0]
     assert rows.items.tolist() == before.items.tolist()
     assert leave_last_out(rows)[1].users.tolist() == np.unique(before.users).tolist()
-    monkeypatch.setitem(sys.modules["gram_rows"]._FALLING, "max_epochs", 1)
+    monkeypatch.setitem(sys.modules["gram_rows"].FALLING, "max_epochs", 1)
     words = ["--data", str(folder), "--share", "0.3", "--cold-shares", "0,0.5", "--width", "8"]
     module.main([*words, "--output", str(folder / "out")])
     found = json.loads((folder / "out" / f"cold_share_{folder.name}.json").read_text())

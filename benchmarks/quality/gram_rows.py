@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
+from falling_rows import FALLING
 from lineup import Entry
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
@@ -20,15 +21,6 @@ from skace.embeddings import SemanticIdEncoder
 from skace.recommenders import GRAMEstimator
 
 _WIDTH = 64  # of vectors of who took what
-
-# All events are learned, in 12 epochs of a rate that falls to 0.
-_FALLING = {
-    "positions": "relative",
-    "early_stopping": False,
-    "max_epochs": 12,
-    "learning_rate": 0.003,
-    "learning_rate_schedule": "linear",
-}
 
 # What ids are made of, and the tree.
 _TREES = {
@@ -97,7 +89,7 @@ def with_ids(train, *, kind, tree, settings, blend=False):
 
 def rows(settings):
     """Rows by name: each tree with early stopping, and all of them with a rate that falls."""
-    falling = settings | _FALLING
+    falling = settings | FALLING
     found = models(falling)
     for name, (kind, tree) in _TREES.items():
         found[name] = Entry(partial(with_ids, kind=kind, tree=tree, settings=settings))
