@@ -123,6 +123,8 @@ def test_any_transformer_to_whole_numbers_will_do(X, ids, node_scores):
     scores = [fitted.decision_function(X) for fitted in fits]
     assert_array_equal(*scores)
     assert fits[0].n_nodes_ > 1
+    p = np.exp(fits[0].decision_function(X.next_queries()))
+    assert_allclose(p[:, ~fits[0].is_cold_].sum(axis=1), 1, atol=1e-5)
     opened = pickle.loads(pickle.dumps(fits[0]))
     assert_array_equal(opened.decision_function(X), scores[0])
     assert opened.partial_fit(X[:10]).n_iter_ == 1
