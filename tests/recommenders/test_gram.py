@@ -298,9 +298,10 @@ def test_the_share_of_cold_items_is_read_by_predictions_alone():
     assert_array_equal(opened.decision_function([[1, 2]])[0], scores[0])
 
 
-def test_a_share_below_zero_is_refused(X):
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), None])
+def test_what_is_no_share_is_refused(X, share):
     with pytest.raises(ValueError, match="'cold_share' parameter of GRAMEstimator"):
-        GRAMEstimator(semantic_ids=IDS, **QUICK, cold_share=-0.1).fit(X)
+        GRAMEstimator(semantic_ids=IDS, **QUICK, cold_share=share).fit(X)
 
 
 @pytest.mark.filterwarnings("ignore:SemanticIdEncoder:UserWarning")

@@ -69,9 +69,9 @@ class GRAMEstimator(SASRecEstimator):
         items. "vectors": by a vector of its own, in less time.
 
     cold_share : float, default=0.3
-        What a cold item gets besides its own probability: this share of the mean probability of
-        the warm items of its node. The model learns from warm items only, and therefore finds cold
-        ones too rarely. 0 for nothing; more brings more cold items into the lists. Only
+        What a cold item gets besides its own probability: this share, from 0 to 1, of the mean
+        probability of the warm items of its node. The model learns from warm items only, and
+        therefore makes cold ones too unlikely. More brings more of them into the lists. Only
         predictions read it.
 
     **shared
@@ -190,7 +190,7 @@ class GRAMEstimator(SASRecEstimator):
         "ids_from": [StrOptions({"features", "both"})],
         "fusion": [StrOptions({"fine", "late"})],
         "node_scores": [StrOptions({"items", "vectors"})],
-        "cold_share": [Interval(Real, 0, None, closed="left")],
+        "cold_share": [Interval(Real, 0, 1, closed="both")],
     }
 
     _objects = (*SASRecEstimator._objects, ("semantic_ids", "SemanticIdEncoder(n_levels=1)"))
