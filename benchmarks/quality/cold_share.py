@@ -54,7 +54,7 @@ def main(words=None):
     arguments = read_arguments(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     X = without_tests(read_data(arguments.data, arguments.embeddings))
-    train, asked = split(X, arguments.share, seed=1)  # other items than those of the test
+    train, asked = split(X, arguments.share, seed=1)  # another draw than that of the test
     is_cold = ~np.isin(asked.items, train.items)
     found = []
     for seed in map(int, arguments.seeds.split(",")):

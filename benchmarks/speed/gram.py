@@ -1,8 +1,8 @@
 """What an epoch and the ranks of GRAM cost, as ratios to SASRec in the same run.
 
 Models learn the same rows by ``partial_fit``, one pass a round, and rank the same rows, in turn.
-Of the CPU seconds of all rounds the least count. The first round, which also builds the network,
-counts for nothing. See ``python benchmarks/speed/gram.py --help``.
+Of the CPU seconds of all rounds the least count. The first round, which also makes the ids and
+builds the network, counts for nothing. See ``python benchmarks/speed/gram.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 

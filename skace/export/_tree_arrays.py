@@ -45,7 +45,7 @@ def tree_arrays(model):
         "steps": steps,
         "nodes_above": tree.path_nodes[:, 1:],
         **(_items_below(tree, steps[:, -1]) if speaks else {}),
-        **_shares(tree, model.cold_share, steps),
+        **_shares(tree, model._share_of_cold(), steps),
     }
 
 

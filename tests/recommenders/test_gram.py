@@ -25,9 +25,11 @@ from skace import (
 from skace._sklearn_compat import InvalidParameterError
 from skace.datasets import make_cycle
 from skace.embeddings import SemanticIdEncoder
+from skace.export import export_numpy
 from skace.item_tables import DualViewTable, FrozenTable, IDTable
 from skace.losses import BCE, Softmax
 from skace.recommenders import GRAMEstimator, MELTEstimator, SASRecEstimator
+from skace.recommenders.neural import _taker_vectors
 
 QUICK = {
     "k": 3,
@@ -153,16 +155,65 @@ def test_ids_from_both_know_who_took_an_item():
     assert_array_equal(again.item_codes_, model.item_codes_)
 
 
+def test_what_ids_from_both_are_made_of(monkeypatch):
+    users, items, catalog = two_crowds()
+    monkeypatch.setattr(_taker_vectors, "_WIDTH", 5)
+    given = []
+
+    def keep(features):
+        given.append(features)
+        return np.zeros((len(features), 1), dtype=int)
+
+    model = GRAMEstimator(**BOTH | {"semantic_ids": FunctionTransformer(keep)})
+    model.fit(Interactions(users, items, catalog=catalog))
+    counts = np.zeros((20, 30))
+    np.add.at(counts, (items, users), 1)
+    left, spread, _ = np.linalg.svd(normalize(counts), full_matrices=False)
+    takers = normalize(left[:, :5] * spread[:5])
+    # Directions have no sign, so products of items are compared.
+    texts = normalize(catalog.features)
+    assert_allclose(given[-1] @ given[-1].T, texts @ texts.T + takers @ takers.T, atol=5e-3)
+    assert_allclose(given[-1][:, :4], texts, atol=1e-6)
+    assert model.n_taker_columns_ == 5
+
+
+def test_ids_from_both_draw_from_no_global_generator():
+    users, items, catalog = two_crowds()
+    X = Interactions(users, items, catalog=catalog)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    several = BOTH | {"semantic_ids": SemanticIdEncoder(8, n_levels=1)}
+    found = [GRAMEstimator(**several).fit(X).item_codes_ for _ in range(2)]
+    assert_array_equal(*found)
+    assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("n_rows", [1, 5])
+def test_one_user_is_enough_for_ids_from_both(n_rows):
+    _, _, catalog = two_crowds()
+    X = Interactions(np.zeros(5, dtype=int), [0, 1, 2, 1, 3], catalog=catalog)
+    model = GRAMEstimator(**BOTH).fit(X[5 - n_rows :])
+    assert model.n_taker_columns_ == 1
+    assert np.isfinite(model.decision_function(X.next_queries())).any()
+
+
+def test_frozen_codes_do_not_go_with_ids_from_both(X):
+    ids = FrozenEstimator(SemanticIdEncoder(5).fit(X.catalog.features))
+    with pytest.raises(ValueError, match="semantic_ids is frozen, but ids_from='both'"):
+        GRAMEstimator(**BOTH | {"semantic_ids": ids}).fit(X)
+
+
 def test_ids_from_both_read_nothing_but_the_rows_that_are_learned():
     users, items, catalog = two_crowds()
     others = items.copy()
     others[5::6] = np.random.default_rng(1).integers(20, size=30)  # each user's last item
     logs = [Interactions(users, one, catalog=catalog) for one in (items, others)]
-    assert (logs[0].items != logs[1].items).any()
+    several = BOTH | {"semantic_ids": SemanticIdEncoder(8, n_levels=1)}
 
     def codes(X, sample_weight=None, **options):
-        return GRAMEstimator(**{**BOTH, **options}).fit(X, sample_weight=sample_weight).item_codes_
+        model = GRAMEstimator(**{**several, **options})
+        return model.fit(X, sample_weight=sample_weight).item_codes_
 
+    assert (codes(logs[0]) != codes(logs[1])).any()
     assert_array_equal(*(codes(leave_last_out(X)[0]) for X in logs))
     watching = {"early_stopping": True, "validation_fraction": 1.0, "max_epochs": 1}
     assert_array_equal(*(codes(X, **watching) for X in logs))
@@ -173,13 +224,16 @@ def test_ids_from_both_read_nothing_but_the_rows_that_are_learned():
 @pytest.mark.filterwarnings("ignore::skace.exceptions.FutureLeakageWarning")
 def test_new_items_get_ids_from_both():
     users, items, catalog = two_crowds()
-    model = GRAMEstimator(**BOTH).fit(Interactions(users, items, catalog=catalog))
+    # Codes tell from how many directions of takers a vector is.
+    ids = FunctionTransformer(lambda rows: (rows[:, 4:] != 0).sum(axis=1)[:, None])
+    model = GRAMEstimator(**BOTH | {"semantic_ids": ids})
+    model.fit(Interactions(users, items, catalog=catalog))
     grown = Catalog(np.arange(22), np.vstack([catalog.features, np.ones((2, 4))]))
     before = model.item_codes_
     model.partial_fit(Interactions([0, 0, 1, 1], [1, 20, 2, 20], catalog=grown))
     assert_array_equal(model.item_codes_[:20], before)
-    new = normalize(np.ones((2, 4))) @ np.eye(4, 24)
-    assert_array_equal(model.item_codes_[20:], model.semantic_ids_.transform(new))
+    assert (before > 0).all()
+    assert_array_equal(model.item_codes_[20:], 0)
 
 
 def test_frozen_codes_are_taken_as_they_are(X):
@@ -299,9 +353,15 @@ def test_the_share_of_cold_items_is_read_by_predictions_alone():
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), None])
-def test_what_is_no_share_is_refused(X, share):
-    with pytest.raises(ValueError, match="'cold_share' parameter of GRAMEstimator"):
+def test_what_is_no_share_is_refused(X, model, tmp_path, share):
+    refused = partial(pytest.raises, ValueError, match="'cold_share' parameter of GRAMEstimator")
+    with refused():
         GRAMEstimator(semantic_ids=IDS, **QUICK, cold_share=share).fit(X)
+    changed = pickle.loads(pickle.dumps(model)).set_params(cold_share=share)
+    with refused():
+        changed.predict(X)
+    with refused():
+        export_numpy(changed, tmp_path / "model.npz")
 
 
 @pytest.mark.filterwarnings("ignore:SemanticIdEncoder:UserWarning")

@@ -8,12 +8,18 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skace._item_tree import ItemTree
 from skace._parameter_objects import check_is_object
-from skace._sklearn_compat import HasMethods, Interval, StrOptions
+from skace._sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from skace._validation import check_ids, first_few
 from skace.data._repr import frame_library
 from skace.losses import Softmax
@@ -56,7 +62,7 @@ class GRAMEstimator(SASRecEstimator):
     ids_from : {"features", "both"}, default="features"
         What the codes are made of. "features": of the item features alone, so that they are the
         same in every fold. "both": also of who took the item in the training rows. Such ids
-        usually find more; if ``semantic_ids`` is fitted already, it has to know these columns.
+        usually find more. ``FrozenEstimator`` is refused with "both".
 
     fusion : {"fine", "late"}, default="fine"
         Which views of the past are read. "fine" reads the vectors of items. "late" also reads the
@@ -71,8 +77,9 @@ class GRAMEstimator(SASRecEstimator):
     cold_share : float, default=0.3
         What a cold item gets besides its own probability: this share, from 0 to 1, of the mean
         probability of the warm items of its node. The model learns from warm items only, and
-        therefore makes cold ones too unlikely. More brings more of them into the lists. Only
-        predictions read it.
+        therefore makes cold ones too unlikely. More brings more of them into the lists. It may be
+        changed after the fit: only predictions read it, among them those of validation rows. With
+        an ``item_table`` whose ``cold_items`` are "negatives" it changes nothing.
 
     **shared
         Parameters of `SASRecEstimator`, whose encoder this is.
@@ -124,10 +131,11 @@ class GRAMEstimator(SASRecEstimator):
     children of each node; losses that draw negatives are refused.
 
     With ``ids_from="both"`` the transformer reads two vectors of length one side by side: the
-    features, and 64 principal directions (truncated SVD) of the matrix of items and users, each row
-    of length one. That is the idea of LETTER [4]_, which aligns ids with a recommender. An item
-    without training rows, and a new one, has zeros there. The codes do not change in later calls of
-    `partial_fit`.
+    features, and at most 64 principal directions (truncated SVD) of the matrix of how often each
+    user took each item, its rows of length one. That is the idea of LETTER [4]_, which aligns ids
+    with a recommender. Rows of weight 0 do not count; other weights are not read. An item without
+    training rows, and a new one, has zeros there. The codes do not change in later calls of
+    `partial_fit`. A second training (``train_on_held_out``) makes new ones of all rows.
 
     With ``node_scores="vectors"`` a node v has :math:`e^{q(h, p) \cdot c_v}` in place of its sum.
     With "items" only the decoder reads the vectors of nodes.
@@ -145,7 +153,7 @@ class GRAMEstimator(SASRecEstimator):
     .. math:: P(i \mid h) = P(v \mid h) \left( P(i \mid v, h) + \frac{s}{n_v} \right)
 
     with s the ``cold_share``. If v has no warm items, the next node above that has some takes its
-    place in the share. Items that hang from the root get no share.
+    place in the share. The root gives no share.
 
     Differences from the paper: the item is the last step, so ids need not be unique and need no
     extra digit. Softmax is over siblings both in training and in predictions. Ranks are exact for
@@ -239,6 +247,12 @@ class GRAMEstimator(SASRecEstimator):
             )
         if fresh:
             check_code_features(X.catalog)
+            if self.ids_from == "both" and isinstance(self.semantic_ids, FrozenEstimator):
+                raise ValueError(
+                    "semantic_ids is frozen, but ids_from='both' makes codes of vectors that only "
+                    "this fit knows; set ids_from='features', or semantic_ids to what is not "
+                    "fitted yet."
+                )
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         table = self._table()
         width = table.width(self._n_features_read(X.catalog), self.embedding_dim)
@@ -286,7 +300,7 @@ class GRAMEstimator(SASRecEstimator):
 
     def _takers(self, fit, rng):
         """Vectors of who took an item in the rows that are learned, in the order of the model."""
-        events = np.flatnonzero(fit.event_weights)
+        events = np.flatnonzero(fit.is_row)
         users = fit.rows.X._log.users_at(events)
         return taker_vectors(users, fit.items[events], self.item_ids_.size, rng)
 
@@ -343,6 +357,7 @@ class GRAMEstimator(SASRecEstimator):
     def _score(self, histories, columns=None):
         from skace._torch._leaf_scores import leaf_scores
 
+        share = self._share_of_cold()
         states = self._encode(histories)
         network = self._fitted_network()
         n_columns = self.item_ids_.size if columns is None else columns.size
@@ -350,9 +365,18 @@ class GRAMEstimator(SASRecEstimator):
         step = max(1, _BLOCK_SCORES // (self.item_ids_.size + self.n_nodes_))
         for begin in range(0, len(states), step):
             rows = slice(begin, begin + step)
-            found = leaf_scores(network, states[rows], self.cold_share)
+            found = leaf_scores(network, states[rows], share)
             scores[rows] = found if columns is None else found[:, columns]
         return scores
+
+    def _share_of_cold(self):
+        """``cold_share``, which may have been set since the fit."""
+        validate_parameter_constraints(
+            {"cold_share": self._parameter_constraints["cold_share"]},
+            {"cold_share": self.cold_share},
+            caller_name=type(self).__name__,
+        )
+        return self.cold_share
 
     def paths(self, items: npt.ArrayLike | None = None) -> Any:
         """Codes of items and the number of steps on their paths.

@@ -3,8 +3,8 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
 
 __all__ = ["beside", "taker_vectors"]
 
@@ -28,12 +28,14 @@ def taker_vectors(users, items, n_items, rng):
     Returns
     -------
     vectors : ndarray of shape (n_items, n_columns)
-        At most 64 columns; zero for items that nobody took.
+        At most 64 columns, as many as there are items or users; zero for items that nobody took.
     """
     _, users = np.unique(users, return_inverse=True)
     shape = (n_items, int(users.max()) + 1)
     taken = normalize(sp.csr_array((np.ones(users.size), (items, users)), shape=shape))
-    return TruncatedSVD(min(_WIDTH, *shape), random_state=rng).fit_transform(taken)
+    # Five iterations, as TruncatedSVD makes them, which refuses a single user.
+    left, spread, _ = randomized_svd(taken, min(_WIDTH, *shape), n_iter=5, random_state=rng)
+    return left * spread
 
 
 def beside(features, takers):
