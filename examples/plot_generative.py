@@ -103,5 +103,4 @@ plt.show()
 
 # %%
 # Compare with a flat model before you choose: a tree cannot express every preference, because items
-# below one node share everything above it. The model is also a good member of a blend, because it
-# makes other errors (:class:`~skace.recommenders.VotingRecommender`).
+# below one node share everything above it. :doc:`/benchmarks/gram` has what we measured.
