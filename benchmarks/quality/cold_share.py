@@ -2,21 +2,23 @@
 
 The training rows alone are split as `cold_items` splits a log: a share of the items loses its
 events, and each user's last training row is what is looked for. The test rows are not read. One fit
-is ranked with each value, items of the history allowed, and SASRec beside it. See
-``python benchmarks/quality/cold_share.py --help``.
+is ranked with each value, items of the history allowed, and SASRec beside it. What was measured is
+kept on disk, so that a run that was stopped goes on. See ``python benchmarks/quality/cold_share.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
 import argparse
 import json
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from cells import Cells
 from cold_items import split
-from compare import read_data
+from compare import fingerprint, read_data
 from gram_rows import rows
-from lineup import reseeded
+from lineup import in_words, reseeded
 from measuring import describe_machine
 
 from skace import Interactions
@@ -42,11 +44,23 @@ def without_tests(X):
     return Interactions(train.users, train.items, train.timestamps, catalog=X.catalog)
 
 
-def recalls(model, asked, is_cold):
+def recalls(hits, is_cold):
     """R@20 of cold, warm and all targets."""
-    hits = recall_at_k(model.target_ranks(asked, exclude_seen=False), 20, average=False)
     parts = {"cold": hits[is_cold], "warm": hits[~is_cold], "all": hits}
     return {name: float(part.mean()) for name, part in parts.items()}
+
+
+def fit_and_hit(estimator, train, asked, shares):
+    """Which targets are among the best 20, by the share of cold items; "" for what has none."""
+    estimator.fit(train)
+    model, queries = estimator[-1], estimator[:-1].transform(asked)
+    hits = {}
+    for share in shares:
+        if share:
+            model.set_params(cold_share=float(share))
+        ranks = model.target_ranks(queries, exclude_seen=False)
+        hits[share] = recall_at_k(ranks, 20, average=False)
+    return hits
 
 
 def main(words=None):
@@ -56,25 +70,25 @@ def main(words=None):
     X = without_tests(read_data(arguments.data, arguments.embeddings))
     train, asked = split(X, arguments.share, seed=1)  # another draw than that of the test
     is_cold = ~np.isin(asked.items, train.items)
+    kinds = {name: str(value) for name, value in vars(arguments).items()}
+    place = arguments.output / f"cold_share_{arguments.data.name}"
+    cells = Cells(place, {"share": arguments.share, "log": fingerprint(X)})
     found = []
     for seed in map(int, arguments.seeds.split(",")):
         for name in ("SASRec", "GRAM"):
             entry = rows({"embedding_dim": arguments.width})[f"{name}, falling rate"]
-            estimator = reseeded(entry.make(train), seed).fit(train)
-            model, queries = estimator[-1], estimator[:-1].transform(asked)
-            shares = map(float, arguments.cold_shares.split(",")) if name == "GRAM" else [None]
+            estimator = reseeded(entry.make(train), seed)
+            shares = arguments.cold_shares.split(",") if name == "GRAM" else [""]
+            label = {"estimator": in_words(estimator), "shares": shares}
+            compute = partial(fit_and_hit, estimator, train, asked, shares)
+            hits = cells.fit(name, seed, label, compute)
             for share in shares:
-                if share is not None:
-                    model.set_params(cold_share=share)
-                found.append({"model": name, "seed": seed, "cold_share": share})
-                found[-1] |= recalls(model, queries, is_cold)
+                told = {"model": name, "seed": seed, "cold_share": float(share) if share else None}
+                found.append(told | recalls(hits[share], is_cold))
                 logging.info("%s", found[-1])
-    kinds = {name: str(value) for name, value in vars(arguments).items()}
     record = {**describe_machine(), "arguments": kinds, "R@20": found}
     record |= {"cold targets": int(is_cold.sum()), "targets": is_cold.size}
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / f"cold_share_{arguments.data.name}.json"
-    path.write_text(json.dumps(record, indent=1))
+    place.with_suffix(".json").write_text(json.dumps(record, indent=1))
 
 
 if __name__ == "__main__":

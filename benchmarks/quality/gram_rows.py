@@ -1,5 +1,7 @@
 """Rows for the leaderboard: GRAM by how nodes are scored, by its tree, and in a blend.
 
+Trees of texts and takers have codes of the vectors before ACE; ``ids_from`` makes them after it.
+
 ``python benchmarks/quality/leaderboard.py --data FOLDER --methods benchmarks/quality/gram_rows.py
 --rows "SASRec, falling rate; GRAM, falling rate; ..."``
 """
