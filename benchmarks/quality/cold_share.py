@@ -3,7 +3,8 @@
 The training rows alone are split as `cold_items` splits a log: a share of the items loses its
 events, and each user's last training row is what is looked for. The test rows are not read. One fit
 is ranked with each value, items of the history allowed, and SASRec beside it. What was measured is
-kept on disk, so that a run that was stopped goes on. See ``python benchmarks/quality/cold_share.py --help``.
+kept on disk, so that a run that was stopped goes on. See
+``python benchmarks/quality/cold_share.py --help``.
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
