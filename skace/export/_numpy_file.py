@@ -175,6 +175,7 @@ def _network(model, item_table):
         "kind": "tree" if is_tree else "network",
         "encoder": encoder,
         "dual_heads": model.item_table_.n_heads if is_dual else 0,
+        "dual_residual": is_dual and model.item_table_.residual,
         "n_tail": model._n_tail() if type(model) is MELTEstimator else 0,
         **model.architecture_,
     }
@@ -184,7 +185,7 @@ def _network(model, item_table):
         arrays |= {
             f"table.{name}": value
             for name, value in model.item_table_state_.items()
-            if name.startswith(parts)
+            if name.startswith(parts) or name == "places"
         }
     if is_tree:
         tree = tree_arrays(model)

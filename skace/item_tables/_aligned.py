@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from skace._sklearn_compat import HasMethods, Interval
+from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import BoolArray, ColdItems, FloatArray, IdArray
 from skace._validation import first_few, kind_of_ids
 from skace.data import Catalog
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._principal import principal_axes
+from skace.item_tables._trained_ids import with_trained_ids
 
 if TYPE_CHECKING:
     import torch
@@ -59,26 +60,33 @@ class AlignedAdapter(FeatureTable):
         Initial standard deviation of all entries of the table; the last layer is scaled
         to it. None keeps the size that the random weights give.
 
+    id_init : {"zeros", "normal"} or None, default=None
+        A trained vector of each item that is added to the output of the adapter: starting as 0, or
+        with a standard deviation of 0.02. None, as published, adds nothing. The alignment is that
+        of the adapter alone.
+
     cold_items : {"excluded", "negatives"}, default="excluded"
         Whether items without a training row are left out of the softmax or are wrong answers in it.
 
     Notes
     -----
-    For reference vectors X and own vectors Y of the same items, the alignment is the mean of the
-    cross-entropies of ``X Y^T / temperature`` and of its transpose against the soft targets
-    ``softmax((X X^T + Y Y^T) / 2 * temperature)``. The gradient passes through the targets too, as
-    in the published code. In a step each item counts once, and at most 2048 items, drawn at random,
-    are used. Items are matched by id; those that the reference does not have, or has not trained,
-    are left out.
+    For reference vectors X and own vectors Y of the same items, each brought to length 4, the
+    alignment is the mean of the cross-entropies of ``X Y^T / temperature`` and of its transpose
+    against the soft targets ``softmax((X X^T + Y Y^T) / 2 * temperature)``. The gradient passes
+    through the targets too, as in the published code. That code takes vectors as they are; short
+    ones, as here in the beginning, would make every item as good a target as any other, and the
+    alignment would do nothing. In a step each item counts once, and at most 2048 items, drawn at
+    random, are used. Items are matched by id; those that the reference does not have, or has not
+    trained, are left out.
 
     Fit the reference only on rows that the model itself may learn from. A reference fitted on all
     rows has seen the rows that a search holds out.
 
     The components take O(n_items d^2 + d^3) once per fit. In each step the table takes O(n_items h
     (c + D)), for c components and inner width h, three times that with gradients, and the alignment
-    of P items O(P h (c + D) + P^2 D). Cold and unknown items pass the same maps. The state holds
-    the components of all items, the d x c map and the layers, but not the reference, which is a
-    parameter and is pickled with the model.
+    of P items O(P h (c + D) + P^2 D). Cold and unknown items pass the same maps and have zeros for
+    a trained vector. The state holds the components of all items, the d x c map, the layers and
+    trained vectors, but not the reference, which is a parameter and is pickled with the model.
 
     Stability: provisional.
 
@@ -111,9 +119,10 @@ class AlignedAdapter(FeatureTable):
         "inner_dim": [Interval(Integral, 1, None, closed="left")],
         "reference": [HasMethods(["fit", "predict"]), None],
         "init_std": [Interval(Real, 0, None, closed="neither")],
+        "id_init": [StrOptions({"zeros", "normal"}), None],
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
         *,
         alpha: float = 0.01,
@@ -123,6 +132,7 @@ class AlignedAdapter(FeatureTable):
         reference: FrozenEstimator | None = None,
         init_std: float = 0.02,
         scale: float | None = 0.1,
+        id_init: Literal["zeros", "normal"] | None = None,
         cold_items: ColdItems = "excluded",
     ) -> None:
         super().__init__(cold_items=cold_items)
@@ -133,6 +143,7 @@ class AlignedAdapter(FeatureTable):
         self.reference = reference
         self.init_std = init_std
         self.scale = scale
+        self.id_init = id_init
 
     def __sklearn_clone__(self):
         # A clone of the reference would forget its fit.
@@ -180,10 +191,17 @@ class AlignedAdapter(FeatureTable):
         items = HeadItems(source, head)
         if self.scale is not None:
             items.rescale(self.scale)
-        if self.alpha == 0:
-            return items
-        return AlignedItems(
-            source, head, vectors, is_known, alpha=self.alpha, temperature=self.temperature
+        if self.alpha != 0:
+            items = AlignedItems(
+                source, head, vectors, is_known, alpha=self.alpha, temperature=self.temperature
+            )
+        return with_trained_ids(
+            items,
+            self.id_init,
+            n_items=n_items,
+            width=width,
+            is_cold=is_cold,
+            generator=generator,
         )
 
 

@@ -49,6 +49,9 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
         True for a table whose `build` also takes ``item_ids``, an array with the id of
         each row.
 
+    needs_max_length : bool
+        True for a table whose `build` also takes ``max_length``, the most events of a window.
+
     Notes
     -----
     Stability: provisional.
@@ -57,6 +60,7 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
     scores_cold = True
     reads_features = True
     needs_item_ids = False
+    needs_max_length = False
 
     _parameter_constraints: dict = {"cold_items": [StrOptions({"excluded", "negatives"})]}
 

@@ -24,9 +24,10 @@ class DualViewTable(FeatureTable):
 
     The dual-view modelling of LLM-ESR [1]_. The semantic half is a linear adapter over the frozen
     features. The collaborative half starts from their principal components and is trained item by
-    item. In a window each view attends to the other (cross-attention), and both pass the same
-    encoder. The two states, side by side, are compared with the two halves of the items. With
-    ``distillation`` the state of a user is also drawn to those of users with similar histories.
+    item. In a window each view attends to the other (cross-attention), what it finds is added, and
+    both pass the same encoder. The two states, side by side, are compared with the two halves of
+    the items. With ``distillation`` the state of a user is also drawn to those of users with
+    similar histories.
 
     Parameters
     ----------
@@ -38,6 +39,15 @@ class DualViewTable(FeatureTable):
 
     init_std : float, default=0.02
         Initial standard deviation of the adapter's weights; biases start at 0.
+
+    residual : bool, default=True
+        Whether the cross-attention is added to the view that it is for. False, as published, lets
+        it stand in place of the view. Being causal, it then makes every event a mixture of those
+        before, and the encoder never sees an event itself.
+
+    positions : bool, default=True
+        Whether a trained vector of each place of a window, the same for both views, is added in
+        front of the cross-attention, as published.
 
     scale : float or None, default=0.1
         Initial standard deviation of all entries of each half. None does not scale the
@@ -58,8 +68,9 @@ class DualViewTable(FeatureTable):
     The encoder is built for half the width of the table and runs twice.
 
     Differences from the published code: the cross-attention is causal, like the encoder. Otherwise
-    a position would see its own target, because every position is trained. The encoder adds the
-    positions, so they come after the cross-attention.
+    a position would see its own target, because every position is trained. It has a residual
+    (``residual``). Dropout comes behind it, in the encoder, not in front. An encoder with absolute
+    positions adds its own as well.
 
     The self-distillation adds
 
@@ -100,21 +111,27 @@ class DualViewTable(FeatureTable):
     64
     """
 
+    needs_max_length = True
+
     _parameter_constraints: dict = {
         **FeatureTable._parameter_constraints,
         "ratio": [Interval(Real, 0, None, closed="neither")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "init_std": [Interval(Real, 0, None, closed="neither")],
+        "residual": ["boolean"],
+        "positions": ["boolean"],
         "distillation": [Interval(Real, 0, None, closed="left")],
         "n_retrieved": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
         self,
         *,
         ratio: float = 0.5,
         n_heads: int = 2,
         init_std: float = 0.02,
+        residual: bool = True,
+        positions: bool = True,
         scale: float | None = 0.1,
         distillation: float = 0.0,
         n_retrieved: int = 10,
@@ -124,9 +141,15 @@ class DualViewTable(FeatureTable):
         self.ratio = ratio
         self.n_heads = n_heads
         self.init_std = init_std
+        self.residual = residual
+        self.positions = positions
         self.scale = scale
         self.distillation = distillation
         self.n_retrieved = n_retrieved
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # As models of older files were built.
+        super().__setstate__({"residual": False, "positions": False} | state)
 
     def encoder_width(self, width: int) -> int:
         """Half the width of the table; see `ItemTable.encoder_width`."""
@@ -158,8 +181,12 @@ class DualViewTable(FeatureTable):
         width: int,
         is_cold: BoolArray,
         generator: "torch.Generator",
+        max_length: int = 50,
     ) -> "torch.nn.Module":
-        """Build the module; see `ItemTable.build`."""
+        """Build the module; see `ItemTable.build`.
+
+        ``max_length`` is the most events of a window.
+        """
         from skace._torch.tables._adapters import HeadItems
         from skace._torch.tables._base import as_vectors
         from skace._torch.tables._dual_view import DualViewItems
@@ -173,7 +200,16 @@ class DualViewTable(FeatureTable):
         if self.scale is not None:
             semantic.rescale(self.scale)
         collaborative = self._build_collaborative(features, half, is_cold, generator)
-        return DualViewItems(collaborative, semantic, width, self.n_heads, generator)
+        return DualViewItems(
+            collaborative,
+            semantic,
+            width,
+            self.n_heads,
+            generator,
+            residual=self.residual,
+            # One more: a window of BERT4Rec also holds the event that is asked for.
+            n_places=max_length + 1 if self.positions else 0,
+        )
 
     def build_auxiliary(
         self, reader: "Reader", log: "DeviceLog", users: IntArray

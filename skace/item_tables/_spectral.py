@@ -10,6 +10,7 @@ from skace._sklearn_compat import Interval, StrOptions
 from skace._typing import BoolArray, ColdItems, FloatArray
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._principal import over, principal_axes
+from skace.item_tables._trained_ids import with_trained_ids
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +24,9 @@ class SpectralAdapter(FeatureTable):
     The method of SpecTran [1]_. In ACE the i-th column of the table is the i-th principal
     direction, and directions beyond the width are dropped. Here every column also learns a sparse,
     signed mixture of all directions, and a polynomial of the singular value corrects the weight of
-    its own direction. Initially the mixture is small and the correction 0, so the table is close to
-    that of `~skace.ACETransformer`. Use raw features as input, not the output of ACE.
+    its own direction. A trained vector of each item is added. Initially the mixture is small and
+    the correction and these vectors are 0, so the table is close to that of
+    `~skace.ACETransformer`. Use raw features as input, not the output of ACE.
 
     Parameters
     ----------
@@ -57,6 +59,10 @@ class SpectralAdapter(FeatureTable):
         Initial standard deviation of all entries of the ACE part. None keeps the size
         that the formula gives.
 
+    id_init : {"zeros", "normal"} or None, default="zeros"
+        How the trained vectors of the items start: as 0, or with a standard deviation of 0.02. None
+        leaves them out. Then nothing belongs to one item, and items with many events lose most.
+
     cold_items : {"excluded", "negatives"}, default="excluded"
         Whether items without a training row are left out of the softmax or are wrong answers in it.
 
@@ -64,21 +70,21 @@ class SpectralAdapter(FeatureTable):
     -----
     With the singular value decomposition :math:`F = U S V^T` the table is
 
-    .. math:: E = \sqrt{n} \, U (M + A)^T, \quad
+    .. math:: E = \sqrt{n} \, U (M + A)^T + B, \quad
               M = \mathrm{softshrink}_\tau(Q K^T / \sqrt{h}), \quad
               A_{ii} = g_i \Bigl(1 + \sum_{j < J} c_j (s_i / s_1)^j\Bigr),
 
-    where Q (D x h), K (r x h), the threshold :math:`\tau > 0` and c are trained, and
+    where Q (D x h), K (r x h), the threshold :math:`\tau > 0`, c and B (n x D) are trained, and
     :math:`g_i` is the weight of the direction in ACE. U and g are frozen.
 
     Choices where the paper gives no details: :math:`Q K^T` is divided by :math:`\sqrt{h}`, and the
     singular values by the largest one. The polynomial multiplies the ACE weight instead of
     replacing it, because only then does the table start as ACE for every alpha. The published model
-    also has a table of item ids, joined in an unknown way; it is left out here.
+    joins the map with a table of item ids, by a sum or side by side; here both are summed.
 
     The decomposition takes O(n_items d^2 + d^3) once per fit, and the table O(n_items r
     D) per step, three times that with gradients. Cold and unknown items pass exactly
-    the same map. The state holds U, the d x r map and the trained parts.
+    the same map and have zeros in B. The state holds U, the d x r map and the trained parts.
 
     Stability: provisional.
 
@@ -103,6 +109,7 @@ class SpectralAdapter(FeatureTable):
         "alpha_mode": [StrOptions({"relative", "absolute"})],
         "normalize": ["boolean"],
         "init_std": [Interval(Real, 0, None, closed="neither")],
+        "id_init": [StrOptions({"zeros", "normal"}), None],
     }
 
     def __init__(  # noqa: PLR0913 (a constructor has one argument per parameter)
@@ -116,6 +123,7 @@ class SpectralAdapter(FeatureTable):
         normalize: bool = True,
         init_std: float = 0.05,
         scale: float | None = 0.1,
+        id_init: Literal["zeros", "normal"] | None = "zeros",
         cold_items: ColdItems = "excluded",
     ) -> None:
         super().__init__(cold_items=cold_items)
@@ -127,6 +135,10 @@ class SpectralAdapter(FeatureTable):
         self.normalize = normalize
         self.init_std = init_std
         self.scale = scale
+        self.id_init = id_init
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({"id_init": None} | state)  # as models of older files were built
 
     def _check_sizes(self, n_features, width):
         if n_features < width:
@@ -162,7 +174,15 @@ class SpectralAdapter(FeatureTable):
             spread = float((source().numpy()[:, :width] * gains).std())
             gains = gains * (self.scale / spread if spread > 0 else 0.0)
         diagonal = Diagonal(gains, values / (axes.values[0] or 1.0), self.n_terms)
-        return SpectralItems(source, diagonal, self.inner_dim, self.init_std, generator)
+        items = SpectralItems(source, diagonal, self.inner_dim, self.init_std, generator)
+        return with_trained_ids(
+            items,
+            self.id_init,
+            n_items=n_items,
+            width=width,
+            is_cold=is_cold,
+            generator=generator,
+        )
 
     def _gains(self, values, axes):
         """Factor of ACE on each left singular vector; 0 beyond the rank."""

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from skace import ACETransformer, Catalog, EASEEstimator, Interactions, SASRecEstimator
+from skace._torch.tables import _alignment
 from skace.item_tables import AlignedAdapter, IDTable
 
 
@@ -49,6 +50,35 @@ def test_the_alignment_draws_the_vectors_to_the_reference(quick_fit, ids_model):
     )
     reference = ids_model.item_vectors_
     assert similarity(drawn, reference) > similarity(free, reference) + 0.1
+
+
+@pytest.mark.parametrize("id_init", [None, "zeros"])
+def test_each_item_is_its_own_target_at_the_start(build, features, ids_model, monkeypatch, id_init):
+    """With rows as short as those of fresh tables every item would be as good a target."""
+    seen = []
+
+    def soft_alignment(reference, own, temperature):
+        similarities = (reference @ reference.T + own @ own.T) / 2
+        seen.append(torch.softmax(similarities * temperature, dim=1))
+        return own.sum()
+
+    monkeypatch.setattr(_alignment, "soft_alignment", soft_alignment)
+    table = aligned(ids_model, id_init=id_init)
+    module = build(table, features, item_ids=ids_model.item_ids_[:30])
+    assert module.penalty(torch.arange(30)) is not None
+    (targets,) = seen
+    assert targets.diagonal().median() > 0.5
+
+
+def test_trained_vectors_take_no_part_in_the_alignment(build, features, ids_model):
+    alone, both = (
+        build(aligned(ids_model, id_init=init), features, item_ids=ids_model.item_ids_[:30])
+        for init in (None, "normal")
+    )
+    items = torch.arange(30)
+    torch.testing.assert_close(both.penalty(items), alone.penalty(items))
+    added = (both() - alone()).detach()[~ids_model.is_cold_[:30]]
+    assert added.std().item() == pytest.approx(0.02, rel=0.3)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 4.0])

@@ -8,8 +8,13 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from skace import Interactions, SASRecEstimator
+from skace import BERT4RecEstimator, GRU4RecEstimator, Interactions, SASRecEstimator
 from skace.item_tables import DualViewTable
+
+
+def published(**parameters):
+    """The cross-attention in place of the views, without positions in front."""
+    return DualViewTable(residual=False, positions=False, **parameters)
 
 
 def test_the_halves_are_principal_components_and_adapted_features(build, features):
@@ -49,7 +54,7 @@ def test_later_items_do_not_change_earlier_states(build, features, n_heads):
 
 def test_each_view_is_read_through_the_other(build, features):
     """States of a half come from the vectors of that half, weighed by the other one."""
-    module = build(DualViewTable(n_heads=1), features)
+    module = build(published(n_heads=1), features)
     x = torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0))
     alike = x.clone()
     alike[..., :4] = 1.0  # all collaborative vectors are the same
@@ -60,7 +65,7 @@ def test_each_view_is_read_through_the_other(build, features):
 
 
 def test_views_enter_the_attention_times_the_root_of_their_width(build, features):
-    module = build(DualViewTable(), features)
+    module = build(published(), features)
     x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
     collaborative, semantic = 2 * x[..., :4], 2 * x[..., 4:]
     expected = torch.cat(
@@ -71,6 +76,40 @@ def test_views_enter_the_attention_times_the_root_of_their_width(build, features
         dim=-1,
     )
     torch.testing.assert_close(module.encode(torch.nn.Identity(), x), expected)
+
+
+def test_by_default_an_event_is_seen_itself(build, features):
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    without, added = (
+        build(DualViewTable(residual=residual, positions=False), features)
+        for residual in (False, True)
+    )
+    found = without.encode(torch.nn.Identity(), x)
+    torch.testing.assert_close(added.encode(torch.nn.Identity(), x), found + 2 * x)
+
+
+def test_places_are_added_to_both_views_in_front(build, features):
+    x = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    module = build(DualViewTable(), features, max_length=3)
+    assert module.places.shape == (4, 4)  # BERT4Rec reads one more
+    assert module.places.std().item() == pytest.approx(0.02, rel=0.5)
+    before = module.encode(torch.nn.Identity(), x)
+    with torch.no_grad():
+        module.places += torch.arange(4.0)[:, None]
+    places = torch.cat([module.places, module.places], dim=1)[:3].detach()
+    bare = build(DualViewTable(positions=False), features)
+    expected = bare.encode(torch.nn.Identity(), x + places / 2)  # views are doubled first
+    torch.testing.assert_close(module.encode(torch.nn.Identity(), x), expected)
+    assert (module.encode(torch.nn.Identity(), x) - before).abs().max() > 0.5
+
+
+@pytest.mark.parametrize("cls", [SASRecEstimator, GRU4RecEstimator, BERT4RecEstimator])
+def test_windows_of_full_length_have_places(tiny_shop, cls):
+    model = cls(
+        item_table=DualViewTable(), embedding_dim=8, max_length=4, max_epochs=1, random_state=0
+    ).fit(tiny_shop)
+    assert model.item_table_state_["places"].shape == (5, 4)
+    assert np.isfinite(model.decision_function(tiny_shop)).any()
 
 
 def test_one_encoder_serves_both_views(build, features):

@@ -34,6 +34,8 @@ ATTENTION = {
     for layer in ("query", "key", "value", "mix_heads")
     for part in ("weight", "bias")
 }
+VIEWS = {"collaborative.own.weight"} | {f"semantic.{name}" for name in LINEAR} | ATTENTION
+SPECTRAL = {"queries", "keys", "log_threshold", "coefficients"}
 TRAINED = {
     "id": (IDTable(), {"weight"}),
     "mlp": (MLPAdapter(), HEAD),
@@ -42,13 +44,16 @@ TRAINED = {
     "cover": (NullSpaceTable(id_dim=3, cover=True, id_init="normal"), {"own.weight"}),
     "spectral": (
         SpectralAdapter(inner_dim=6),
-        {"queries", "keys", "log_threshold", "coefficients"},
+        {"own.weight"} | {f"source.{name}" for name in SPECTRAL},
     ),
+    "spectral alone": (SpectralAdapter(inner_dim=6, id_init=None), SPECTRAL),
     "aligned": (AlignedAdapter(inner_dim=6), LINEAR),
-    "dual view": (
-        DualViewTable(),
-        {"collaborative.own.weight"} | {f"semantic.{name}" for name in LINEAR} | ATTENTION,
+    "aligned and ids": (
+        AlignedAdapter(inner_dim=6, id_init="zeros"),
+        {"own.weight"} | {f"source.{name}" for name in LINEAR},
     ),
+    "dual view": (DualViewTable(), {"places"} | VIEWS),
+    "dual view as published": (DualViewTable(residual=False, positions=False), VIEWS),
 }
 NEEDS_FEATURES = [name for name in TRAINED if name != "id"]
 
@@ -71,7 +76,8 @@ def reference(tiny_shop):
 def table(request, reference):
     """A table by its name above."""
     table = clone(TRAINED[request.param][0])
-    return table.set_params(reference=reference) if request.param == "aligned" else table
+    is_aligned = isinstance(table, AlignedAdapter)
+    return table.set_params(reference=reference) if is_aligned else table
 
 
 every_table = pytest.mark.parametrize("table", TRAINED, indirect=True)
@@ -136,6 +142,7 @@ def test_unknown_items_are_embedded_like_their_twins(tiny_shop, quick_fit, table
     difference = np.abs(model.encode(known[2:]) - model.encode(twin[2:])).max()
     # Where an item has trained numbers of its own, its twin lacks them.
     has_own = isinstance(table, (NullSpaceTable, DualViewTable))
+    has_own |= getattr(table, "id_init", None) is not None
     assert difference > 1e-4 if has_own else difference < 1e-5
 
 

@@ -52,7 +52,7 @@ class HeadItems(ItemModule):
 
 
 class OffsetItems(ItemModule):
-    """Vectors of a frozen table plus trainable ones in the last columns.
+    """Vectors of another table plus trainable ones in the last columns.
 
     With ``covers`` the trainable ones stand in place of these columns.
     """
@@ -71,6 +71,10 @@ class OffsetItems(ItemModule):
         """Vectors of shape (n, D) of items that the table does not hold: nothing is added."""
         source = self.source.embed(features)
         return self._join(source, source.new_zeros(len(source), self.own.weight.shape[1]))
+
+    def penalty(self, items: torch.Tensor) -> torch.Tensor | None:
+        """What the frozen or shared part adds to the loss."""
+        return self.source.penalty(items)
 
     def _join(self, source: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """Both parts in one matrix of shape (n, D)."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from skace._torch.tables._adapters import HeadItems
@@ -10,6 +11,7 @@ from skace._typing import BoolArray, FloatArray
 
 __all__ = ["AlignedItems", "soft_alignment"]
 
+_LENGTH = 4.0  # of vectors that are aligned: soft targets of short ones are all alike
 _MOST_ITEMS = 2048  # whose products with each other are held at once: 16 MiB a matrix
 
 
@@ -77,4 +79,5 @@ class AlignedItems(HeadItems):
         if rows.numel() < 2:  # one item alone has nothing to be told from
             return None
         own = self.adapt(self.source()[rows])
-        return self.alpha * soft_alignment(self.reference[rows], own, self.temperature)
+        reference, own = (_LENGTH * F.normalize(x) for x in (self.reference[rows], own))
+        return self.alpha * soft_alignment(reference, own, self.temperature)

@@ -7,10 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skace._torch.tables._base import ItemModule
+from skace._torch.tables._base import ItemModule, random_vectors
 from skace._torch.tables._heads import random_linear
 
 __all__ = ["CrossAttention", "DualViewItems"]
+
+_STD = 0.02  # of the vectors of places
 
 
 class CrossAttention(nn.Module):
@@ -46,12 +48,18 @@ class DualViewItems(ItemModule):
         width: int,
         n_heads: int,
         generator: torch.Generator,
+        *,
+        residual: bool = True,
+        n_places: int = 0,
     ) -> None:
         super().__init__()
         self.collaborative = collaborative
         self.semantic = semantic
+        self.residual = residual
         self.to_collaborative = CrossAttention(width // 2, n_heads, generator)
         self.to_semantic = CrossAttention(width // 2, n_heads, generator)
+        if n_places > 0:
+            self.places = nn.Parameter(random_vectors(n_places, width // 2, _STD, generator))
 
     def forward(self) -> torch.Tensor:
         """Table of shape (n_items, D)."""
@@ -64,10 +72,15 @@ class DualViewItems(ItemModule):
     def encode(self, encoder: nn.Module, x: torch.Tensor) -> torch.Tensor:
         """States of shape (B, T, D): those of both views, from one encoder."""
         half = x.shape[-1] // 2
-        collaborative, semantic = (x * math.sqrt(half)).chunk(2, dim=-1)
-        # The other view asks; as published, only the answers go on, without a residual.
-        views = (
+        views = (x * math.sqrt(half)).chunk(2, dim=-1)
+        if hasattr(self, "places"):
+            views = tuple(view + self.places[: x.shape[1]] for view in views)
+        collaborative, semantic = views
+        # The other view asks.
+        found = (
             self.to_collaborative(semantic, collaborative),
             self.to_semantic(collaborative, semantic),
         )
-        return torch.cat([encoder(view) for view in views], dim=-1)
+        if self.residual:
+            found = tuple(view + answer for view, answer in zip(views, found, strict=True))
+        return torch.cat([encoder(view) for view in found], dim=-1)

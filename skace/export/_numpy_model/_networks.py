@@ -25,7 +25,7 @@ def state_of(rows, meta, w):
     if meta["kind"] == "tree":
         return _with_nodes_above(rows, encode(x, meta, encoder.at("fine")), meta, encoder)
     if meta["dual_heads"]:
-        views = _dual_views(x, meta["dual_heads"], w.at("table"))
+        views = _dual_views(x, meta, w.at("table"))
         return np.concatenate([encode(view, meta, encoder) for view in views])
     if "user_map.weight" not in encoder:
         return encode(x, meta, encoder)
@@ -249,17 +249,21 @@ def _turned(x, places):
     return np.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1).reshape(x.shape)
 
 
-def _dual_views(x, n_heads, w):
+def _dual_views(x, meta, w):
     """Two views of a history, each of which has asked the other one."""
     half = x.shape[1] // 2
     x = x * np.float32(math.sqrt(half))
-    views, heads = (x[:, :half], x[:, half:]), {"n_heads": n_heads}
+    views, heads = (x[:, :half], x[:, half:]), {"n_heads": meta["dual_heads"]}
+    if "places" in w:
+        views = tuple(view + w["places"][: len(x)] for view in views)
     found = []
     for name, asking, asked in (("collaborative", *views[::-1]), ("semantic", *views)):
         part = w.at(f"to_{name}")
         query = _by_head(part.linear("query", asking), heads)
         key, value = (_by_head(part.linear(role, asked), heads) for role in ("key", "value"))
         found.append(part.linear("mix_heads", _mixed(query, key, value, part)))
+    if meta.get("dual_residual"):
+        found = [view + answer for view, answer in zip(views, found, strict=True)]
     return found
 
 

@@ -52,7 +52,8 @@ class NetworkBuilding:
         """Encoder and item table, untrained, on the CPU."""
         from skace._torch._network import Network
 
-        table = self.item_table_
+        table, built = self.item_table_, self._as_built()
+        max_length = built._settings().max_length
         items = table.build(
             features,
             n_items=self.item_ids_.size,
@@ -60,10 +61,9 @@ class NetworkBuilding:
             is_cold=self._spared(),
             generator=generator,
             **({"item_ids": self.item_ids_} if table.needs_item_ids else {}),
+            **({"max_length": max_length} if table.needs_max_length else {}),
         )
-        built = self._as_built()
         encoder = built._build_encoder(table.encoder_width(width))
-        max_length = built._settings().max_length
         return Network(encoder, items, max_length, built._objective().build())
 
     def _as_built(self):
