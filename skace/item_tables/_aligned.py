@@ -82,11 +82,12 @@ class AlignedAdapter(FeatureTable):
     Fit the reference only on rows that the model itself may learn from. A reference fitted on all
     rows has seen the rows that a search holds out.
 
-    The components take O(n_items d^2 + d^3) once per fit. In each step the table takes O(n_items h
-    (c + D)), for c components and inner width h, three times that with gradients, and the alignment
-    of P items O(P h (c + D) + P^2 D). Cold and unknown items pass the same maps and have zeros for
-    a trained vector. The state holds the components of all items, the d x c map, the layers and
-    trained vectors, but not the reference, which is a parameter and is pickled with the model.
+    The components take O(n_items d^2 + d^3) once per fit. In each step the layers are multiplied
+    out first, O(D h c) for c components and inner width h; then the table takes O(n_items c D), and
+    the alignment of P items O(P c D + P^2 D), three times that with gradients. Cold and unknown
+    items pass the same maps and have zeros for a trained vector. The state holds the components of
+    all items, the d x c map, the layers and trained vectors, but not the reference, which is a
+    parameter and is pickled with the model.
 
     Stability: provisional.
 

@@ -91,10 +91,10 @@ class DualViewTable(FeatureTable):
     ``weight_decay`` draws it to the initial value. Cold items keep this value. Unknown
     items get the same: their principal components and their adapted features.
 
-    The components take O(n_items d^2 + d^3) once per fit. In each step the table takes O(n_items h
-    (d + D / 2)) for d columns and inner width h, three times that with gradients. The
-    cross-attention takes as much as an attention layer of half the width on each view. The state
-    holds the features and both halves.
+    The components take O(n_items d^2 + d^3) once per fit. In each step the layers of the adapter
+    are multiplied out first, O(D h d) for d columns and inner width h; then the table takes
+    O(n_items d D), three times that with gradients. The cross-attention takes as much as an
+    attention layer of half the width on each view. The state holds the features and both halves.
 
     Stability: provisional.
 

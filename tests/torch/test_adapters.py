@@ -201,10 +201,16 @@ def aligned_items(is_known, **options):
     )
 
 
+def alignment_of(module, rows):
+    """That of some items, whose vectors have length 4."""
+    both = (4 * x / x.norm(dim=1, keepdim=True) for x in (module.reference[rows], module()[rows]))
+    return soft_alignment(*both, 2.0)
+
+
 def test_the_penalty_counts_each_known_item_once():
     module = aligned_items(np.array([True, True, False, True]))
     rows = [0, 1, 3]
-    expected = 0.5 * soft_alignment(module.reference[rows], module()[rows], 2.0)
+    expected = 0.5 * alignment_of(module, rows)
     torch.testing.assert_close(module.penalty(torch.tensor([3, 0, 2, 1, 1, 3])), expected)
 
 
@@ -221,9 +227,7 @@ def test_the_penalty_is_bounded_in_size(monkeypatch):
         torch.manual_seed(0)
         found = {round(module.penalty(torch.arange(4)).item(), 5) for _ in range(50)}
     pairs = [[i, j] for i in range(4) for j in range(i)]
-    expected = {
-        round(0.5 * soft_alignment(module.reference[p], module()[p], 2.0).item(), 5) for p in pairs
-    }
+    expected = {round(0.5 * alignment_of(module, pair).item(), 5) for pair in pairs}
     assert found == expected
 
 
@@ -248,3 +252,26 @@ def test_cross_attention_agrees_with_its_formula(n_heads):
         logits = logits.masked_fill(~torch.ones(3, 3).tril().bool(), -torch.inf)
         parts.append(logits.softmax(dim=1) @ v[:, cut])
     torch.testing.assert_close(found, layer.mix_heads(torch.cat(parts, dim=1)))
+
+
+@pytest.mark.parametrize("widths", [[5, 3], [70, 90, 60], [6, 9, 7, 2]])
+@pytest.mark.parametrize("shape", [(4,), (4, 2)])
+def test_layers_that_are_multiplied_out_are_the_layers_one_after_another(widths, shape):
+    rng = generator()
+    head = build_head(widths, None, 0.5, rng)
+    for layer in head:
+        layer.bias.data = torch.randn(layer.bias.shape, generator=rng)
+    x = torch.randn(*shape, widths[0], generator=rng)
+    expected = x
+    for layer in head:
+        expected = layer(expected)
+    parameters = list(head.parameters())
+    found = head(x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+    weights = torch.randn(expected.shape, generator=rng)
+    for mine, theirs in zip(
+        torch.autograd.grad((found * weights).sum(), parameters),
+        torch.autograd.grad((expected * weights).sum(), parameters),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-2)

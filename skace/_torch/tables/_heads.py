@@ -3,13 +3,15 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from skace._torch._products import Linear
+from skace._torch._products import Linear, linear, matmul
 
-__all__ = ["build_head", "random_linear"]
+__all__ = ["LinearHead", "build_head", "random_linear"]
 
 _ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU}
 
@@ -23,6 +25,22 @@ def random_linear(n_in: int, n_out: int, std: float, generator: torch.Generator)
     return layer
 
 
+class LinearHead(nn.Sequential):
+    """Linear layers without anything between them, multiplied out before rows pass them.
+
+    They are trained one by one, but many rows then pass one narrow product, not several wide ones.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (..., K) to (..., N)."""
+        first, *others = cast(list[Linear], list(self))
+        weight, bias = first.weight, first.bias
+        for layer in others:
+            weight = matmul(layer.weight, weight)
+            bias = F.linear(bias, layer.weight, layer.bias)
+        return linear(x, weight, bias)
+
+
 def build_head(
     widths: Sequence[int], activation: str | None, std: float, generator: torch.Generator
 ) -> nn.Sequential:
@@ -32,4 +50,4 @@ def build_head(
         if layers and activation is not None:
             layers.append(_ACTIVATIONS[activation]())
         layers.append(random_linear(n_in, n_out, std, generator))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers) if activation else LinearHead(*layers)
