@@ -20,13 +20,13 @@ from skace.losses import BCE
 
 PUBLISHED = {"loss": BCE(n_negatives=1), "dropout": 0.5, "n_heads": 1}
 NAMES = (
-    "LLM2X",
-    "MELT, ids",
-    "LLM-ESR",
-    "LLM-ESR without residual",
     "LLMEmb",
     "LLMEmb and ids",
+    "LLM-ESR",
+    "LLM-ESR without residual",
     "SpecTran",
+    "MELT, ids",
+    "LLM2X",
 )
 
 
@@ -38,6 +38,6 @@ def rows(settings):
     ace = methods(settings["embedding_dim"], [1.0])["ace"].steps
     return {
         "SASRec, ids": Entry(Pipeline([("rec", ids)])),
-        "SASRec, ACE": Entry(Pipeline([*ace, ("rec", SASRecEstimator(**settings))])),
         **{name: found[name] for name in NAMES},
+        "SASRec, ACE": Entry(Pipeline([*ace, ("rec", SASRecEstimator(**settings))])),
     }

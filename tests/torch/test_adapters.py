@@ -203,7 +203,7 @@ def aligned_items(is_known, **options):
 
 def alignment_of(module, rows):
     """That of some items, whose vectors have length 4."""
-    both = (4 * x / x.norm(dim=1, keepdim=True) for x in (module.reference[rows], module()[rows]))
+    both = (4 * F.normalize(x) for x in (module.reference[rows], module()[rows]))
     return soft_alignment(*both, 2.0)
 
 
