@@ -54,6 +54,9 @@ class SemanticIdEncoder(ItemTransformerMixin, SemanticIdsOfArrays):
     n_levels_ : int
         Number of codes of an id.
 
+    n_clusters_ : ndarray of shape (n_levels_,), int64
+        Number of different codes on each level; of a tree, those of the node with most children.
+
     codebooks_ : list of ndarray of shape (n_codes, n_features_in_)
         Centroids of each level. Only with ``method="residual"``.
 

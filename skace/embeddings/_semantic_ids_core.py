@@ -69,6 +69,20 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
         """Number of codes of an id."""
         return len(self.inertia_)
 
+    @property
+    def n_clusters_(self) -> np.ndarray:
+        """Number of different codes on each level, of shape (n_levels_,)."""
+        if not self._is_tree:
+            return np.array([len(book) for book in self.codebooks_])
+        found, above = np.ones(self.n_levels_, dtype=np.int64), np.array([-1])
+        for level in range(self.n_levels_):
+            on_level = np.isin(self.node_parents_, above)
+            if not on_level.any():  # all nodes above are ends, with the code 0 from here on
+                break
+            found[level] = self.node_codes_[on_level].max() + 1
+            above = np.flatnonzero(on_level)
+        return found
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # codes are integers

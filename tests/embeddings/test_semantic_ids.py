@@ -129,6 +129,15 @@ def test_a_constant_catalog_has_one_id(method):
     assert encoder.collision_rate_ == 1
 
 
+@pytest.mark.filterwarnings("ignore:n_clusters=:UserWarning")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("n_clusters", "n_levels"), [(3, 2), (4, 3), (100, 2)])
+def test_as_many_codes_as_are_told_occur_on_each_level(planted, method, n_clusters, n_levels):
+    encoder = SemanticIdEncoder(n_clusters, n_levels=n_levels, method=method, random_state=0)
+    codes = encoder.fit_transform(planted[0])
+    assert encoder.n_clusters_.tolist() == (codes.max(axis=0) + 1).tolist()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_cluster_is_allowed(planted, method):
     codes = plain(n_clusters=1, method=method).fit_transform(planted[0])
