@@ -3,6 +3,7 @@
 
 import pickle
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -181,6 +182,22 @@ def test_without_user_branch_the_map_of_users_is_left_alone(shop):
     ]
     np.testing.assert_array_equal(maps[1], maps[0])
     assert (maps[2] != maps[0]).any()
+
+
+def test_features_that_would_be_overwritten_are_warned_of(shop):
+    text = (
+        "item_table of the backbone is TrainableTable, which starts from the item features, but "
+        "MELTEstimator overwrites the vectors of tail items before each epoch; set "
+        "estimator__item_table=IDTable(), as published."
+    )
+    with pytest.warns(UserWarning, match=f"^{re.escape(text)}$"):
+        model = melt().fit(shop)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(shop[:40])
+        melt(item_weight=0).fit(shop)
+        melt(backbone={"item_table": IDTable()}).fit(shop)
+        melt().fit(shop.with_features(None))
 
 
 def test_cold_items_keep_their_features(shop):

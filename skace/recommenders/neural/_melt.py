@@ -12,7 +12,12 @@ from skace._typing import HandleUnknown
 from skace.recommenders._base import SequentialRecommender
 from skace.recommenders.neural._base import NeuralRecommender
 from skace.recommenders.neural._epochs import Epochs
-from skace.recommenders.neural._melt_checks import check_causal, check_dense, check_replaceable
+from skace.recommenders.neural._melt_checks import (
+    check_causal,
+    check_dense,
+    check_replaceable,
+    warn_of_features,
+)
 from skace.recommenders.neural._melt_heads import (
     histories_before,
     last_events,
@@ -37,7 +42,8 @@ class MELTEstimator(NeuralRecommender):
     estimator : NeuralRecommender or None, default=None
         Causal backbone: `SASRecEstimator`, `GRU4RecEstimator` or one of your own, with the item
         table `TrainableTable` or `IDTable`. None is ``SASRecEstimator()``. Use ``IDTable()`` if the
-        catalog has features, because the item branch overwrites the vectors of tail items anyway.
+        catalog has features, because the item branch overwrites the vectors of tail items anyway; a
+        warning says so.
         The object itself is not fitted. Its parameters hold for both trainings (``max_epochs`` for
         the first only), except ``k``, ``exclude_seen`` and ``handle_unknown``.
 
@@ -204,9 +210,12 @@ class MELTEstimator(NeuralRecommender):
     Examples
     --------
     >>> from skace.datasets import make_shop
+    >>> from skace.item_tables import IDTable
     >>> from skace.recommenders import MELTEstimator, SASRecEstimator
     >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
-    >>> backbone = SASRecEstimator(max_epochs=2, early_stopping=False, random_state=0)
+    >>> backbone = SASRecEstimator(
+    ...     item_table=IDTable(), max_epochs=2, early_stopping=False, random_state=0
+    ... )
     >>> model = MELTEstimator(backbone, k=3, max_epochs=2).fit(X)
     >>> model.predict(X.next_queries()).shape
     (60, 3)
@@ -296,6 +305,8 @@ class MELTEstimator(NeuralRecommender):
         check_dense(self._table())
         super()._check_before_fit(X, X_val, weights, fresh=fresh, n_passes=n_passes)
         check_replaceable(self._table())
+        if fresh and self.item_weight > 0 and self._n_features_read(X.catalog) is not None:
+            warn_of_features(self._table())
 
     def _check_width(self, width):
         self._settings()._check_width(width)

@@ -1,9 +1,11 @@
 """What MELTEstimator asks of a backbone and its item table."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
+
 from skace.item_tables import TrainableTable
 
-__all__ = ["check_causal", "check_dense", "check_replaceable"]
+__all__ = ["check_causal", "check_dense", "check_replaceable", "warn_of_features"]
 
 
 def check_causal(backbone):
@@ -23,6 +25,17 @@ def check_replaceable(table):
             f"item_table of the backbone is {type(table).__name__}, but MELTEstimator replaces the "
             "vectors of tail items; take TrainableTable or IDTable."
         )
+
+
+def warn_of_features(table):
+    """Warn that a table starts from features, which stay with the items of many events alone."""
+    warnings.warn(
+        f"item_table of the backbone is {type(table).__name__}, which starts from the item "
+        "features, but MELTEstimator overwrites the vectors of tail items before each epoch; set "
+        "estimator__item_table=IDTable(), as published.",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def check_dense(table):
