@@ -34,7 +34,8 @@ class LinearHead(nn.Sequential):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (..., K) to (..., N)."""
         first, *others = cast(list[Linear], list(self))
-        weight, bias = first.weight, first.bias
+        weight: torch.Tensor = first.weight
+        bias: torch.Tensor = first.bias
         for layer in others:
             weight = matmul(layer.weight, weight)
             bias = F.linear(bias, layer.weight, layer.bias)
