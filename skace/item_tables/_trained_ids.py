@@ -7,18 +7,9 @@ _STD = 0.02  # of those that start at random, as in `IDTable`
 
 
 def with_trained_ids(items, id_init, *, n_items, width, is_cold, generator):
-    """Module of a table plus a trained vector of each item, or the module alone.
+    """Module of a table plus a trained vector of each item, which starts as ``id_init`` says.
 
-    Parameters
-    ----------
-    items : ItemModule
-        What the features say.
-
-    id_init : {"zeros", "normal"} or None
-        How the vectors start. None leaves them out.
-
-    n_items, width, is_cold, generator
-        As in `ItemTable.build`. Cold items have zeros.
+    The module alone if that is None. Cold items have zeros.
     """
     if id_init is None:
         return items
