@@ -71,7 +71,7 @@ class SemanticIdsOfArrays(ClassNamePrefixFeaturesOutMixin, DenseCore):
 
     @property
     def n_clusters_(self) -> np.ndarray:
-        """Number of different codes on each level, of shape (n_levels_,)."""
+        """Number of different codes on each level, of shape ``(n_levels_,)``."""
         if not self._is_tree:
             return np.array([len(book) for book in self.codebooks_])
         found, above = np.ones(self.n_levels_, dtype=np.int64), np.array([-1])
