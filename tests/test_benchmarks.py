@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from skace import (
@@ -539,6 +540,57 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts):
         assert (ids.method == "residual") == ("codebooks" in name)
     for one in (*networks.values(), *members.values()):
         assert (one.max_epochs, one.early_stopping) == (12, False)
+
+
+class Remembering(BaseEstimator):
+    """Keeps the rows that it is fitted on."""
+
+    def fit(self, X):
+        self.rows_ = X
+        return self
+
+    def predict(self, X):
+        return X
+
+
+def test_the_reference_of_llmemb_does_not_learn_what_searches_judge_by(scripts, compare, folder):
+    train = leave_last_out(compare.read_data(folder))[0]
+    reference = scripts("quality/rivals.py").Reference(Remembering())
+    model = reference(train)
+    assert reference(train) is model
+    assert reference(train[:40]) is not model
+    learned, (before, _) = model.estimator.rows_, leave_last_out(train)
+    assert learned.items.tolist() == before.items.tolist()
+    assert learned.users.tolist() == before.users.tolist()
+    assert learned.catalog.features is None
+
+
+def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts):
+    module = scripts("quality/rivals.py")
+    settings = {"embedding_dim": 8, "max_epochs": 50, "n_iter_no_change": 3}
+    rows = module.rows(settings)
+    assert len(rows["SASRec, ACE"].grid["ace__alpha"]) == len(module.RATES)
+    rivals = module.rivals(settings | module.FALLING, {"learning_rate": module.RATES})
+    assert rivals.keys() < rows.keys()
+    for name, row in rivals.items():
+        assert list(rows[name].grid.values()) == list(row.grid.values()) == [module.RATES]
+        if hasattr(row.how, "get_params"):  # else a function of the training rows
+            network = getattr(row.how[-1], "estimator", row.how[-1])
+            assert {key: getattr(network, key) for key in module.FALLING} == module.FALLING
+
+
+def test_rows_of_the_published_protocol_draw_one_negative(scripts):
+    rows = scripts("quality/rivals_published.py").rows(
+        {"embedding_dim": 8, "max_epochs": 200, "n_iter_no_change": 20}
+    )
+    for name, row in rows.items():
+        if not hasattr(row.how, "get_params"):
+            continue
+        network = row.how[-1]
+        network = getattr(network, "estimator", network)
+        assert (network.loss.n_negatives, network.dropout, network.n_heads) == (1, 0.5, 1), name
+        assert network.n_iter_no_change == 20
+        assert row.grid == {}
 
 
 def test_costs_of_gram_are_ratios_to_sasrec(scripts, folder, monkeypatch):
