@@ -80,7 +80,8 @@ class SpectralAdapter(FeatureTable):
     Choices where the paper gives no details: :math:`Q K^T` is divided by :math:`\sqrt{h}`, and the
     singular values by the largest one. The polynomial multiplies the ACE weight instead of
     replacing it, because only then does the table start as ACE for every alpha. The published model
-    joins the map with a table of item ids, by a sum or side by side; here both are summed.
+    also has a table of item ids; whether it is added or stands beside is not known. Here it is
+    added.
 
     The decomposition takes O(n_items d^2 + d^3) once per fit, and the table O(n_items r
     D) per step, three times that with gradients. Cold and unknown items pass exactly
