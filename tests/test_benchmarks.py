@@ -164,8 +164,21 @@ def test_a_second_run_takes_what_the_first_one_fitted(
     assert json.loads(path.read_text())["tables"] == before
     assert fitted == []
     fits = str(path.with_name(f"{path.stem}_fits"))
-    scripts("quality/sampled.py").main([fits, "--data", str(folder)])
-    assert "``llmemb``" in capsys.readouterr().out
+    sampled, words_sampled = scripts("quality/sampled.py"), [fits, "--data", str(folder)]
+    with pytest.raises(SystemExit, match="100 other items cannot be sampled of 60"):
+        sampled.main(words_sampled)
+    words_sampled += ["--candidates", "20"]
+    capsys.readouterr()
+    sampled.main([*words_sampled, "--against", "ace"])
+    lines = capsys.readouterr().out.splitlines()
+    head, *rows = [line.split() for line in lines if not line.startswith("=")]
+    hits = {row[0]: float(row[2]) for row in rows if row}
+    (found,) = [row for row in rows if row and row[0] == "``llmemb``"]
+    assert head[-3:] == ["H@10", "95", "%"]
+    assert float(found[6]) == pytest.approx(hits["``llmemb``"] - hits["``ace``"], abs=2e-4)
+    assert float(found[7]) <= float(found[6]) <= float(found[9])
+    with pytest.raises(SystemExit, match="no fit is called 'ids'; there are"):
+        sampled.main([*words_sampled, "--against", "ids"])
     compare.main([*words, "0,1"])
     assert fitted == [1, 1]
     with pytest.raises(SystemExit, match="holds fits of other settings"):

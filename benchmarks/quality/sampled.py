@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from scipy.stats import hypergeom
 from tables import number, rst_table
 
-from skace.metrics import recall_at_k
+from skace.metrics import paired_bootstrap, recall_at_k
 
 
 def expected_figures(ranks, n_items, *, n_candidates=100, k=10):
@@ -38,14 +38,15 @@ def expected_figures(ranks, n_items, *, n_candidates=100, k=10):
     return chances.sum(axis=1)[place], (chances / np.log2(sampled + 2)).sum(axis=1)[place]
 
 
-def line(path, n_items):
-    """Figures of one stored fit: its method, and a table's cells."""
+def figures(path, n_items, n_candidates):
+    """Figures of one stored fit by the heads of the table, and H@10 of each test row."""
     with np.load(path) as fit:
         ranks, is_tail = fit["masked"], fit["is_tail"]
-    recall, ndcg = expected_figures(ranks, n_items)
-    groups = [recall, ndcg, recall[is_tail], recall[~is_tail]]
-    means = [recall_at_k(ranks, 20), *(float(np.mean(group)) for group in groups)]
-    return [f"``{path.name.partition(' seed ')[0]}``", *map(number, means)]
+    recall, ndcg = expected_figures(ranks, n_items, n_candidates=n_candidates)
+    groups = {"H@10": recall, "N@10": ndcg, "tail H@10": recall[is_tail]}
+    groups["head H@10"] = recall[~is_tail]
+    means = {name: float(np.mean(group)) for name, group in groups.items()}
+    return {"R@20, all": recall_at_k(ranks, 20), **means}, recall
 
 
 def main(words=None):
@@ -54,11 +55,38 @@ def main(words=None):
     parser.add_argument("fits", type=Path, help="folder beside the tables that compare.py wrote")
     parser.add_argument("--data", type=Path, required=True, help="folder that the fits are of")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--candidates", type=int, default=100, help="items that are sampled")
+    parser.add_argument("--against", help="row that H@10 of the others is compared with")
     arguments = parser.parse_args(words)
     n_items = pq.read_metadata(arguments.data / "items.parquet").num_rows
-    rows = [line(path, n_items) for path in arguments.fits.glob(f"* seed {arguments.seed}.npz")]
-    head = ["method", "R@20, all", "H@10", "N@10", "tail H@10", "head H@10"]
-    print(rst_table(head, sorted(rows, key=lambda row: row[2], reverse=True)))
+    if arguments.candidates >= n_items:
+        raise SystemExit(
+            f"{arguments.candidates} other items cannot be sampled of {n_items}; "
+            "lower --candidates."
+        )
+    paths = arguments.fits.glob(f"* seed {arguments.seed}.npz")
+    found = {
+        path.name.partition(" seed ")[0]: figures(path, n_items, arguments.candidates)
+        for path in paths
+    }
+    if arguments.against and arguments.against not in found:
+        raise SystemExit(f"no fit is called {arguments.against!r}; there are {'; '.join(found)}.")
+    rows = []
+    for name, (means, recall) in sorted(found.items(), key=lambda one: -one[1][0]["H@10"]):
+        row = {"method": f"``{name}``", **{head: number(mean) for head, mean in means.items()}}
+        if arguments.against:
+            row |= lead(recall, found[arguments.against][1])
+        rows.append(row)
+    print(rst_table(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+def lead(recall, other):
+    """Cells of what H@10 is above that of another fit."""
+    if recall is other:
+        return {"lead, H@10": "", "95 %": ""}
+    pair = paired_bootstrap(recall, other, random_state=0)
+    span = f"{number(pair.low, '+')} to {number(pair.high, '+')}"
+    return {"lead, H@10": number(pair.difference, "+"), "95 %": span}
 
 
 if __name__ == "__main__":
