@@ -578,8 +578,15 @@ def test_the_reference_of_llmemb_does_not_learn_what_searches_judge_by(scripts, 
     assert learned.catalog.features is None
 
 
-def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts):
+def made(row):
+    """Unfitted network of a row; the recommender that LLMEmb needs is not fitted."""
+    network = row.make(None)[-1]
+    return getattr(network, "estimator", network)
+
+
+def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts, monkeypatch):
     module = scripts("quality/rivals.py")
+    monkeypatch.setattr(module.Reference, "__call__", lambda self, _: self.estimator)
     settings = {"embedding_dim": 8, "max_epochs": 50, "n_iter_no_change": 3}
     rows = module.rows(settings)
     assert len(rows["SASRec, ACE"].grid["ace__alpha"]) == len(module.RATES)
@@ -587,23 +594,26 @@ def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts):
     assert rivals.keys() < rows.keys()
     for name, row in rivals.items():
         assert list(rows[name].grid.values()) == list(row.grid.values()) == [module.RATES]
-        if hasattr(row.how, "get_params"):  # else a function of the training rows
-            network = getattr(row.how[-1], "estimator", row.how[-1])
-            assert {key: getattr(network, key) for key in module.FALLING} == module.FALLING
+        network = made(row)
+        assert {key: getattr(network, key) for key in module.FALLING} == module.FALLING, name
+    tables = {name: made(rivals[name]).item_table for name in module.ALIGNED}
+    assert [table.reference is not None for table in tables.values()] == [True, False, True]
+    reference = tables["LLMEmb"].reference
+    assert {key: getattr(reference, key) for key in module.FALLING} == module.FALLING
+    assert type(reference.item_table) is IDTable
 
 
-def test_rows_of_the_published_protocol_draw_one_negative(scripts):
-    rows = scripts("quality/rivals_published.py").rows(
-        {"embedding_dim": 8, "max_epochs": 200, "n_iter_no_change": 20}
-    )
-    for name, row in rows.items():
-        if not hasattr(row.how, "get_params"):
-            continue
-        network = row.how[-1]
-        network = getattr(network, "estimator", network)
+def test_rows_of_the_published_protocol_draw_one_negative(scripts, monkeypatch):
+    module = scripts("quality/rivals_published.py")
+    monkeypatch.setattr("rivals.Reference.__call__", lambda self, _: self.estimator)
+    rows = module.rows({"embedding_dim": 8, "max_epochs": 200, "n_iter_no_change": 20})
+    networks = {name: made(row) for name, row in rows.items()}
+    networks["reference"] = networks["LLMEmb"].item_table.reference
+    assert len(networks) == 10
+    for name, network in networks.items():
         assert (network.loss.n_negatives, network.dropout, network.n_heads) == (1, 0.5, 1), name
         assert network.n_iter_no_change == 20
-        assert row.grid == {}
+    assert all(row.grid == {} for row in rows.values())
 
 
 def test_costs_of_gram_are_ratios_to_sasrec(scripts, folder, monkeypatch):

@@ -172,6 +172,8 @@ def _network(model, item_table):
             "DualViewTable; use export_onnx, or leave item_table out."
         )
     meta = {
+        # Readers of format 1 do not know what stands around the cross-attention of two views.
+        "format": 2 if is_dual else 1,
         "kind": "tree" if is_tree else "network",
         "encoder": encoder,
         "dual_heads": model.item_table_.n_heads if is_dual else 0,

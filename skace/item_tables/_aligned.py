@@ -85,9 +85,10 @@ class AlignedAdapter(FeatureTable):
     The components take O(n_items d^2 + d^3) once per fit. In each step the layers are multiplied
     out first, O(D h c) for c components and inner width h; then the table takes O(n_items c D), and
     the alignment of P items O(P c D + P^2 D), three times that with gradients. Cold and unknown
-    items pass the same maps and have zeros for a trained vector. The state holds the components of
-    all items, the d x c map, the layers and trained vectors, but not the reference, which is a
-    parameter and is pickled with the model.
+    items pass the same maps and have zeros for a trained vector (cold ones not with
+    ``cold_items="negatives"``, which trains them). The state holds the components of all items, the
+    d x c map, the layers and trained vectors, but not the reference, which is a parameter and is
+    pickled with the model.
 
     Stability: provisional.
 

@@ -85,7 +85,8 @@ class SpectralAdapter(FeatureTable):
 
     The decomposition takes O(n_items d^2 + d^3) once per fit, and the table O(n_items r
     D) per step, three times that with gradients. Cold and unknown items pass exactly
-    the same map and have zeros in B. The state holds U, the d x r map and the trained parts.
+    the same map and have zeros in B (cold ones not with ``cold_items="negatives"``, which trains
+    them). The state holds U, the d x r map and the trained parts.
 
     Stability: provisional.
 

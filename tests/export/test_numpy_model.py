@@ -189,6 +189,11 @@ def test_what_is_asked_is_checked(served):
         answers.recommend([[987654]])
 
 
+def test_readers_that_would_answer_wrongly_refuse_files_of_two_views(served):
+    formats = {name: served(name)[1].meta["format"] for name in ("sasrec", "sasrec, two views")}
+    assert formats == {"sasrec": 1, "sasrec, two views": 2}
+
+
 def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "other.npz", numbers=np.zeros(2))
     with pytest.raises(ValueError, match="is no file of an exported model"):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 __all__ = ["ServedItems", "check_exclude_seen", "check_histories", "check_k"]
 
-_FORMAT = 1  # of the file; one with a higher number needs a newer version of this folder
+_FORMAT = 2  # of the file; one with a higher number needs a newer version of this folder
 
 
 class ServedItems:

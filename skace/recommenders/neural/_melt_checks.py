@@ -3,6 +3,7 @@
 
 import warnings
 
+from skace._callers import caller_level
 from skace.item_tables import TrainableTable
 
 __all__ = ["check_causal", "check_dense", "check_replaceable", "warn_of_features"]
@@ -34,7 +35,7 @@ def warn_of_features(table):
         "features, but MELTEstimator overwrites the vectors of tail items before each epoch; set "
         "estimator__item_table=IDTable(), as published.",
         UserWarning,
-        stacklevel=2,
+        stacklevel=caller_level(),
     )
 
 
