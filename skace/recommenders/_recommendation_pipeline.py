@@ -23,6 +23,7 @@ from skace.recommenders._popularity import PopularityEstimator
 from skace.recommenders._repeat import RepeatEstimator
 from skace.recommenders.ensembles._seeds import SeedEnsemble
 from skace.recommenders.ensembles._stacking import StackingRecommender
+from skace.recommenders.linear._ease import EASEEstimator
 from skace.recommenders.linear._l3ae import L3AEEstimator
 from skace.recommenders.linear._slist import SLISTEstimator
 from skace.recommenders.neighbours._item_knn import ItemKNNEstimator
@@ -80,9 +81,9 @@ def recommendation_pipeline(
         The rows that the Pipeline will be fitted on.
 
     effort : {"fast", "balanced", "best"}, default="balanced"
-        "fast": popularity, neighbours and the closed forms that fit into memory, and what people
-        had before if they take items again, blended with weights learned on held-out rows; takes
-        seconds to minutes. "balanced": also SASRec, from 2,000 events on: relative positions, a
+        "fast": popularity, neighbours and the closed forms that fit into memory, one of them over
+        all events of a history alike, and what people had before if they take items again, blended
+        with weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec, from 2,000 events on: relative positions, a
         rate that falls to 0 over 12 to 50 epochs, batches of 256 windows, or of 64 if they hold 50
         events on average. It starts from the vectors of ACE; from ids if there are none, if they
         have one column, or if half of the items have 100 events and hardly any has none. Above 25
@@ -238,8 +239,8 @@ def _closed_forms(X, reads_vectors, reasons):
         reasons.append(f"neighbours: {X.n_items} items are too many for a dense matrix")
         return found
     found.append(("slist", SLISTEstimator()))
-    if reads_vectors:
-        found.append(("l3ae", L3AEEstimator(history_decay=2.0)))
+    # The others look at the newest events above all; this one at all of them alike.
+    found.append(("l3ae", L3AEEstimator()) if reads_vectors else ("ease", EASEEstimator()))
     names = ", ".join(dict(found))
     reasons.append(f"{names}: which is best depends on the log, and each fits in seconds")
     return found

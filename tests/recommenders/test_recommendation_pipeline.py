@@ -58,16 +58,17 @@ def types_of(estimator):
 QUICK = ["PopularityEstimator", "ItemKNNEstimator", "SLISTEstimator"]
 LAST = ["RepeatEstimator", "StackingRecommender"]  # people of made-up shops come back
 READS = [*QUICK, "L3AEEstimator", *LAST]
+ONLY_IDS = [*QUICK, "EASEEstimator", *LAST]
 ACE = ["ACETransformer", "SASRecEstimator"]
 CHOICES = [
     ("vectors", "fast", READS),
-    ("ids", "fast", [*QUICK, *LAST]),
+    ("ids", "fast", ONLY_IDS),
     ("texts", "fast", ["OnItems", *READS]),
     ("sparse", "fast", ["OnItems", *READS]),
     ("vectors", "balanced", [*ACE, *READS]),
-    ("ids", "balanced", ["SASRecEstimator", *QUICK, *LAST]),
+    ("ids", "balanced", ["SASRecEstimator", *ONLY_IDS]),
     ("vectors", "best", [*ACE, "SeedEnsemble", *READS]),
-    ("ids", "best", ["SASRecEstimator", "SeedEnsemble", *QUICK, *LAST]),
+    ("ids", "best", ["SASRecEstimator", "SeedEnsemble", *ONLY_IDS]),
 ]
 
 
@@ -108,6 +109,14 @@ def test_a_language_model_is_asked_where_it_can_be(shop, monkeypatch):
     for spec, expected in ((object(), "TextEncoder"), (None, "OnItems")):
         monkeypatch.setattr(module, "find_spec", lambda _, spec=spec: spec)
         assert types_of(recommendation_pipeline(X, verbose=False))[0] == expected
+
+
+@pytest.mark.parametrize("kind", ["vectors", "ids"])
+def test_one_member_reads_all_events_of_a_history_alike(shop, kind):
+    members = dict(recommendation_pipeline(log(shop, kind), "fast", verbose=False)[-1].estimators)
+    members.pop("popularity")
+    alike = [name for name, member in members.items() if member.history_decay is None]
+    assert alike == ["l3ae" if kind == "vectors" else "ease"]
 
 
 def test_few_events_get_no_network(shop, caplog):
