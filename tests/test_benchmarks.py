@@ -325,20 +325,6 @@ def test_local_solution_is_measured_in_processes_of_their_own(scripts, folder, c
     assert capsys.readouterr().out.count("fit seconds") == 4
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.minutes
-def test_blend_is_chosen_on_validation_rows(scripts, folder, capsys):
-    script = scripts("quality/blend.py")
-    words = ["--data", str(folder), "--epochs", "2", "--width", "8", "--seeds", "0,1"]
-    script.main([*words, "--output", str(folder / "out")])
-    stored = json.loads((folder / "out" / f"blend_{folder.name}.json").read_text())
-    assert set(stored["chosen"][0]["l3ae"]) >= {"alignment", "history_decay"}
-    assert [choice["seed"] for choice in stored["chosen"][1:]] == [0, 1]
-    assert 0 <= stored["chosen"][1]["ndcg@10"]["share"] <= 1
-    assert {"sasrec", "blend by ndcg@10", "defaults, .15"} <= set(stored["tables"]["masked"])
-    assert "blend by ndcg@20 - sasrec, R@20" in capsys.readouterr().out
-
-
 @pytest.mark.minutes
 def test_peers_take_turns(scripts, folder, capsys):
     script = scripts("speed/peers.py")

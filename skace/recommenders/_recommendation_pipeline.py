@@ -83,14 +83,15 @@ def recommendation_pipeline(
     effort : {"fast", "balanced", "best"}, default="balanced"
         "fast": popularity, neighbours and the closed forms that fit into memory, one of them over
         all events of a history alike, and what people had before if they take items again, blended
-        with weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec, from 2,000 events on: relative positions, a
-        rate that falls to 0 over 12 to 50 epochs, batches of 256 windows, or of 64 if they hold 50
-        events on average. It starts from the vectors of ACE; from ids if there are none, if they
-        have one column, or if half of the items have 100 events and hardly any has none. Above 25
-        epochs, early stopping takes fewer if the validation score says so, and in the end held-out
-        rows are learned as well, if a tenth of the users have five events. "best": three trainings
-        of SASRec instead of one. If items have texts, "fast" hashes their words. The others encode
-        them with a language model, which is downloaded once, if sentence-transformers is installed.
+        with weights learned on held-out rows; takes seconds to minutes. "balanced": also SASRec,
+        from 2,000 events on: relative positions, a rate that falls to 0 over 12 to 50 epochs,
+        batches of 256 windows, or of 64 if they hold 50 events on average. It starts from the
+        vectors of ACE; from ids if there are none, if they have one column, or if half of the items
+        have 100 events and hardly any has none. Above 25 epochs, early stopping takes fewer if the
+        validation score says so, and in the end held-out rows are learned as well, if a tenth of
+        the users have five events. "best": three trainings of SASRec instead of one. If items have
+        texts, "fast" hashes their words. The others encode them with a language model, which is
+        downloaded once, if sentence-transformers is installed.
 
     k : int, default=10
         Length of the lists that ``predict`` returns.
