@@ -13,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from skace import (
@@ -222,7 +221,7 @@ def test_vectors_are_named_where_there_are_several(compare, folder):
 
 def test_patience_is_that_of_the_network(compare):
     words = ["--data", "unread", "--patience", "7", "--width", "8"]
-    pipeline, *_ = compare.build_row(compare.read_arguments(words), "ace@1", None, None)
+    pipeline, *_ = compare.build_row(compare.read_arguments(words), "ace@1", None)
     assert pipeline["rec"].n_iter_no_change == 7
 
 
@@ -541,38 +540,14 @@ def test_rows_of_gram_have_ids_of_what_they_say(scripts):
         assert (one.max_epochs, one.early_stopping) == (12, False)
 
 
-class Remembering(BaseEstimator):
-    """Keeps the rows that it is fitted on."""
-
-    def fit(self, X):
-        self.rows_ = X
-        return self
-
-    def predict(self, X):
-        return X
-
-
-def test_the_reference_of_llmemb_does_not_learn_what_searches_judge_by(scripts, compare, folder):
-    train = leave_last_out(compare.read_data(folder))[0]
-    reference = scripts("quality/rivals.py").Reference(Remembering())
-    model = reference(train)
-    assert reference(train) is model
-    assert reference(train[:40]) is not model
-    learned, (before, _) = model.estimator.rows_, leave_last_out(train)
-    assert learned.items.tolist() == before.items.tolist()
-    assert learned.users.tolist() == before.users.tolist()
-    assert learned.catalog.features is None
-
-
 def made(row):
-    """Unfitted network of a row; the recommender that LLMEmb needs is not fitted."""
+    """Unfitted network of a row."""
     network = row.make(None)[-1]
     return getattr(network, "estimator", network)
 
 
-def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts, monkeypatch):
+def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts):
     module = scripts("quality/rivals.py")
-    monkeypatch.setattr(module.Reference, "__call__", lambda self, _: self.estimator)
     settings = {"embedding_dim": 8, "max_epochs": 50, "n_iter_no_change": 3}
     rows = module.rows(settings)
     assert len(rows["SASRec, ACE"].grid["ace__alpha"]) == len(module.RATES)
@@ -589,9 +564,8 @@ def test_rivals_have_the_recipe_of_ace_and_as_many_candidates(scripts, monkeypat
     assert type(reference.item_table) is IDTable
 
 
-def test_rows_of_the_published_protocol_draw_one_negative(scripts, monkeypatch):
+def test_rows_of_the_published_protocol_draw_one_negative(scripts):
     module = scripts("quality/rivals_published.py")
-    monkeypatch.setattr("rivals.Reference.__call__", lambda self, _: self.estimator)
     rows = module.rows({"embedding_dim": 8, "max_epochs": 200, "n_iter_no_change": 20})
     networks = {name: made(row) for name, row in rows.items()}
     networks["reference"] = networks["LLMEmb"].item_table.reference

@@ -4,7 +4,6 @@
 import json
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 # What may differ between the runs that share a folder: all else decides the figures.
@@ -15,7 +14,7 @@ _FREE = {
 
 
 class Cells:
-    """Ranks of each fit, outcomes of searches and models of use to others, in a folder.
+    """Ranks of each fit and outcomes of searches, in a folder.
 
     Parameters
     ----------
@@ -69,15 +68,6 @@ class Cells:
         found = compute()
         words = json.dumps({"grid": repr(grid), "found": found}, indent=1)
         _write(path, lambda file: file.write(words.encode()))
-        return found
-
-    def model(self, name, compute):
-        """Fitted estimator that ``compute()`` returns, from disk where it is there."""
-        path = self.folder / f"{name}.joblib"
-        if path.exists():
-            return joblib.load(path)
-        found = compute()
-        _write(path, lambda file: joblib.dump(found, file))
         return found
 
 

@@ -25,7 +25,6 @@ from lineup import grid_for, in_words, reseeded, rows_of_file
 from measuring import describe_machine, peak_memory
 from methods import BACKBONES, CLOSED_FORMS, NETWORK, build
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from stored_tables import both
@@ -190,7 +189,7 @@ def parameters_of(arguments):
     }
 
 
-def build_row(arguments, features, train, cells):
+def build_row(arguments, features, train):
     """Unfitted pipeline of a row, its grid, and the rows that it learns from."""
     alphas = [float(alpha) for alpha in arguments.alphas.split(",")]
     parameters = parameters_of(arguments)
@@ -198,17 +197,16 @@ def build_row(arguments, features, train, cells):
     if arguments.model in BACKBONES:
         network = NETWORK.get(method.backbone or arguments.model, "rec__")
         pipeline.set_params(**{f"{network}item_table__cold_items": arguments.cold_items})
-    if method.needs_reference:
-        network = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)
-        reference = cells.model("reference", partial(network.fit, train))
-        pipeline.set_params(rec__item_table__reference=FrozenEstimator(reference))
+    if method.is_aligned:
+        ids = BACKBONES[arguments.model](**parameters, item_table=IDTable(), random_state=0)
+        pipeline.set_params(rec__item_table__reference=ids)
     return pipeline, grid, train if method.reads_features else train.with_features(None)
 
 
-def all_rows(arguments, train, cells):
+def all_rows(arguments, train):
     """Each row, and what makes its pipeline, its grid and the rows that it learns from."""
     names = [] if arguments.features == "" else arguments.features.split(",")
-    rows = [(Row(name), partial(build_row, arguments, name, train, cells)) for name in names]
+    rows = [(Row(name), partial(build_row, arguments, name, train)) for name in names]
     if arguments.methods:
         own = rows_of_file(arguments.methods, parameters_of(arguments))
         rows += [
@@ -414,7 +412,7 @@ def main(words=None):
     rows, validation, tables = [], {}, {}
     name = f"{arguments.data.name}_{arguments.model}"
     cells = Cells(arguments.output / f"{name}_fits", vars(arguments) | {"log": fingerprint(X)})
-    for row, build_it in all_rows(arguments, train, cells):
+    for row, build_it in all_rows(arguments, train):
         logging.info("features: %s", row.features)
         estimator, grid, row_train = build_it()
         if grid and not arguments.no_search:

@@ -75,7 +75,7 @@ class Method:
     table: Any = None
     grid: dict = field(default_factory=dict)
     reads_features: bool = True
-    needs_reference: bool = False  # a network of ids, fitted before
+    is_aligned: bool = False  # with a network of ids, fitted before on the same rows
     backbone: str | None = None  # in place of the one that all others share
 
 
@@ -114,7 +114,7 @@ def methods(width, alphas):
             {"rec__item_table__id_init": ["zeros", "normal"]},
         ),
         "spectran": Method([], SpectralAdapter(), {"rec__item_table__alpha": alphas}),
-        "llmemb": Method([], AlignedAdapter(), needs_reference=True),
+        "llmemb": Method([], AlignedAdapter(), is_aligned=True),
         "llm-esr": Method([], DualViewTable(), {"rec__item_table__distillation": [0.0, 0.1]}),
         "gram": Method(
             [("ace", ACETransformer(width))], grid={"ace__alpha": alphas}, backbone="gram"

@@ -7,14 +7,11 @@ Each has as many candidates as ACE, three, here of the learning rate, which fall
 """
 # SPDX-License-Identifier: BSD-3-Clause
 
-from functools import partial
-
 from falling_rows import FALLING
 from falling_rows import rows as falling_rows
 from lineup import Entry
 from methods import methods
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skace import SASRecEstimator
@@ -25,7 +22,6 @@ from skace.item_tables import (
     SpectralAdapter,
     TrainableTable,
 )
-from skace.model_selection import leave_last_out
 from skace.recommenders import MELTEstimator
 
 RATES = [0.001, 0.003, 0.01]
@@ -58,22 +54,19 @@ def rows(settings):
 
 def rivals(settings, grid):
     """Rows by name, all with these parameters of the network and the same grid."""
-    reference = Reference(SASRecEstimator(**settings, item_table=IDTable(), random_state=0))
+    ids = SASRecEstimator(**settings, item_table=IDTable())
 
     def entry(table, steps=(), grid=grid):
         network = SASRecEstimator(**settings, item_table=clone(table))
         return Entry(Pipeline([*steps, ("rec", network)]), grid)
 
-    def aligned(table, train):
-        if table.alpha > 0:
-            table = clone(table).set_params(reference=reference(train))
-        return entry(table).how
+    def aligned(table):
+        reference = ids if table.alpha > 0 else None
+        return entry(clone(table).set_params(reference=reference))
 
     known = methods(settings["embedding_dim"], [1.0])
     shared = {name: known[key] for name, key in SHARED.items()}
-    melt = MELTEstimator(
-        SASRecEstimator(**settings, item_table=IDTable()), max_epochs=settings["max_epochs"]
-    )
+    melt = MELTEstimator(ids, max_epochs=settings["max_epochs"])
     of_melt = {f"rec__estimator__{name}": values for name, values in grid.items()}
     return {
         **{
@@ -81,25 +74,6 @@ def rivals(settings, grid):
             for name, method in shared.items()
         },
         **{name: entry(table) for name, table in TABLES.items()},
-        **{name: Entry(partial(aligned, table), grid) for name, table in ALIGNED.items()},
+        **{name: aligned(table) for name, table in ALIGNED.items()},
         "MELT, ids": Entry(Pipeline([("rec", melt)]), of_melt),
     }
-
-
-class Reference:
-    """The recommender of ids that LLMEmb is aligned with, fitted once for some rows.
-
-    It learns nothing of each user's last training row, on which searches and early stopping judge.
-    """
-
-    def __init__(self, estimator):
-        self.estimator = estimator
-        self.fitted = {}
-
-    def __call__(self, train):
-        """The fitted model, frozen."""
-        if id(train) not in self.fitted:
-            before = leave_last_out(train)[0]
-            model = FrozenEstimator(clone(self.estimator).fit(before.with_features(None)))
-            self.fitted[id(train)] = train, model  # kept, so that no other rows get this id
-        return self.fitted[id(train)][1]

@@ -1,4 +1,4 @@
-"""AlignedAdapter: a linear adapter drawn to the item vectors of a fitted recommender."""
+"""AlignedAdapter: a linear adapter drawn to the item vectors of another recommender."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from numbers import Integral, Real
@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import BoolArray, ColdItems, FloatArray, IdArray
 from skace._validation import first_few, kind_of_ids
-from skace.data import Catalog
+from skace.data import Catalog, Interactions
+from skace.item_tables._base import width_asked_for
 from skace.item_tables._feature_table import FeatureTable
+from skace.item_tables._id import IDTable
 from skace.item_tables._principal import principal_axes
 from skace.item_tables._trained_ids import with_trained_ids
 
@@ -28,7 +31,7 @@ class AlignedAdapter(FeatureTable):
 
     The recommendation adaptation training of LLMEmb [1]_. The features are reduced to their
     principal components and pass two linear maps without an activation. A second loss aligns the
-    vectors of each step's targets with those of ``reference``, a recommender of item ids that was
+    vectors of each step's targets with those of ``reference``, a recommender of item ids that is
     trained before. The alignment of a step is spread over the rows learned in it.
 
     Parameters
@@ -47,9 +50,12 @@ class AlignedAdapter(FeatureTable):
     inner_dim : int, default=768
         Width between the two layers.
 
-    reference : fitted recommender, FrozenEstimator of one, or None, default=None
-        A model with ``item_vectors_`` as wide as the table; of a fitted pipeline the last step is
-        used. A clone of the table keeps the fitted reference. In the grid of a search wrap it in
+    reference : recommender, FrozenEstimator of a fitted one, or None, default=None
+        A recommender with ``item_vectors_`` as wide as the table; of a pipeline the last step is
+        used. An unfitted one is cloned and fitted on the rows that the network learns, so that it
+        sees no row that a search or early stopping holds out. Where its ``random_state`` is None,
+        that of the network decides. A fitted one is taken as it is, and a
+        clone of the table keeps it. In the grid of a search wrap a fitted one in
         `sklearn.frozen.FrozenEstimator`, because a search clones each value, and a clone of a
         recommender is unfitted.
 
@@ -68,6 +74,11 @@ class AlignedAdapter(FeatureTable):
     cold_items : {"excluded", "negatives"}, default="excluded"
         Whether items without a training row are left out of the softmax or are wrong answers in it.
 
+    Attributes
+    ----------
+    reference_ : recommender
+        The fitted clone of an unfitted ``reference``; on the ``item_table_`` of a fitted network.
+
     Notes
     -----
     For reference vectors X and own vectors Y of the same items, each brought to length 4, the
@@ -79,16 +90,16 @@ class AlignedAdapter(FeatureTable):
     random, are used. Items are matched by id; those that the reference does not have, or has not
     trained, are left out.
 
-    Fit the reference only on rows that the model itself may learn from. A reference fitted on all
-    rows has seen the rows that a search holds out.
+    A reference that is fitted beforehand must know only rows that the model itself may learn from:
+    one fitted on all rows has seen those that a search holds out.
 
     The components take O(n_items d^2 + d^3) once per fit. In each step the layers are multiplied
     out first, O(D h c) for c components and inner width h; then the table takes O(n_items c D), and
     the alignment of P items O(P c D + P^2 D), three times that with gradients. Cold and unknown
     items pass the same maps and have zeros for a trained vector (cold ones not with
     ``cold_items="negatives"``, which trains them). The state holds the components of all items, the
-    d x c map, the layers and trained vectors, but not the reference, which is a parameter and is
-    pickled with the model.
+    d x c map, the layers and trained vectors, but not the reference, which is pickled with the
+    model.
 
     Stability: provisional.
 
@@ -99,14 +110,13 @@ class AlignedAdapter(FeatureTable):
 
     Examples
     --------
-    >>> from sklearn.frozen import FrozenEstimator
     >>> from skace import SASRecEstimator
     >>> from skace.datasets import make_shop
     >>> from skace.item_tables import AlignedAdapter, IDTable
     >>> X = make_shop(60, 50, 400, n_features=16, random_state=0).interactions
     >>> quick = {"embedding_dim": 8, "max_epochs": 1, "early_stopping": False, "random_state": 0}
-    >>> ids = SASRecEstimator(item_table=IDTable(), **quick).fit(X)
-    >>> table = AlignedAdapter(reference=FrozenEstimator(ids))
+    >>> ids = SASRecEstimator(item_table=IDTable(), **quick)
+    >>> table = AlignedAdapter(reference=ids)
     >>> SASRecEstimator(item_table=table, **quick).fit(X).item_vectors_.shape
     (50, 8)
     """
@@ -131,7 +141,7 @@ class AlignedAdapter(FeatureTable):
         temperature: float = 2.0,
         n_components: int = 1536,
         inner_dim: int = 768,
-        reference: FrozenEstimator | None = None,
+        reference: Any = None,
         init_std: float = 0.02,
         scale: float | None = 0.1,
         id_init: Literal["zeros", "normal"] | None = None,
@@ -148,11 +158,12 @@ class AlignedAdapter(FeatureTable):
         self.id_init = id_init
 
     def __sklearn_clone__(self):
-        # A clone of the reference would forget its fit.
         parameters = self.get_params(deep=False)
         reference = self.reference
         if hasattr(reference, "get_params") and not isinstance(reference, FrozenEstimator):
-            parameters["reference"] = FrozenEstimator(reference)
+            # A clone of a fitted one would forget its fit.
+            is_to_fit = _is_unfitted(reference)
+            parameters["reference"] = clone(reference) if is_to_fit else FrozenEstimator(reference)
         return type(self)(**parameters)
 
     def _check_sizes(self, n_features, width):
@@ -161,9 +172,27 @@ class AlignedAdapter(FeatureTable):
         if self.reference is None:
             raise ValueError(
                 f"AlignedAdapter(alpha={self.alpha}) needs a reference to align with; pass "
-                "reference=FrozenEstimator(model) with a fitted recommender, or set alpha=0."
+                "reference=SASRecEstimator(item_table=IDTable()), or another recommender, or set "
+                "alpha=0."
             )
-        _check_reference(_recommender_in(self.reference), width)
+        model = _recommender_in(self.reference)
+        if _is_unfitted(self.reference):
+            _check_width(_width_to_come(model, width), width)
+        else:
+            _check_reference(model, width)
+
+    def prepare(self, X: Interactions, *, rng: np.random.RandomState) -> None:
+        """Fit a ``reference`` that is not fitted; see `ItemTable.prepare`."""
+        if self.alpha == 0 or not _is_unfitted(self.reference):
+            return
+        reference = clone(self.reference)
+        draws = [
+            name
+            for name, value in sorted(reference.get_params().items())
+            if name.split("__")[-1] == "random_state" and value is None
+        ]
+        seeds = {name: rng.randint(np.iinfo(np.int32).max) for name in draws}
+        self.reference_ = reference.set_params(**seeds).fit(X)
 
     def build(
         self,
@@ -185,7 +214,9 @@ class AlignedAdapter(FeatureTable):
         from skace._torch.tables._projected import ProjectedItems
 
         if self.alpha != 0:  # raises before any work
-            vectors, is_known = _reference_vectors(_recommender_in(self.reference), item_ids)
+            reference = _recommender_in(getattr(self, "reference_", self.reference))
+            _check_reference(reference, width)
+            vectors, is_known = _reference_vectors(reference, item_ids)
         n_components = min(self.n_components, features.shape[1])
         axes = principal_axes(features, n_components)
         source = ProjectedItems(features, axes.mean, axes.vectors)
@@ -215,13 +246,28 @@ def _recommender_in(reference):
     return reference[-1] if isinstance(reference, Pipeline) else reference
 
 
+def _is_unfitted(reference):
+    """Whether a reference is to be fitted; one that is frozen has to be fitted already."""
+    if isinstance(reference, FrozenEstimator):
+        return False
+    return not hasattr(_recommender_in(reference), "item_ids_")
+
+
+def _width_to_come(model, width):
+    """Width of the vectors that a recommender will have, as far as its parameters tell."""
+    asked = getattr(model, "embedding_dim", None)
+    if asked is None and isinstance(getattr(model, "item_table", None), IDTable):
+        asked = width_asked_for(None)
+    return width if asked is None else asked
+
+
 def _check_reference(model, width):
     """Raise unless a recommender is fitted and has item vectors of this width."""
     name = type(model).__name__
     if not hasattr(model, "item_ids_"):
         raise ValueError(
-            f"reference, a {name}, is not fitted; fit it and pass FrozenEstimator(model) of "
-            "sklearn.frozen, because the clone that a search makes of a model forgets its fit."
+            f"reference, a {name}, is frozen but not fitted; fit it first, or pass it as it is to "
+            "have it fitted on the rows of the fit."
         )
     if not hasattr(model, "item_vectors_"):
         raise ValueError(
@@ -231,7 +277,11 @@ def _check_reference(model, width):
         raise ValueError(
             f"reference, a {name}, has sparse item_vectors_; pass a fitted neural recommender."
         )
-    found = model.item_vectors_.shape[1]
+    _check_width(model.item_vectors_.shape[1], width)
+
+
+def _check_width(found, width):
+    """Raise unless vectors of the reference have this width."""
     if found != width:
         raise ValueError(
             f"reference has item vectors of width {found}, but the table is {width} wide; set "

@@ -12,10 +12,12 @@ from skace._sklearn_compat import StrOptions
 from skace._typing import BoolArray, ColdItems, FloatArray, IntArray
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from skace._torch._batches import DeviceLog
     from skace._torch.training._auxiliary import Auxiliary, Reader
+    from skace.data import Interactions
 
 __all__ = ["ItemTable", "width_asked_for"]
 
@@ -113,6 +115,21 @@ class ItemTable(DocLinkMixin, OldStateMixin, BaseEstimator, ABC):
             The same as ``width``, unless the table sends its vectors through the encoder in parts.
         """
         return width
+
+    def prepare(self, X: "Interactions", *, rng: "np.random.RandomState") -> None:
+        """Learn from the rows of a fit, before `build`; a table as given learns nothing.
+
+        Called on the copy ``item_table_`` that a fit keeps, not when that fit goes on from another
+        one.
+
+        Parameters
+        ----------
+        X : Interactions
+            The rows that the network learns, without those held out, with their weights.
+
+        rng : numpy.random.RandomState
+            Of the fit, for whatever draws.
+        """
 
     @abstractmethod
     def build(

@@ -1,6 +1,7 @@
 """AlignedAdapter: what a reference may be, how items are matched, and that alpha matters."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import pickle
 import re
 
 import numpy as np
@@ -15,6 +16,8 @@ from sklearn.pipeline import Pipeline
 from skace import ACETransformer, Catalog, EASEEstimator, Interactions, SASRecEstimator
 from skace._torch.tables import _alignment
 from skace.item_tables import AlignedAdapter, IDTable
+from skace.metrics import ndcg_scorer
+from skace.model_selection import LeaveLastOut, leave_last_out
 
 
 @pytest.fixture
@@ -147,6 +150,107 @@ def test_the_reference_is_not_part_of_the_state(quick_fit, ids_model):
     assert [name for name in state if "reference" in name or "known" in name] == []
 
 
+# A reference that is fitted with the network.
+
+
+def of_ids(**parameters):
+    few = {"embedding_dim": 8, "max_epochs": 2, "early_stopping": False}
+    return SASRecEstimator(item_table=IDTable(), **few | parameters)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of two epochs
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_unfitted_reference_learns_what_the_network_learns(tiny_shop, early_stopping):
+    train = tiny_shop
+    learned = leave_last_out(train)[0] if early_stopping else train
+    fitted = of_ids(random_state=1).fit(learned)
+    models = [
+        SASRecEstimator(
+            item_table=AlignedAdapter(alpha=1.0, inner_dim=8, reference=reference),
+            embedding_dim=8,
+            max_epochs=2,
+            early_stopping=early_stopping,
+            random_state=0,
+        ).fit(train)
+        for reference in (of_ids(random_state=1), FrozenEstimator(fitted))
+    ]
+    ours, theirs = models
+    found = ours.item_table_.reference_
+    np.testing.assert_array_equal(found.item_counts_, fitted.item_counts_)
+    np.testing.assert_array_equal(found.item_vectors_, fitted.item_vectors_)
+    np.testing.assert_array_equal(ours.item_vectors_, theirs.item_vectors_)
+    assert not hasattr(ours.item_table.reference, "item_ids_")
+    assert not hasattr(theirs.item_table_, "reference_")
+
+
+@pytest.mark.parametrize("are_own", [True, False])
+def test_rows_weigh_as_much_for_the_reference(tiny_shop, are_own):
+    weights = np.arange(len(tiny_shop)) % 3 * 0.5
+    given = {} if are_own else {"sample_weight": weights}
+    X = tiny_shop.with_weights(weights) if are_own else tiny_shop
+    table = AlignedAdapter(reference=of_ids(), inner_dim=8)
+    model = SASRecEstimator(item_table=table, embedding_dim=8, max_epochs=1, early_stopping=False)
+    found = model.fit(X, **given).item_table_.reference_
+    np.testing.assert_array_equal(found.item_counts_, model.item_counts_)
+    np.testing.assert_allclose(found.popularity_, model.popularity_)
+    assert found.popularity_.sum() == pytest.approx(weights.sum())
+
+
+def test_a_search_fits_the_reference_in_each_fold(tiny_shop):
+    model = SASRecEstimator(
+        item_table=AlignedAdapter(reference=of_ids(), inner_dim=8),
+        embedding_dim=8,
+        max_epochs=1,
+        early_stopping=False,
+        random_state=0,
+    )
+    grid = {"item_table__reference__max_epochs": [1, 2]}
+    search = GridSearchCV(model, grid, cv=LeaveLastOut(), scoring=ndcg_scorer(k=10)).fit(tiny_shop)
+    best = search.best_estimator_.item_table_.reference_
+    assert best.n_iter_ == search.best_params_["item_table__reference__max_epochs"]
+
+
+def test_the_seed_of_the_network_decides_where_the_reference_has_none(quick_fit):
+    first, again, other = (
+        quick_fit(AlignedAdapter(reference=of_ids(), inner_dim=8), random_state=seed)
+        for seed in (0, 0, 1)
+    )
+    one, two, three = (
+        model.item_table_.reference_.item_vectors_ for model in (first, again, other)
+    )
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(first.item_vectors_, again.item_vectors_)
+    assert not np.allclose(one, three)
+
+
+def test_training_goes_on_with_the_reference_that_was_fitted(quick_fit, tiny_shop):
+    model = quick_fit(AlignedAdapter(alpha=1.0, reference=of_ids(), inner_dim=8), warm_start=True)
+    reference = model.item_table_.reference_
+    model.fit(tiny_shop)
+    model.partial_fit(tiny_shop)
+    assert model.item_table_.reference_ is reference
+    restored = pickle.loads(pickle.dumps(model))
+    queries = tiny_shop.next_queries()
+    np.testing.assert_array_equal(restored.predict(queries), model.predict(queries))
+    model.set_params(item_table__reference__max_epochs=3)
+    with pytest.raises(ValueError, match="item_table__reference__max_epochs=3"):
+        model.fit(tiny_shop)
+
+
+def test_without_alignment_no_reference_is_fitted(quick_fit):
+    model = quick_fit(AlignedAdapter(alpha=0, reference=of_ids(), inner_dim=8))
+    assert not hasattr(model.item_table_, "reference_")
+
+
+@pytest.mark.parametrize("width", [4, None])
+def test_an_unfitted_reference_of_another_width_is_refused(tiny_shop, width, monkeypatch):
+    monkeypatch.setattr(AlignedAdapter, "prepare", None)  # before any work
+    table = AlignedAdapter(reference=of_ids(embedding_dim=width))
+    text = f"reference has item vectors of width {width or 128}, but the table is 8 wide"
+    with pytest.raises(ValueError, match=text):
+        SASRecEstimator(item_table=table, embedding_dim=8).fit(tiny_shop)
+
+
 class Counter(BaseEstimator):
     """A recommender without vectors."""
 
@@ -160,8 +264,8 @@ class Counter(BaseEstimator):
 
 UNFITTED = SASRecEstimator(embedding_dim=8)
 NOT_FITTED = (
-    "reference, a SASRecEstimator, is not fitted; fit it and pass FrozenEstimator(model) of "
-    "sklearn.frozen, because the clone that a search makes of a model forgets its fit."
+    "reference, a SASRecEstimator, is frozen but not fitted; fit it first, or pass it as it is to "
+    "have it fitted on the rows of the fit."
 )
 
 
@@ -171,16 +275,16 @@ NOT_FITTED = (
         (
             None,
             "AlignedAdapter(alpha=0.01) needs a reference to align with; pass "
-            "reference=FrozenEstimator(model) with a fitted recommender, or set alpha=0.",
+            "reference=SASRecEstimator(item_table=IDTable()), or another recommender, or set "
+            "alpha=0.",
         ),
-        (UNFITTED, NOT_FITTED),
         (FrozenEstimator(UNFITTED), NOT_FITTED),
         (
             FrozenEstimator(Counter().fit()),
             "reference, a Counter, has no item_vectors_; pass a fitted neural recommender.",
         ),
     ],
-    ids=["none", "unfitted", "frozen unfitted", "no vectors"],
+    ids=["none", "frozen unfitted", "no vectors"],
 )
 def test_what_cannot_be_a_reference_is_refused(tiny_shop, reference, text):
     model = SASRecEstimator(item_table=AlignedAdapter(reference=reference), embedding_dim=8)

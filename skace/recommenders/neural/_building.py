@@ -19,6 +19,7 @@ class NetworkBuilding:
             # A copy, which later changes of the parameter do not reach; tables of third parties
             # need not be estimators, and are copied as they are.
             self.item_table_ = clone(self._table(), safe=False)
+            self.item_table_.prepare(_rows_to_learn(fit), rng=fit.rng)
             self.n_item_features_ = self._n_features_read(rows.X.catalog)
             width = self._table().width(self.n_item_features_, self._settings().embedding_dim)
             self.architecture_ = self._shape()
@@ -115,3 +116,14 @@ class NetworkBuilding:
         if catalog.features is not None:
             features[columns] = catalog.features
         return features
+
+
+def _rows_to_learn(fit):
+    """All rows but those held out; they carry their weights, which may be 0."""
+    X, weights = fit.rows.X, fit.rows.weights
+    is_kept = fit.is_row[X._ends]
+    if weights is None:
+        return X._derive(ends=X._ends[is_kept])
+    X = X.with_weights(None)
+    X = X._derive(ends=X._ends[is_kept | (weights[X._ends] == 0)])
+    return X.with_weights(weights[X._ends])
