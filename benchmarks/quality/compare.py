@@ -262,7 +262,8 @@ def fit_row(row, estimator, train, test, seeds, cells):
         unfitted = reseeded(estimator, seed) if row.is_own else estimator
         compute = partial(fit_once, unfitted, seed, train, test)
         # A row of one's own may have changed under its name.
-        label = {"estimator": in_words(unfitted), **row.chosen} if row.is_own else row.chosen
+        is_told = row.is_own or "rec__item_table__reference" in unfitted.get_params()
+        label = {"estimator": in_words(unfitted), **row.chosen} if is_told else row.chosen
         found = cells.fit(row.features, seed, label, compute)
         row.ended |= ended(unfitted[-1], int(found["epochs"]))
         row.seconds.append(float(found["seconds"]))

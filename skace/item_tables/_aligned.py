@@ -1,6 +1,7 @@
 """AlignedAdapter: a linear adapter drawn to the item vectors of another recommender."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import warnings
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,10 +11,12 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from skace._random import seeded_clone
 from skace._sklearn_compat import HasMethods, Interval, StrOptions
 from skace._typing import BoolArray, ColdItems, FloatArray, IdArray
 from skace._validation import first_few, kind_of_ids
 from skace.data import Catalog, Interactions
+from skace.exceptions import FutureLeakageWarning
 from skace.item_tables._base import width_asked_for
 from skace.item_tables._feature_table import FeatureTable
 from skace.item_tables._id import IDTable
@@ -53,8 +56,9 @@ class AlignedAdapter(FeatureTable):
     reference : recommender, FrozenEstimator of a fitted one, or None, default=None
         A recommender with ``item_vectors_`` as wide as the table; of a pipeline the last step is
         used. An unfitted one is cloned and fitted on the rows that the network learns, so that it
-        sees no row that a search or early stopping holds out. Where its ``random_state`` is None,
-        that of the network decides. A fitted one is taken as it is, and a
+        sees no row that a search or early stopping holds out; if it stops early itself, it holds
+        out rows of these. Where its ``random_state`` is None, that of the network decides.
+        ``partial_fit`` does not teach it. A fitted one is taken as it is, and a
         clone of the table keeps it. In the grid of a search wrap a fitted one in
         `sklearn.frozen.FrozenEstimator`, because a search clones each value, and a clone of a
         recommender is unfitted.
@@ -177,6 +181,8 @@ class AlignedAdapter(FeatureTable):
             )
         model = _recommender_in(self.reference)
         if _is_unfitted(self.reference):
+            if not getattr(model, "_gives_vectors", True):
+                _refuse_without_vectors(model)
             _check_width(_width_to_come(model, width), width)
         else:
             _check_reference(model, width)
@@ -185,14 +191,17 @@ class AlignedAdapter(FeatureTable):
         """Fit a ``reference`` that is not fitted; see `ItemTable.prepare`."""
         if self.alpha == 0 or not _is_unfitted(self.reference):
             return
-        reference = clone(self.reference)
-        draws = [
-            name
-            for name, value in sorted(reference.get_params().items())
-            if name.split("__")[-1] == "random_state" and value is None
-        ]
-        seeds = {name: rng.randint(np.iinfo(np.int32).max) for name in draws}
-        self.reference_ = reference.set_params(**seeds).fit(X)
+        reference = seeded_clone(self.reference, rng)
+        with warnings.catch_warnings():
+            # The fit of the network has told of that.
+            warnings.simplefilter("ignore", FutureLeakageWarning)
+            try:
+                self.reference_ = reference.fit(X)
+            except (TypeError, ValueError) as error:
+                raise type(error)(
+                    f"reference, a {_name_of(reference)}, cannot be fitted on the rows that the "
+                    f"network learns: {error}"
+                ) from error
 
     def build(
         self,
@@ -248,7 +257,7 @@ def _recommender_in(reference):
 
 def _is_unfitted(reference):
     """Whether a reference is to be fitted; one that is frozen has to be fitted already."""
-    if isinstance(reference, FrozenEstimator):
+    if isinstance(reference, FrozenEstimator) or not hasattr(reference, "get_params"):
         return False
     return not hasattr(_recommender_in(reference), "item_ids_")
 
@@ -263,21 +272,29 @@ def _width_to_come(model, width):
 
 def _check_reference(model, width):
     """Raise unless a recommender is fitted and has item vectors of this width."""
-    name = type(model).__name__
+    name = _name_of(model)
     if not hasattr(model, "item_ids_"):
         raise ValueError(
-            f"reference, a {name}, is frozen but not fitted; fit it first, or pass it as it is to "
-            "have it fitted on the rows of the fit."
+            f"reference, a {name}, is not fitted and stays as it is; fit it first, or pass an "
+            "unfitted recommender, not frozen, to have it fitted with the network."
         )
     if not hasattr(model, "item_vectors_"):
-        raise ValueError(
-            f"reference, a {name}, has no item_vectors_; pass a fitted neural recommender."
-        )
+        _refuse_without_vectors(model)
     if sp.issparse(model.item_vectors_):
         raise ValueError(
-            f"reference, a {name}, has sparse item_vectors_; pass a fitted neural recommender."
+            f"reference, a {name}, has sparse item_vectors_; pass a neural recommender."
         )
     _check_width(model.item_vectors_.shape[1], width)
+
+
+def _refuse_without_vectors(model):
+    raise ValueError(
+        f"reference, a {_name_of(model)}, has no item_vectors_; pass a neural recommender."
+    )
+
+
+def _name_of(model):
+    return type(model).__name__
 
 
 def _check_width(found, width):

@@ -3,6 +3,8 @@
 
 import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from skace._torch.tables import _alignment
 from skace.item_tables import AlignedAdapter, IDTable
 from skace.metrics import ndcg_scorer
 from skace.model_selection import LeaveLastOut, leave_last_out
+from skace.recommenders import PopularityEstimator, SeedEnsemble
+from skace.recommenders._holdout import hold_out_last
 
 
 @pytest.fixture
@@ -134,7 +138,7 @@ def test_a_reference_may_be_a_fitted_search(ids_model):
 
 def test_a_reference_with_sparse_vectors_is_refused(small_log):
     model = EASEEstimator(k=2, n_neighbors=1).fit(small_log)
-    text = "reference, a EASEEstimator, has sparse item_vectors_; pass a fitted neural recommender."
+    text = "reference, a EASEEstimator, has sparse item_vectors_; pass a neural recommender."
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         AlignedAdapter(reference=model).width(16, 6)
 
@@ -158,6 +162,11 @@ def of_ids(**parameters):
     return SASRecEstimator(item_table=IDTable(), **few | parameters)
 
 
+def small(table, **parameters):
+    few = {"embedding_dim": 8, "max_epochs": 1, "early_stopping": False, "random_state": 0}
+    return SASRecEstimator(item_table=table, **few | parameters)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of two epochs
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_an_unfitted_reference_learns_what_the_network_learns(tiny_shop, early_stopping):
@@ -165,12 +174,10 @@ def test_an_unfitted_reference_learns_what_the_network_learns(tiny_shop, early_s
     learned = leave_last_out(train)[0] if early_stopping else train
     fitted = of_ids(random_state=1).fit(learned)
     models = [
-        SASRecEstimator(
-            item_table=AlignedAdapter(alpha=1.0, inner_dim=8, reference=reference),
-            embedding_dim=8,
+        small(
+            AlignedAdapter(alpha=1.0, inner_dim=8, reference=reference),
             max_epochs=2,
             early_stopping=early_stopping,
-            random_state=0,
         ).fit(train)
         for reference in (of_ids(random_state=1), FrozenEstimator(fitted))
     ]
@@ -184,30 +191,37 @@ def test_an_unfitted_reference_learns_what_the_network_learns(tiny_shop, early_s
 
 
 @pytest.mark.parametrize("are_own", [True, False])
-def test_rows_weigh_as_much_for_the_reference(tiny_shop, are_own):
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of one epoch
+def test_rows_weigh_as_much_for_the_reference(tiny_shop, are_own, early_stopping):
     weights = np.arange(len(tiny_shop)) % 3 * 0.5
     given = {} if are_own else {"sample_weight": weights}
     X = tiny_shop.with_weights(weights) if are_own else tiny_shop
-    table = AlignedAdapter(reference=of_ids(), inner_dim=8)
-    model = SASRecEstimator(item_table=table, embedding_dim=8, max_epochs=1, early_stopping=False)
+    model = small(AlignedAdapter(reference=of_ids(), inner_dim=8), early_stopping=early_stopping)
     found = model.fit(X, **given).item_table_.reference_
-    np.testing.assert_array_equal(found.item_counts_, model.item_counts_)
-    np.testing.assert_allclose(found.popularity_, model.popularity_)
-    assert found.popularity_.sum() == pytest.approx(weights.sum())
+    n_learned = weights.sum()
+    if early_stopping:  # each user's last row that counts is held out
+        rng = np.random.RandomState(0)
+        n_learned -= weights[hold_out_last(tiny_shop, 1.0, rng, weights)].sum()
+    else:
+        np.testing.assert_array_equal(found.item_counts_, model.item_counts_)
+        np.testing.assert_allclose(found.popularity_, model.popularity_)
+    assert found.popularity_.sum() == pytest.approx(n_learned)
 
 
 def test_a_search_fits_the_reference_in_each_fold(tiny_shop):
-    model = SASRecEstimator(
-        item_table=AlignedAdapter(reference=of_ids(), inner_dim=8),
-        embedding_dim=8,
-        max_epochs=1,
-        early_stopping=False,
-        random_state=0,
-    )
+    learned, score = [], ndcg_scorer(k=10)
+
+    def scoring(model, X):
+        reference = model.item_table_.reference_
+        learned.append((int(reference.item_counts_.sum()), reference.n_iter_))
+        return score(model, X)
+
     grid = {"item_table__reference__max_epochs": [1, 2]}
-    search = GridSearchCV(model, grid, cv=LeaveLastOut(), scoring=ndcg_scorer(k=10)).fit(tiny_shop)
-    best = search.best_estimator_.item_table_.reference_
-    assert best.n_iter_ == search.best_params_["item_table__reference__max_epochs"]
+    model = small(AlignedAdapter(reference=of_ids(), inner_dim=8))
+    GridSearchCV(model, grid, cv=LeaveLastOut(), scoring=scoring).fit(tiny_shop)
+    n_rows = len(leave_last_out(tiny_shop)[0])
+    assert learned == [(n_rows, 1), (n_rows, 2)]
 
 
 def test_the_seed_of_the_network_decides_where_the_reference_has_none(quick_fit):
@@ -234,6 +248,74 @@ def test_training_goes_on_with_the_reference_that_was_fitted(quick_fit, tiny_sho
     np.testing.assert_array_equal(restored.predict(queries), model.predict(queries))
     model.set_params(item_table__reference__max_epochs=3)
     with pytest.raises(ValueError, match="item_table__reference__max_epochs=3"):
+        model.fit(tiny_shop)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of one epoch
+def test_a_second_training_has_a_reference_of_all_rows(tiny_shop):
+    table = AlignedAdapter(reference=of_ids(), inner_dim=8)
+    model = small(table, early_stopping=True, train_on_held_out=True).fit(tiny_shop)
+    assert model.item_table_.reference_.item_counts_.sum() == len(tiny_shop)
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "search"])
+def test_a_reference_inside_of_another_estimator_is_seeded(tiny_shop, kind):
+    if kind == "pipeline":
+        reference = Pipeline([("ace", ACETransformer(4)), ("rec", of_ids())])
+    else:
+        reference = GridSearchCV(of_ids(), {"max_epochs": [1]}, cv=LeaveLastOut())
+    models = [
+        small(AlignedAdapter(alpha=1.0, reference=reference, inner_dim=8), warm_start=True)
+        for _ in range(2)
+    ]
+    one, other = (model.fit(tiny_shop).item_vectors_ for model in models)
+    np.testing.assert_array_equal(one, other)
+    models[0].fit(tiny_shop)  # goes on, though splitters know no equality
+
+
+def test_a_fitted_pipeline_stays_fitted(quick_fit, ids_model):
+    reference = Pipeline([("ace", ACETransformer()), ("rec", ids_model)])
+    model = quick_fit(AlignedAdapter(reference=reference))
+    assert model.item_table_.reference.estimator is reference
+    assert not hasattr(model.item_table_, "reference_")
+
+
+@pytest.mark.minutes
+def test_a_reference_may_be_fitted_in_threads(tmp_path):
+    """In another process, which ends if they wait for each other."""
+    script = tmp_path / "threads.py"
+    script.write_text(
+        "import joblib\n"
+        "from sklearn.model_selection import GridSearchCV\n"
+        "from skace import LeaveLastOut, SASRecEstimator\n"
+        "from skace.datasets import make_shop\n"
+        "from skace.item_tables import AlignedAdapter, IDTable\n"
+        "X = make_shop(40, 50, 300, n_features=16, random_state=0).interactions\n"
+        "few = {'embedding_dim': 8, 'max_epochs': 1, 'early_stopping': False}\n"
+        "ids = SASRecEstimator(item_table=IDTable(), **few)\n"
+        "grid = {'max_epochs': [1, 2]}\n"
+        "search = GridSearchCV(ids, grid, cv=LeaveLastOut(), n_jobs=2)\n"
+        "table = AlignedAdapter(reference=search, inner_dim=8)\n"
+        "with joblib.parallel_config('threading'):\n"
+        "    SASRecEstimator(item_table=table, **few).fit(X)\n"
+    )
+    subprocess.run([sys.executable, script], check=True, timeout=120)
+
+
+def test_what_hinders_the_reference_is_said(tiny_shop):
+    first = tiny_shop[tiny_shop._starts == tiny_shop._ends]
+    model = small(AlignedAdapter(reference=of_ids(), inner_dim=8))
+    text = "reference, a SASRecEstimator, cannot be fitted on the rows that the network learns: "
+    with pytest.raises(ValueError, match=f"^{text}no row of X has a past"):
+        model.partial_fit(first)
+
+
+def test_vectors_are_looked_for_after_the_fit_as_well(tiny_shop):
+    class Strange(PopularityEstimator):
+        """Has no vectors, and does not say so."""
+
+    model = small(AlignedAdapter(reference=Strange(), inner_dim=8))
+    with pytest.raises(ValueError, match="reference"):
         model.fit(tiny_shop)
 
 
@@ -264,8 +346,8 @@ class Counter(BaseEstimator):
 
 UNFITTED = SASRecEstimator(embedding_dim=8)
 NOT_FITTED = (
-    "reference, a SASRecEstimator, is frozen but not fitted; fit it first, or pass it as it is to "
-    "have it fitted on the rows of the fit."
+    "reference, a SASRecEstimator, is not fitted and stays as it is; fit it first, or pass an "
+    "unfitted recommender, not frozen, to have it fitted with the network."
 )
 
 
@@ -281,10 +363,14 @@ NOT_FITTED = (
         (FrozenEstimator(UNFITTED), NOT_FITTED),
         (
             FrozenEstimator(Counter().fit()),
-            "reference, a Counter, has no item_vectors_; pass a fitted neural recommender.",
+            "reference, a Counter, has no item_vectors_; pass a neural recommender.",
+        ),
+        (
+            SeedEnsemble(UNFITTED),
+            "reference, a SeedEnsemble, has no item_vectors_; pass a neural recommender.",
         ),
     ],
-    ids=["none", "frozen unfitted", "no vectors"],
+    ids=["none", "frozen unfitted", "no vectors", "never vectors"],
 )
 def test_what_cannot_be_a_reference_is_refused(tiny_shop, reference, text):
     model = SASRecEstimator(item_table=AlignedAdapter(reference=reference), embedding_dim=8)

@@ -144,3 +144,41 @@ def test_a_recommender_with_a_table_of_third_parties_keeps_the_contract():
     sizes = SIZES | {"batch_size": 16, "max_length": 6}
     report = check_sequential_recommender(SASRecEstimator(item_table=HalfTable(), **sizes))
     assert report.names("failed") == []
+
+
+class Other:
+    """A table of somebody else, which is no ItemTable and knows nothing of ``prepare``."""
+
+    def __init__(self):
+        self.own = TrainableTable()
+
+    def __getattr__(self, name):
+        if name in ("own", "prepare", "get_params") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.own, name)
+
+
+def test_a_table_need_not_inherit(small_log):
+    small_log = small_log.with_features(np.eye(6)[:, :3])
+    own, theirs = (
+        SASRecEstimator(item_table=table, **QUICK).fit(small_log).item_vectors_
+        for table in (TrainableTable(), Other())
+    )
+    np.testing.assert_array_equal(own, theirs)
+
+
+class Counting(TrainableTable):
+    """Counts the rows that it is prepared with."""
+
+    def prepare(self, X, *, rng):
+        self.n_rows_, self.rng_ = len(X), rng
+
+
+def test_a_table_is_prepared_with_the_rows_that_are_learned(small_log):
+    small_log = small_log.with_features(np.eye(6)[:, :3])
+    model = SASRecEstimator(item_table=Counting(), warm_start=True, **QUICK).fit(small_log)
+    assert model.item_table_.n_rows_ == len(small_log)
+    assert not hasattr(model.item_table, "n_rows_")
+    table = model.item_table_
+    model.fit(small_log)  # goes on
+    assert model.item_table_ is table

@@ -12,14 +12,21 @@ _SAMPLED_ITEMS = 16  # items whose features tell whether a catalog is the one of
 class NetworkBuilding:
     """Networks of a `NeuralRecommender`, before training."""
 
+    def _prepare_table(self, fit):
+        """Keep a copy of the table, which later changes of the parameter do not reach.
+
+        It may fit models, in threads too: not where torch's generators are held.
+        """
+        # Tables of third parties need not be estimators, and are copied as they are.
+        self.item_table_ = clone(self._table(), safe=False)
+        prepare = getattr(self.item_table_, "prepare", None)
+        if prepare is not None:
+            prepare(fit.rows_to_learn, rng=fit.rng)
+
     def _build_network(self, fit, generator):
         """Fresh network, or the fitted one grown by the new items."""
         rows = fit.rows
         if rows.is_fresh:
-            # A copy, which later changes of the parameter do not reach; tables of third parties
-            # need not be estimators, and are copied as they are.
-            self.item_table_ = clone(self._table(), safe=False)
-            self.item_table_.prepare(_rows_to_learn(fit), rng=fit.rng)
             self.n_item_features_ = self._n_features_read(rows.X.catalog)
             width = self._table().width(self.n_item_features_, self._settings().embedding_dim)
             self.architecture_ = self._shape()
@@ -116,14 +123,3 @@ class NetworkBuilding:
         if catalog.features is not None:
             features[columns] = catalog.features
         return features
-
-
-def _rows_to_learn(fit):
-    """All rows but those held out; they carry their weights, which may be 0."""
-    X, weights = fit.rows.X, fit.rows.weights
-    is_kept = fit.is_row[X._ends]
-    if weights is None:
-        return X._derive(ends=X._ends[is_kept])
-    X = X.with_weights(None)
-    X = X._derive(ends=X._ends[is_kept | (weights[X._ends] == 0)])
-    return X.with_weights(weights[X._ends])

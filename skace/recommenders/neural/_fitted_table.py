@@ -1,6 +1,7 @@
 """Item tables of fitted networks: kept as they were built, and refused when changed."""
 # SPDX-License-Identifier: BSD-3-Clause
 
+import joblib
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
@@ -64,7 +65,10 @@ def _is_same(value, other):
     if isinstance(value, (list, tuple)) and isinstance(other, (list, tuple)):
         # The steps of a pipeline; what is in them is compared by its own parameters.
         return len(value) == len(other) and all(map(_is_same, value, other))
-    return value is other or np.array_equal(value, other)
+    if value is other or np.array_equal(value, other):
+        return True
+    # What knows no equality, such as a splitter, is compared by what it holds.
+    return type(value) is type(other) and joblib.hash(value) == joblib.hash(other)
 
 
 def _unfrozen(value):

@@ -5,15 +5,15 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from skace._random import seeded_clone, unseeded
 from skace.embeddings import SemanticIdEncoder
 from skace.recommenders._features import check_features
 from skace.recommenders.neural._fitted_table import check_same_parameters
 
-__all__ = ["check_code_features", "check_same_ids", "fit_ids", "item_codes", "seeded_clone"]
+__all__ = ["check_code_features", "check_same_ids", "fit_ids", "item_codes"]
 
 _MOST_CLUSTERS = 128  # of the default, as published for Amazon Beauty
 _FEWEST_ITEMS = 4  # of a cluster of the default, on average
-_SEEDS = np.iinfo(np.int32).max
 
 
 def check_code_features(catalog):
@@ -52,21 +52,6 @@ def fit_ids(ids, features, rng):
     if isinstance(ids, FrozenEstimator):
         return clone(ids)
     return seeded_clone(ids, rng).fit(features)
-
-
-def seeded_clone(estimator, rng):
-    """Clone of an estimator in which no ``random_state`` is None.
-
-    Parameters
-    ----------
-    estimator : estimator
-        What is cloned.
-
-    rng : numpy.random.RandomState
-        Source of the seeds.
-    """
-    copy = clone(estimator)
-    return copy.set_params(**{name: rng.randint(_SEEDS) for name in _unseeded(copy, copy)})
 
 
 def item_codes(ids, features, n_levels=None):
@@ -139,15 +124,6 @@ def check_same_ids(ids, fitted):
         ids = SemanticIdEncoder(getattr(fitted, "n_clusters", _MOST_CLUSTERS), n_levels=1)
     ids = clone(ids)
     if type(ids) is type(fitted) and not isinstance(ids, FrozenEstimator):
-        ids.set_params(**{name: fitted.get_params()[name] for name in _unseeded(ids, fitted)})
+        drawn = fitted.get_params()
+        ids.set_params(**{name: drawn[name] for name in unseeded(ids) if name in drawn})
     check_same_parameters("semantic_ids", ids, fitted)
-
-
-def _unseeded(ids, fitted):
-    """Names of the seeds that are None, in order, of those that the fitted transformer has."""
-    has = fitted.get_params()
-    return [
-        name
-        for name, value in sorted(ids.get_params().items())
-        if value is None and name.split("__")[-1] == "random_state" and name in has
-    ]

@@ -9,13 +9,14 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 
+from skace._random import seeded_clone
 from skace.embeddings import SemanticIdEncoder, TextEncoder
 from skace.exceptions import FutureLeakageWarning
 from skace.item_tables import IDTable
 from skace.metrics._target_ranks import final_estimator
 from skace.recommenders._similar import similar_items
 from skace.recommenders.neural._id_words import IdWords, distinct_ids
-from skace.recommenders.neural._item_codes import fit_ids, item_codes, seeded_clone
+from skace.recommenders.neural._item_codes import fit_ids, item_codes
 from skace.recommenders.neural._item_texts import ItemTexts
 from skace.recommenders.neural._sasrec import SASRecEstimator
 from skace.recommenders.neural._text_tokens import TextTokens
@@ -31,6 +32,9 @@ class TextBuilding:
     """What a `GRAMTextEstimator` makes of a catalog before it trains."""
 
     # Network.
+
+    def _prepare_table(self, fit):
+        """A language model scores by words: it has no table."""
 
     def _build_network(self, fit, generator):
         """The loaded network, or the fitted one, with the ids of all items set."""
@@ -183,16 +187,12 @@ class TextBuilding:
 
     def _similar(self, fit):
         """Columns of the items most similar to each, by what was done with them."""
-        X, n_items, weights = fit.rows.X, self.item_ids_.size, fit.weights
+        learned, n_items = fit.rows_to_learn, self.item_ids_.size
         k = min(self.n_neighbors, n_items - 1)
-        # Rows of weight 0 stay: without them, what is left would seem to leak.
-        is_read = fit.is_row if weights is None else fit.is_row | (fit.rows.is_row & (weights == 0))
-        ends = np.flatnonzero(is_read)
-        has_past = ends > fit.rows.offsets[X._log.users_at(ends)]
-        teaches = has_past if weights is None else has_past & (weights[ends] > 0)
+        has_past = learned._starts < learned._ends
+        teaches = has_past if learned.weights is None else has_past & (learned.weights > 0)
         if k == 0 or not teaches.any():
             return [[]] * n_items
-        learned = X._derive(ends=ends).with_weights(None if weights is None else weights[ends])
         with warnings.catch_warnings():
             # Our own fit has told of that.
             warnings.simplefilter("ignore", FutureLeakageWarning)

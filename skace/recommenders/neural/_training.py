@@ -64,6 +64,16 @@ class TrainingFit:
     stages: Stages
 
     @property
+    def rows_to_learn(self):
+        """All rows but those held out; they carry their weights."""
+        X, weights = self.rows.X, self.weights
+        if weights is None:
+            return X._derive(ends=np.flatnonzero(self.is_row))
+        # Rows of weight 0 stay: without them, what is left would seem to leak.
+        ends = np.flatnonzero(self.is_row | (self.rows.is_row & (weights == 0)))
+        return X.with_weights(None)._derive(ends=ends).with_weights(weights[ends])
+
+    @property
     def event_weights(self):
         """Weight of each event in the loss, shape (n_events,); 0 for what is not learned."""
         return self.is_row if self.weights is None else self.is_row * self.weights
@@ -107,6 +117,8 @@ class NetworkTraining(NetworkTimes):
         self._note_cold_items(fit)
         self._note_times(fit)
         seed = rng.randint(np.iinfo(np.int32).max)
+        if rows.is_fresh:
+            self._prepare_table(fit)
         with private_generator(seed, fit.device) as generator:
             self._network = self._build_network(fit, generator)
             trainer = self._build_trainer(fit)
