@@ -1,4 +1,4 @@
-"""Generators from whatever scikit-learn users pass as ``random_state``."""
+"""Generators and seeds from whatever scikit-learn users pass as ``random_state``."""
 # SPDX-License-Identifier: BSD-3-Clause
 
 from typing import Any

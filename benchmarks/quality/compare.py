@@ -261,7 +261,7 @@ def fit_row(row, estimator, train, test, seeds, cells):
         # Whatever draws in a row of one's own, as its steps and members are not known here.
         unfitted = reseeded(estimator, seed) if row.is_own else estimator
         compute = partial(fit_once, unfitted, seed, train, test)
-        # A row of one's own may have changed under its name.
+        # A row of one's own, or what one is aligned with, may have changed under its name.
         is_told = row.is_own or "rec__item_table__reference" in unfitted.get_params()
         label = {"estimator": in_words(unfitted), **row.chosen} if is_told else row.chosen
         found = cells.fit(row.features, seed, label, compute)

@@ -58,10 +58,9 @@ class AlignedAdapter(FeatureTable):
         used. An unfitted one is cloned and fitted on the rows that the network learns, so that it
         sees no row that a search or early stopping holds out; if it stops early itself, it holds
         out rows of these. Where its ``random_state`` is None, that of the network decides.
-        ``partial_fit`` does not teach it. A fitted one is taken as it is, and a
-        clone of the table keeps it. In the grid of a search wrap a fitted one in
-        `sklearn.frozen.FrozenEstimator`, because a search clones each value, and a clone of a
-        recommender is unfitted.
+        ``partial_fit`` does not teach it. A fitted one is taken as it is, and a clone of the table
+        keeps it. In the grid of a search wrap a fitted one in `sklearn.frozen.FrozenEstimator`,
+        because a search clones each value, and a clone of a recommender is unfitted.
 
     init_std : float, default=0.02
         Initial standard deviation of the weights; biases start at 0.

@@ -310,12 +310,10 @@ def test_what_hinders_the_reference_is_said(tiny_shop):
         model.partial_fit(first)
 
 
-def test_vectors_are_looked_for_after_the_fit_as_well(tiny_shop):
-    class Strange(PopularityEstimator):
-        """Has no vectors, and does not say so."""
-
-    model = small(AlignedAdapter(reference=Strange(), inner_dim=8))
-    with pytest.raises(ValueError, match="reference"):
+def test_a_width_that_only_the_fit_tells_is_refused_after_it(tiny_shop):
+    model = small(AlignedAdapter(reference=PopularityEstimator(), inner_dim=8))
+    text = "reference has item vectors of width 1, but the table is 8 wide"
+    with pytest.raises(ValueError, match=f"^{text}"):
         model.fit(tiny_shop)
 
 

@@ -178,6 +178,7 @@ def test_a_table_is_prepared_with_the_rows_that_are_learned(small_log):
     small_log = small_log.with_features(np.eye(6)[:, :3])
     model = SASRecEstimator(item_table=Counting(), warm_start=True, **QUICK).fit(small_log)
     assert model.item_table_.n_rows_ == len(small_log)
+    assert isinstance(model.item_table_.rng_, np.random.RandomState)
     assert not hasattr(model.item_table, "n_rows_")
     table = model.item_table_
     model.fit(small_log)  # goes on
